@@ -1,0 +1,1 @@
+"""Models as data: catalog, store and the bundled network."""
