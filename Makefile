@@ -31,6 +31,9 @@ $(VENV)/.test-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group test --group lint
 	@touch $@
 
+demo: $(VENV)/.installed
+	$(BIN)/python examples/contact_sheet.py out/demo $(sort $(wildcard examples/*.jpg examples/*.png))
+
 dev: $(VENV)/.test-tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-build-isolation -e .
 	@rm -f $(VENV)/.installed
