@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: demo test lint sanitize test-cpp dev clean format
+.PHONY: demo test lint sanitize test-cpp dev clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
+	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
 	@echo "make dev       an editable install for work on nssbg itself"
 
 $(BIN)/python:
@@ -31,8 +32,17 @@ $(VENV)/.test-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group test --group lint
 	@touch $@
 
+<<<<<<< HEAD
 demo: $(VENV)/.installed
 	$(BIN)/python examples/contact_sheet.py out/demo $(sort $(wildcard examples/*.jpg examples/*.png))
+=======
+$(VENV)/.bench-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group bench
+	@touch $@
+
+# The peers that bench/ measures against (large: torch among them).
+bench-env: $(VENV)/.bench-tools
+>>>>>>> prepare
 
 dev: $(VENV)/.test-tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-build-isolation -e .
