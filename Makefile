@@ -32,17 +32,15 @@ $(VENV)/.test-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group test --group lint
 	@touch $@
 
-<<<<<<< HEAD
 demo: $(VENV)/.installed
 	$(BIN)/python examples/contact_sheet.py out/demo $(sort $(wildcard examples/*.jpg examples/*.png))
-=======
+
 $(VENV)/.bench-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group bench
 	@touch $@
 
 # The peers that bench/ measures against (large: torch among them).
 bench-env: $(VENV)/.bench-tools
->>>>>>> prepare
 
 dev: $(VENV)/.test-tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-build-isolation -e .
