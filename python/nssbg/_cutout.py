@@ -83,7 +83,7 @@ class Cutout:
             ImageEncodeError: The format is unknown or the file cannot be written.
         """
         path = Path(path)
-        data = self.encode(image_io.format_of(path), background=background, **settings)
+        data = self.encode(image_io.format_of_path(path), background=background, **settings)
         image_io.write_atomically(path, data)
         return path
 

@@ -87,7 +87,7 @@ def write(
             f"{target}: the output is the input itself; nssbg never overwrites a source picture. "
             "Give another name."
         )
-    chosen = format or image_io.format_of(target)
+    chosen = format or image_io.format_of_path(target)
     image_io.write_atomically(
         target, encoded(cutout, chosen, background=background, mask=mask, **settings)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -13,15 +14,16 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
-from nssbg import _pipeline as pipeline
 from nssbg._cutout import Cutout
-from nssbg._delivery import give_back
+from nssbg._delivery import give_back, write
 from nssbg._errors import OptionError
 from nssbg._options import Decontaminate, Options, Refine
+from nssbg._pipeline.many import Stream
+from nssbg._pipeline.memory import predicted_bytes
+from nssbg._pipeline.settings import Settings
+from nssbg._pipeline.stages import Pipeline
 
 __all__ = ["Remover", "remove"]
-
-log = logging.getLogger("nssbg")
 
 
 class Remover:
@@ -55,7 +57,7 @@ class Remover:
         threads: int = 0,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
     ) -> None:
-        self._settings = pipeline.Settings(
+        self._settings = Settings(
             model=model,
             device=device,
             backend=backend,
@@ -66,18 +68,29 @@ class Remover:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._pipeline: pipeline.Pipeline | None = None
+        self._pipeline: Pipeline | None = None
+        self._narrow: Pipeline | None = None
         self._pid = os.getpid()
 
-    def _open(self) -> pipeline.Pipeline:
+    def _open(self) -> Pipeline:
         if os.getpid() != self._pid:
             # A forked child: runtimes' threads did not come along, and the lock may have been
             # held by a thread that does not exist here.
             self._forget()
         with self._lock:
             if self._pipeline is None:
-                self._pipeline = pipeline.Pipeline(self._settings)
+                self._pipeline = Pipeline(self._settings)
             return self._pipeline
+
+    def _open_single_threaded(self) -> Pipeline:
+        """The pipeline for `map`: one kernel and runtime thread per picture."""
+        whole = self._open()
+        if self._settings.thread_count == 1:
+            return whole
+        with self._lock:
+            if self._narrow is None:
+                self._narrow = Pipeline(replace(self._settings, threads=1))
+            return self._narrow
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the settings travel: the model is opened anew where this is unpickled."""
@@ -90,9 +103,11 @@ class Remover:
     def close(self) -> None:
         """Let go of the model and its memory; the next use opens it again."""
         with self._lock:
-            opened, self._pipeline = self._pipeline, None
-        if opened is not None:
-            opened.close()
+            opened = (self._pipeline, self._narrow)
+            self._pipeline = self._narrow = None
+        for one in opened:
+            if one is not None:
+                one.close()
 
     def __enter__(self) -> Remover:
         """Use as `with Remover() as remover:`."""
@@ -144,7 +159,9 @@ class Remover:
         )
         return self._open().run(image, options)
 
-    def alpha(self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False) -> NDArray[Any]:
+    def alpha(
+        self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False
+    ) -> NDArray[Any]:
         """Only the alpha, at the picture's size.
 
         Returns:
@@ -204,7 +221,91 @@ class Remover:
         cutout = self._open().run(image, options)
         return give_back(cutout, image, output, background=background, mask=mask, format=format)
 
-    async def remove_async(self, image: Any, output: str | Path | None = None, **options: Any) -> Any:
+    def map(
+        self,
+        images: Iterable[Any],
+        *,
+        output: Callable[[Any], str | Path] | None = None,
+        background: Any = None,
+        mask: bool = False,
+        format: str | None = None,
+        ordered: bool = True,
+        workers: int = 0,
+        most_in_flight: int | None = None,
+        max_memory: int | None = None,
+        refine: Refine = "guided",
+        decontaminate: Decontaminate = "multilevel",
+        strength: float = 1.0,
+        matte: Literal["clear", "extend"] = "clear",
+        ignore_alpha: bool = False,
+    ) -> Stream:
+        """Cut out many pictures at once, in bounded memory.
+
+        Pictures are pulled from `images` as room becomes free and results wait until they
+        are taken, so neither end can run away. A picture that fails gives an outcome with its
+        error; the others go on.
+
+        Args:
+            images: Sources as `cutout` takes them; may be endless.
+            output: Gives the path to write for a source; the cut-out is then written in the
+                worker and its pixels let go. None: outcomes carry the cut-outs.
+            background: For `output`: see `remove`.
+            mask: For `output`: see `remove`.
+            format: For `output`: default from the path's suffix.
+            ordered: Results in the order of the sources; False: as completed.
+            workers: Threads; 0 means the Remover's own number.
+            most_in_flight: Pictures between pull and hand-over; None: workers + 2.
+            max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            refine: See `cutout`.
+            decontaminate: See `cutout`.
+            strength: See `cutout`.
+            matte: See `cutout`.
+            ignore_alpha: See `cutout`.
+
+        Returns:
+            An iterator of `Outcome`; close it, or use `with`, to cancel.
+        """
+        options = Options(
+            refine=refine,
+            decontaminate="off" if mask else decontaminate,
+            strength=strength,
+            matte=matte,
+            ignore_alpha=ignore_alpha,
+        )
+        count = workers or self._settings.thread_count
+        in_flight = count + 2 if most_in_flight is None else most_in_flight
+        for name, value in (("workers", count), ("most_in_flight", in_flight)):
+            if value < 1:
+                raise OptionError(f"{name} must be at least 1, got {value}")
+        deliver: Callable[[Any, Cutout], Any] | None = None
+        if output is not None:
+            chosen = output
+
+            def deliver(source: Any, cutout: Cutout) -> Path:
+                return write(
+                    cutout,
+                    Path(chosen(source)),
+                    background=background,
+                    mask=mask,
+                    format=format,
+                    threads=1,
+                )
+
+        return Stream(
+            self._open_single_threaded(),
+            images,
+            options,
+            workers=count,
+            most_in_flight=in_flight,
+            max_memory=max_memory,
+            predict=predicted_bytes,
+            deliver=deliver,
+            ordered=ordered,
+        )
+
+    async def remove_async(
+        self, image: Any, output: str | Path | None = None, **options: Any
+    ) -> Any:
         """`remove` for asyncio: runs in a worker thread, the event loop goes on."""
         return await asyncio.to_thread(lambda: self.remove(image, output, **options))
 

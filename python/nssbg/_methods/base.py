@@ -34,7 +34,16 @@ class Estimate:
 class Method(Protocol):
     """Estimates alphas; safe to call from several threads."""
 
-    def estimate(self, frame: Frame, timings: Timings) -> Estimate:
+    @property
+    def lanes(self) -> int:
+        """Pictures that `infer` takes at once; 0: as many as there are threads to call it."""
+        ...
+
+    def prepare(self, frame: Frame, timings: Timings) -> Any:
+        """What `infer` wants of a picture: a network's input tensor, or nothing."""
+        ...
+
+    def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
         """The alpha of one picture; writes its stages' times into `timings`."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
 from nssbg._backends import open_backend
@@ -35,31 +36,36 @@ class NetworkMethod:
         self._threads = threads
         self._backend = open_backend(self._model, backend=backend, device=device, threads=threads)
 
-    def estimate(self, frame: Frame, timings: Timings) -> Estimate:
-        """The alpha at the network's own size, with a confidence from the map itself."""
-        model = self._model
+    @property
+    def lanes(self) -> int:
+        """A CPU session takes a picture per calling thread; a device takes one at a time."""
+        return 0 if self._backend.plan.device == "CPU" else 1
+
+    def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
+        """The input tensor, 1 x 3 x h x w."""
         with timings.measure("prepare"):
-            tensor = prepare(
+            return prepare(
                 image_io.model_rgb(frame),
-                model.input_size(frame.height, frame.width),
-                mean=model.mean,
-                std=model.std,
-                filter=model.filter,
+                self._model.input_size(frame.height, frame.width),
+                mean=self._model.mean,
+                std=self._model.std,
+                filter=self._model.filter,
                 threads=self._threads,
             )
+
+    def infer(self, frame: Frame, prepared: NDArray[np.float32], timings: Timings) -> Estimate:
+        """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
-            alpha = coarse_alpha(self._backend.run(tensor), model)[0]
-        confidence = confidence_of(alpha)
+            alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
+            confidence = confidence_of(alpha)
         # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
         # the result, and a quarter of the bytes to refine.
-        eight_bit = frame.rgb.dtype == np.uint8
+        if frame.rgb.dtype == np.uint8:
+            coarse = (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+        else:
+            coarse = alpha
         return Estimate(
-            alpha=(alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-            if eight_bit
-            else alpha,
-            full_size=False,
-            confidence=confidence,
-            plan=self._backend.plan,
+            alpha=coarse, full_size=False, confidence=confidence, plan=self._backend.plan
         )
 
     def close(self) -> None:

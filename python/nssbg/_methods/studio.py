@@ -23,7 +23,12 @@ class StudioMethod:
             reasons=("weights-free: no runtime is loaded",),
         )
 
-    def estimate(self, frame: Frame, timings: Timings) -> Estimate:
+    lanes = 0
+
+    def prepare(self, frame: Frame, timings: Timings) -> None:
+        """Nothing: the method looks at the picture itself."""
+
+    def infer(self, frame: Frame, prepared: None, timings: Timings) -> Estimate:
         """The alpha at full size, with the confidence that the picture is a studio picture."""
         with timings.measure("studio"):
             result = studio_alpha(image_io.model_rgb(frame), threads=self._plan.threads)

@@ -43,9 +43,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     parser.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
     parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
-    parser.add_argument(
-        "--refine", default="guided", choices=("none", "guided", "matting", "auto")
-    )
+    parser.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
     parser.add_argument(
         "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
     )
@@ -107,9 +105,7 @@ def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
     return [(arguments.paths[0], arguments.paths[1])]
 
 
-def _one(
-    remover: Remover, source: str, output: str | None, arguments: argparse.Namespace
-) -> None:
+def _one(remover: Remover, source: str, output: str | None, arguments: argparse.Namespace) -> None:
     from nssbg._delivery import default_output, encoded, write
 
     cutout = remover.cutout(
@@ -155,8 +151,7 @@ def _tell(cutout: Cutout, source: str, written: str) -> None:
         print(f"  note: {note}", file=sys.stderr)
     if cutout.confidence < WEAK:
         print(
-            "  weak: the result may be wrong; look at it, or try another model "
-            "(nssbg models list)",
+            "  weak: the result may be wrong; look at it, or try another model (nssbg models list)",
             file=sys.stderr,
         )
 
