@@ -69,7 +69,8 @@ def test_an_endless_iterable_is_pulled_only_as_results_are_taken():
 
     def endless():
         nonlocal last
-        for last in pulled:
+        while True:
+            last = next(pulled)
             yield last
 
     stream, _ = stream_of(endless(), most_in_flight=4)
@@ -166,10 +167,8 @@ def test_close_ends_the_workers_and_pulls_no_more():
     assert not [t for t in threading.enumerate() if t.name.startswith("nssbg-worker")]
     time.sleep(0.03)
     assert len(seen) == pulled
-    with pytest.raises(StopIteration):
-        # What had finished before may still be taken; then it ends.
-        for _ in range(10):
-            next(stream)
+    # What had finished before may still be taken; then it ends.
+    assert len(list(stream)) <= 5
 
 
 def test_an_abandoned_stream_ends_its_workers():
