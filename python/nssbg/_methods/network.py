@@ -9,7 +9,7 @@ from nssbg import _image_io as image_io
 from nssbg._backends import open_backend
 from nssbg._methods.base import Estimate
 from nssbg._methods.confidence import confidence_of
-from nssbg._models.catalog import resolve
+from nssbg._models.catalog import find_model
 from nssbg._models.readout import coarse_alpha
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
@@ -32,7 +32,7 @@ class NetworkMethod:
     """
 
     def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
-        self._model = resolve(model)
+        self._model = find_model(model)
         self._threads = threads
         self._backend = open_backend(self._model, backend=backend, device=device, threads=threads)
 
