@@ -195,7 +195,7 @@ def test_openvino_reads_its_own_format(tmp_path):
     opened = open_backend(describe(target), backend="auto")
     assert opened.plan.backend == "openvino"
     np.testing.assert_allclose(opened.run(data), run_reference(source, data)[0][:, 0], atol=2e-5)
-    with pytest.raises(ModelError, match="reads .onnx"):
+    with pytest.raises(ModelError, match=r"reads \.onnx"):
         open_backend(describe(target), backend="onnxruntime")
 
 
@@ -240,7 +240,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, backend):
     assert opened.run(tensor()).shape == (1, 48, 64)
 
 
-@pytest.mark.parametrize("backend", (*RUNTIMES, "fake"))
+@pytest.mark.parametrize("backend", [*RUNTIMES, "fake"])
 def test_closed_backends_refuse(tmp_path, backend):
     opened = open_backend(describe(mask_network(tmp_path / "m.onnx")), backend=backend)
     opened.close()
