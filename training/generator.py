@@ -29,6 +29,7 @@ FOREGROUND_SHARES = {
     "procedural": 0.25,
     "rendered": 0.25,
 }
+PRODUCT_SHARE = 0.18  # of the composites: whole rendered frames with their own shadow
 BACKDROP_SHARES = {"fill": 0.30, "shop": 0.22, "plain": 0.16, "studio": 0.20, "texture": 0.12}
 
 
@@ -73,6 +74,12 @@ def shrunk(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         ratio /= 2
     return pixels
+
+
+def shrunk_frame(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
+    """The same for a five-channel frame."""
+    colour = shrunk(np.ascontiguousarray(pixels[..., :4]), ratio)
+    return np.dstack([colour, shrunk(np.ascontiguousarray(pixels[..., 4]), ratio)])
 
 
 class Generator:
@@ -364,7 +371,7 @@ class Generator:
     def placed(self, kind: str, several: bool) -> Floats:
         """One foreground on an empty canvas: premultiplied RGBA float, alpha 0..1."""
         size = self.size
-        rgba = self.picture(self.sources.foregrounds[kind])
+        rgba = np.ascontiguousarray(self.picture(self.sources.foregrounds[kind])[..., :4])
         x, y, width, height = cv2.boundingRect(rgba[..., 3])
         if width == 0:
             return np.zeros((size, size, 4), np.float32)
@@ -483,8 +490,39 @@ class Generator:
         mask = (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
         return self.finished(rgb), mask
 
+    def product(self) -> tuple[banks.Pixels, banks.Pixels]:
+        """A rendered frame with its own shadow on a clean backdrop."""
+        size = self.size
+        five = self.picture(self.sources.foregrounds["rendered"])
+        source = five.shape[0]
+        five = shrunk_frame(five, source / size)
+        scale = size / five.shape[0] * self.between(0.85, 1.5)
+        shape = math.exp(self.between(-0.2, 0.2))
+        linear = np.diag([scale * shape * (-1 if self.chance(0.5) else 1), scale / shape])
+        linear = linear @ np.array([[1, float(self.rng.normal()) * 0.03], [0, 1]])
+        x, y, width, height = cv2.boundingRect(np.ascontiguousarray(five[..., 3]))
+        goal = size * (0.5 + np.array([self.between(-0.2, 0.2), self.between(-0.15, 0.2)]))
+        matrix = np.column_stack([linear, goal - linear @ [x + width / 2, y + height / 2]])
+        rgb = self.graded(np.ascontiguousarray(five[..., :3]), 0.8)
+        alpha = five[..., 3:4].astype(np.float32) / 255
+        layer = cv2.warpAffine(np.dstack([rgb * alpha, alpha]), matrix, (size, size))
+        shadow = cv2.warpAffine(
+            np.ascontiguousarray(five[..., 4]), matrix, (size, size), borderValue=255
+        )
+        strength = self.between(0.3, 1.2)
+        canvas = self.backdrop(str(self.rng.choice(["plain", "plain", "studio", "texture"])))
+        if self.chance(0.25):
+            canvas[:] = self.between(235, 255)
+        canvas = canvas * (1 - strength * (1 - shadow[..., None].astype(np.float32) / 255))
+        canvas = np.clip(canvas, 0, 255) * (1 - layer[..., 3:]) + layer[..., :3]
+        result = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
+        mask = (np.clip(layer[..., 3], 0, 1) * 255 + 0.5).astype(np.uint8)
+        return self.finished(result), mask
+
     def sample(self) -> tuple[banks.Pixels, banks.Pixels]:
         """RGB size x size x 3 and alpha size x size, both uint8."""
         if self.own_share and self.chance(self.own_share):
             return self.own_photograph(self.pick(self.own))
+        if "rendered" in self.sources.foregrounds and self.chance(PRODUCT_SHARE):
+            return self.product()
         return self.composite()

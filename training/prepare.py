@@ -108,10 +108,10 @@ def filled(pixels: banks.Pixels) -> banks.Pixels:
     return np.clip(result, 0, 255).astype(np.uint8)
 
 
-def fill_items() -> Iterator[tuple[str, str, banks.Pixels]]:
-    """Emptied photographs, of the training side alone."""
+def fill_items(held_out: bool) -> Iterator[tuple[str, str, banks.Pixels]]:
+    """Emptied photographs of one side of the split."""
     for subset in ("people", "cats"):
-        for identifier, tag, pixels in subset_items(subset, held_out=False):
+        for identifier, tag, pixels in subset_items(subset, held_out):
             if (pixels[..., 3] > 127).mean() < 0.45:
                 yield f"{subset}-{identifier}", tag, filled(pixels)
 
@@ -136,8 +136,10 @@ def main() -> None:
             if banks.is_held_out(subset, p.stem)
         ]
     (folder / "held-out.txt").write_text("\n".join(held_out) + "\n")
-    if options.again or not (folder / "fills.json").exists():
-        print("fills", banks.write_bank(folder, "fills", fill_items()), flush=True)
+    for held in (False, True):
+        name = "held-fills" if held else "fills"
+        if options.again or not (folder / f"{name}.json").exists():
+            print(name, banks.write_bank(folder, name, fill_items(held)), flush=True)
 
 
 if __name__ == "__main__":

@@ -355,7 +355,10 @@ def main() -> None:
     if options.ranks == 1:
         train(0, options)
     else:
-        torch.multiprocessing.spawn(train, args=(options,), nprocs=options.ranks)
+        # Forked, so that every process shows the command line of the run.
+        torch.multiprocessing.start_processes(
+            train, args=(options,), nprocs=options.ranks, start_method="fork"
+        )
 
 
 if __name__ == "__main__":
