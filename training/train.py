@@ -198,9 +198,7 @@ class Ranks:
             return
         flat = torch.cat(
             [
-                p.contiguous().view(-1)
-                if self.owner[i] == self.rank
-                else torch.zeros(p.numel())
+                p.contiguous().view(-1) if self.owner[i] == self.rank else torch.zeros(p.numel())
                 for i, p in enumerate(self.parameters)
             ]
         )
