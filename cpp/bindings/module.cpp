@@ -1,0 +1,8 @@
+// The extension module nssbg._core: every stage registers itself here.
+#include "arrays.hpp"
+
+NB_MODULE(_core, module) {
+    module.doc() = "C++ core of nssbg: kernels and what they run on.";
+    nssbg::bindings::bind_runtime(module);
+    nssbg::bindings::bind_png(module);
+}

@@ -1,0 +1,120 @@
+// What all stages stand on: dispatch, the thread pool, the memory pool.
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+
+#include "check.hpp"
+#include "kernels/probe.hpp"
+#include "nssbg/cpu.hpp"
+#include "nssbg/parallel.hpp"
+#include "nssbg/scratch.hpp"
+
+using namespace nssbg;
+
+TEST(every_available_level_runs_kernels_compiled_for_it) {
+    for (const Isa level : available_isa_levels()) {
+        set_isa(isa_name(level));
+        CHECK(active_isa() == level);
+#ifdef NSSBG_HAVE_LEVEL_V4
+        CHECK(active_probe_kernels().compiled_level() == static_cast<int>(level));
+#endif
+    }
+    set_isa("auto");
+}
+
+TEST(unknown_level_is_refused_and_leaves_the_old_one) {
+    const Isa before = active_isa();
+    CHECK_THROWS(set_isa("v9"), std::invalid_argument);
+    CHECK(active_isa() == before);
+}
+
+TEST(parallel_for_visits_every_item_once) {
+    for (const int threads : {1, 2, 3, 7}) {
+        for (const std::ptrdiff_t grain : {1, 3, 64, 5000}) {
+            std::vector<std::atomic<int>> visits(1009);
+            parallel_for(threads, 1009, grain, [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
+                CHECK(begin < end);
+                for (std::ptrdiff_t i = begin; i < end; ++i) ++visits[i];
+            });
+            bool once = true;
+            for (const auto& count : visits) once = once && count == 1;
+            CHECK(once);
+        }
+    }
+}
+
+TEST(a_slot_runs_in_one_thread_at_a_time) {
+    std::vector<std::atomic<int>> inside(4);
+    std::atomic<bool> clash{false};
+    parallel_for(4, 400, 1, [&](std::ptrdiff_t, std::ptrdiff_t, int slot) {
+        if (slot < 0 || slot >= 4 || ++inside[slot] != 1) clash = true;
+        std::this_thread::yield();
+        --inside[slot];
+    });
+    CHECK(!clash);
+}
+
+TEST(an_exception_in_a_piece_reaches_the_caller) {
+    for (const int threads : {1, 4}) {
+        CHECK_THROWS(parallel_for(threads, 100, 1,
+                                  [](std::ptrdiff_t begin, std::ptrdiff_t, int) {
+                                      if (begin == 37) throw std::runtime_error("piece 37");
+                                  }),
+                     std::runtime_error);
+    }
+}
+
+TEST(parallel_for_may_be_nested_and_called_from_many_threads) {
+    std::atomic<int> total{0};
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 4; ++i)
+        callers.emplace_back([&] {
+            parallel_for(3, 10, 1, [&](std::ptrdiff_t, std::ptrdiff_t, int) {
+                parallel_for(2, 10, 3, [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
+                    total += static_cast<int>(end - begin);
+                });
+            });
+        });
+    for (auto& caller : callers) caller.join();
+    CHECK(total == 400);
+}
+
+TEST(parallel_for_refuses_bad_arguments) {
+    const auto nothing = [](std::ptrdiff_t, std::ptrdiff_t, int) {};
+    CHECK_THROWS(parallel_for(0, 1, 1, nothing), std::invalid_argument);
+    CHECK_THROWS(parallel_for(1, 1, 0, nothing), std::invalid_argument);
+    CHECK_THROWS(resolve_threads(-1), std::invalid_argument);
+    CHECK(resolve_threads(0) == usable_cores());
+}
+
+TEST(pool_blocks_are_aligned_writable_and_reused) {
+    pool_trim();
+    void* first = pool_take(1000000);
+    CHECK(reinterpret_cast<std::uintptr_t>(first) % 64 == 0);
+    std::memset(first, 7, 1000000);
+    pool_give(first);
+    CHECK(pool_statistics().idle_bytes >= 1000000);
+    void* second = pool_take(990000);
+    CHECK(second == first);
+    CHECK(pool_statistics().idle_bytes == 0);
+    pool_give(second);
+    pool_trim();
+    CHECK(pool_statistics().idle_bytes == 0);
+}
+
+TEST(pool_keeps_its_idle_limit) {
+    const std::size_t before = pool_statistics().idle_limit;
+    pool_trim();
+    pool_set_idle_limit(1 << 20);
+    void* blocks[4];
+    for (auto& block : blocks) block = pool_take(500000);
+    for (auto& block : blocks) pool_give(block);
+    CHECK(pool_statistics().idle_bytes <= (1 << 20));
+    pool_set_idle_limit(before);
+    pool_trim();
+}
+
+TEST(pool_refuses_an_impossible_size) { CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc); }

@@ -1,0 +1,1 @@
+"""The stages as Python functions over the C++ core: prepare, studio, refine, decontaminate."""

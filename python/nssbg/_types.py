@@ -1,0 +1,109 @@
+"""What flows between the rooms: a decoded picture, a plan, a timing table.
+
+Arrays are NumPy arrays, axes y, x, c; pictures are H x W x 3, alphas H x W. A value is
+never changed after it was handed on, so rooms may share arrays without copies.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Frame", "Plan", "Timings"]
+
+Picture = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded picture, upright, with everything needed to write it back faithfully.
+
+    Attributes:
+        rgb: H x W x 3, uint8 or uint16, straight, in the picture's own colour encoding
+            (that of icc_profile, else sRGB). Grey pictures have three equal channels.
+        alpha: H x W of the same dtype as rgb where the picture had one, else None.
+        icc_profile: The profile that rgb is encoded in; None means sRGB.
+        exif: EXIF block with its orientation reset to 1, or None.
+        dpi: Pixels per inch (x, y), or None.
+        name: What to call the picture in messages: a path, "<bytes>", "<array>".
+        source_format: "JPEG", "PNG", ... as read; "" for arrays.
+        kind: What the caller handed in, which is what a result is given back as.
+        is_gray: The source had one colour channel.
+        float_input: The source was a float array (held as uint16 here).
+        notes: What was changed while reading, for the report: "first of 12 frames", ...
+    """
+
+    rgb: Picture
+    alpha: Picture | None = None
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    name: str = "<array>"
+    source_format: str = ""
+    kind: Literal["path", "bytes", "file", "pil", "array"] = "array"
+    is_gray: bool = False
+    float_input: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> int:
+        """Rows, in pixels."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, in pixels."""
+        return int(self.rgb.shape[1])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What runs, and why: the model, the runtime and device that really run it, the stages.
+
+    Attributes:
+        model: Name of the model or method, e.g. "studio".
+        backend: "openvino", "onnxruntime", "core" (weights-free) or "fake".
+        device: The device that really runs, e.g. "CPU".
+        precision: "float32", "bfloat16", "float16" or "int8".
+        threads: Threads given to the runtime and the kernels.
+        reasons: One line for each choice that was made.
+        degraded: One line for each thing that was asked for and is not what runs.
+        license: SPDX name of the licence of the weights.
+    """
+
+    model: str
+    backend: str
+    device: str
+    precision: str = "float32"
+    threads: int = 1
+    reasons: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    license: str = "Apache-2.0"
+
+
+@dataclass
+class Timings:
+    """Wall time per stage of one picture, in milliseconds, in the order the stages ran."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time that the with-block takes to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = (time.perf_counter() - start) * 1000.0
+            self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
+
+    @property
+    def total(self) -> float:
+        """Sum over the stages, in milliseconds."""
+        return sum(self.stages.values())
