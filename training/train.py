@@ -198,9 +198,7 @@ class Ranks:
             return
         flat = torch.cat(
             [
-                p.contiguous().view(-1)
-                if self.owner[i] == self.rank
-                else torch.zeros(p.numel())
+                p.contiguous().view(-1) if self.owner[i] == self.rank else torch.zeros(p.numel())
                 for i, p in enumerate(self.parameters)
             ]
         )
@@ -306,7 +304,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             for optimizer in optimizers:
                 optimizer.step()
             ranks.share_values()
-            keep = min(0.999, (1 + step) / (20 + step))
+            keep = min(0.998, (1 + step) / (20 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(
                     list(average.parameters()), list(network.parameters()), 1 - keep

@@ -6,4 +6,6 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_runtime(module);
     nssbg::bindings::bind_png(module);
     nssbg::bindings::bind_studio(module);
+    nssbg::bindings::bind_decontaminate(module);
+    nssbg::bindings::bind_refine(module);
 }
