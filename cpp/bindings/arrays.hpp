@@ -59,5 +59,6 @@ void bind_png(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_refine(nb::module_& module);
 void bind_runtime(nb::module_& module);
+void bind_studio(nb::module_& module);
 
 }  // namespace nssbg::bindings
