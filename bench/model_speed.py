@@ -28,9 +28,7 @@ def on_onnxruntime(model: Path, batch: Batch, threads: int) -> Callable[[], obje
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        str(model), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda: session.run(None, {name: batch})
 
@@ -71,8 +69,10 @@ def main() -> None:
                 title=f"{runtime}, 320 x 320, {options.threads} threads",
             )
             ratio = timings["nssbg-lite"].ratio
-            print(f"{ratio:.1f} times as fast; target {TARGET:.0f}: "
-                  f"{'reached' if ratio >= TARGET else 'missed'}\n")
+            print(
+                f"{ratio:.1f} times as fast; target {TARGET:.0f}: "
+                f"{'reached' if ratio >= TARGET else 'missed'}\n"
+            )
 
 
 if __name__ == "__main__":

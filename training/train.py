@@ -11,7 +11,6 @@ import copy
 import math
 import os
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,6 +23,7 @@ import generator
 import losses
 import muon
 import numpy as np
+import tomllib
 import torch
 from torch import distributed
 from torch.utils.data import DataLoader, IterableDataset
@@ -206,9 +206,7 @@ class Ranks:
             return
         flat = torch.cat(
             [
-                p.contiguous().view(-1)
-                if self.owner[i] == self.rank
-                else torch.zeros(p.numel())
+                p.contiguous().view(-1) if self.owner[i] == self.rank else torch.zeros(p.numel())
                 for i, p in enumerate(self.parameters)
             ]
         )
@@ -278,12 +276,12 @@ def train(rank: int, options: argparse.Namespace) -> None:
         for path, content in wanted:
             part = path.with_suffix(".part")
             torch.save(content, part)
-            os.replace(part, path)
+            part.replace(path)
 
     def say(text: str) -> None:
         if rank == 0:
             print(text, flush=True)
-            with open(runs / "log.txt", "a") as log:
+            with (runs / "log.txt").open("a") as log:
                 print(text, file=log)
 
     say(f"{time.strftime('%H:%M:%S')} start at step {step} of {recipe.steps}")

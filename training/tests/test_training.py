@@ -87,14 +87,22 @@ def test_four_pictures_are_learnt(work: Path) -> None:
     assert min(overlaps) > 0.9
 
 
-def test_a_stopped_run_goes_on(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_goes_on(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NSSBG_TRAINING_WORK", str(work))
     recipe = tmp_path / "recipe.toml"
     short = RECIPE.rsplit("[[phases]]", 1)[0]
-    common = ["--recipe", str(recipe), "--ranks", "1", "--workers", "0", "--report", "2",
-              "--watch", "100"]
+    common = [
+        "--recipe",
+        str(recipe),
+        "--ranks",
+        "1",
+        "--workers",
+        "0",
+        "--report",
+        "2",
+        "--watch",
+        "100",
+    ]
     recipe.write_text(short)
     train.main([*common, "--name", "run"])
     first = torch.load(work / "runs/run/checkpoint.pt", weights_only=True)
