@@ -89,59 +89,65 @@ inline float unit(float value) {
     return value < 1.0f ? value : 1.0f;
 }
 
-// Solves, for one pixel, the two linear equations of the published method: the colour
-// equation a F + (1 - a) B = I and the neighbours' F and B, weighted by regularization +
-// gradient_weight * |difference of alpha|.
+// What a half row reads of one quantity: its own values, the other half's (element i is the
+// left neighbour, i + 1 the right), and the same columns of the rows above and below.
+// Solves, for every pixel, the two linear equations of the published method: the colour
+// equation a F + (1 - a) B = I, and the neighbours' F and B weighted by regularization +
+// gradient_weight * |difference of alpha|. A function of its own, so that the compiler takes
+// each pointer's word for not overlapping the others.
+void solve_pixels(const float* __restrict alpha, const float* __restrict alpha_side,
+                  const float* __restrict alpha_up, const float* __restrict alpha_down,
+                  const float* __restrict image, float* __restrict fore,
+                  const float* __restrict fore_side, const float* __restrict fore_up,
+                  const float* __restrict fore_down, float* __restrict back,
+                  const float* __restrict back_side, const float* __restrict back_up,
+                  const float* __restrict back_down, std::ptrdiff_t groups, float gradient_weight,
+                  float regularization) {
+    for (std::ptrdiff_t i = 0; i < groups * column_group; ++i) {
+        const float a = alpha[i];
+        const float b = 1.0f - a;
+        const float left = regularization + gradient_weight * std::fabs(a - alpha_side[i]);
+        const float right = regularization + gradient_weight * std::fabs(a - alpha_side[i + 1]);
+        const float up = regularization + gradient_weight * std::fabs(a - alpha_up[i]);
+        const float down = regularization + gradient_weight * std::fabs(a - alpha_down[i]);
+        const float sum = (left + right) + (up + down);
+        const float aa = a * a + sum;
+        const float ab = a * b;
+        const float bb = b * b + sum;
+        const float inverse = 1.0f / (aa * bb - ab * ab);
+        const float m_ff = inverse * bb;
+        const float m_fb = inverse * ab;
+        const float m_bb = inverse * aa;
+        for (std::ptrdiff_t k = i; k < i + 3 * plane_size; k += plane_size) {
+            const float color = image[k];
+            const float f = a * color + ((left * fore_side[k] + right * fore_side[k + 1]) +
+                                         (up * fore_up[k] + down * fore_down[k]));
+            const float g = b * color + ((left * back_side[k] + right * back_side[k + 1]) +
+                                         (up * back_up[k] + down * back_down[k]));
+            fore[k] = unit(m_ff * f - m_fb * g);
+            back[k] = unit(m_bb * g - m_fb * f);
+        }
+    }
+}
+
 void update_half_row(float* tile, std::ptrdiff_t y, std::ptrdiff_t parity, std::ptrdiff_t columns,
                      float gradient_weight, float regularization) {
     const std::ptrdiff_t other = 1 - parity;
     // Column 2i + parity has neighbours 2i + parity -+ 1 in the other half.
     const std::ptrdiff_t to_left = parity == 0 ? -1 : 0;
-    const float* __restrict alpha = half_row(tile, plane_alpha, y, parity);
-    const float* __restrict alpha_side = half_row(tile, plane_alpha, y, other) + to_left;
-    const float* __restrict alpha_up = half_row(tile, plane_alpha, y - 1, parity);
-    const float* __restrict alpha_down = half_row(tile, plane_alpha, y + 1, parity);
-    const float* __restrict image = half_row(tile, plane_image, y, parity);
-    float* __restrict fore = half_row(tile, plane_fore, y, parity);
-    float* __restrict back = half_row(tile, plane_back, y, parity);
-    const float* __restrict fore_side = half_row(tile, plane_fore, y, other) + to_left;
-    const float* __restrict back_side = half_row(tile, plane_back, y, other) + to_left;
-    const float* __restrict fore_up = half_row(tile, plane_fore, y - 1, parity);
-    const float* __restrict back_up = half_row(tile, plane_back, y - 1, parity);
-    const float* __restrict fore_down = half_row(tile, plane_fore, y + 1, parity);
-    const float* __restrict back_down = half_row(tile, plane_back, y + 1, parity);
-    for (std::ptrdiff_t group = 0; group < columns / 2; group += column_group) {
-        for (std::ptrdiff_t j = 0; j < column_group; ++j) {
-            const std::ptrdiff_t i = group + j;
-            const float a = alpha[i];
-            const float b = 1.0f - a;
-            const float left = regularization + gradient_weight * std::fabs(a - alpha_side[i]);
-            const float right =
-                regularization + gradient_weight * std::fabs(a - alpha_side[i + 1]);
-            const float up = regularization + gradient_weight * std::fabs(a - alpha_up[i]);
-            const float down = regularization + gradient_weight * std::fabs(a - alpha_down[i]);
-            const float sum = (left + right) + (up + down);
-            const float aa = a * a + sum;
-            const float ab = a * b;
-            const float bb = b * b + sum;
-            const float inverse = 1.0f / (aa * bb - ab * ab);
-            const float m_aa = inverse * bb;
-            const float m_ab = inverse * ab;
-            const float m_bb = inverse * aa;
-            for (std::ptrdiff_t c = 0; c < 3; ++c) {
-                const std::ptrdiff_t k = i + c * plane_size;
-                const float color = image[k];
-                const float f =
-                    a * color + ((left * fore_side[k] + right * fore_side[k + 1]) +
-                                 (up * fore_up[k] + down * fore_down[k]));
-                const float g =
-                    b * color + ((left * back_side[k] + right * back_side[k + 1]) +
-                                 (up * back_up[k] + down * back_down[k]));
-                fore[k] = unit(m_aa * f - m_ab * g);
-                back[k] = unit(m_bb * g - m_ab * f);
-            }
-        }
-    }
+    const std::ptrdiff_t groups = (columns / 2 + column_group - 1) / column_group;
+    solve_pixels(half_row(tile, plane_alpha, y, parity),
+                 half_row(tile, plane_alpha, y, other) + to_left,
+                 half_row(tile, plane_alpha, y - 1, parity),
+                 half_row(tile, plane_alpha, y + 1, parity),
+                 half_row(tile, plane_image, y, parity), half_row(tile, plane_fore, y, parity),
+                 half_row(tile, plane_fore, y, other) + to_left,
+                 half_row(tile, plane_fore, y - 1, parity),
+                 half_row(tile, plane_fore, y + 1, parity), half_row(tile, plane_back, y, parity),
+                 half_row(tile, plane_back, y, other) + to_left,
+                 half_row(tile, plane_back, y - 1, parity),
+                 half_row(tile, plane_back, y + 1, parity), groups, gradient_weight,
+                 regularization);
 }
 
 void fixed_from_halves(const float* __restrict even, const float* __restrict odd,
