@@ -29,6 +29,7 @@ from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import import_openvino, usable_threads
 from nssbg._models.description import ModelDescription
+from nssbg._models.onnx_header import read_header
 from nssbg._types import Plan
 
 __all__ = ["OpenVinoBackend"]
@@ -178,6 +179,7 @@ class OpenVinoBackend:
         model = self._model
         assert model.path is not None
         try:
+            _teach_deform_conv(core, self._openvino, model.path)
             graph = core.read_model(os.fspath(model.path))
         except Exception as error:
             raise ModelError(f"{model.path}: openvino cannot read it: {error}") from error
@@ -258,6 +260,44 @@ class OpenVinoBackend:
                 self._requests = []
                 self._idle = []
                 condition.notify_all()
+
+
+def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
+    """OpenVINO has deformable convolution, but its ONNX reader does not know DeformConv."""
+    if path.suffix != ".onnx" or "DeformConv" not in read_header(path).operators:
+        return
+    from openvino.frontend.onnx import ConversionExtension
+    from openvino.opset8 import deformable_convolution
+
+    def convert(node: Any) -> Any:
+        inputs = [node.get_input(index) for index in range(node.get_input_size())]
+        x, weight, offset = inputs[:3]
+        rows = node.get_attribute("pads", [0, 0, 0, 0])
+        shape = weight.get_partial_shape()
+        arguments: dict[str, Any] = {}
+        if len(inputs) > 4:
+            arguments["mask"] = inputs[4]
+        result = deformable_convolution(
+            x,
+            offset,
+            weight,
+            node.get_attribute("strides", [1, 1]),
+            rows[:2],
+            rows[2:],
+            node.get_attribute("dilations", [1, 1]),
+            **arguments,
+            group=node.get_attribute("group", 1),
+            deformable_group=node.get_attribute("offset_group", 1),
+            # Samples within a pixel outside see zeros there, as ONNX has it.
+            bilinear_interpolation_pad=True,
+        )
+        bias = inputs[3] if len(inputs) > 3 else None
+        if bias is not None and bias.get_partial_shape().rank == 1:
+            wide = openvino.opset8.reshape(bias, [1, shape[0].get_length(), 1, 1], False)
+            result = openvino.opset8.add(result, wide)
+        return result.outputs()
+
+    core.add_extension(ConversionExtension("DeformConv", convert))
 
 
 def _property(compiled: Any, name: str) -> Any:

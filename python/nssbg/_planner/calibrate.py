@@ -89,13 +89,13 @@ def _throughput(backend: Backend, tensor: NDArray[np.float32], streams: int) -> 
     if streams == 1:
         start = time.perf_counter()
         backend.run(tensor)
-        return (time.perf_counter() - start) / tensor.shape[0]
+        return float(time.perf_counter() - start) / int(tensor.shape[0])
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(streams) as pool:
         start = time.perf_counter()
         list(pool.map(backend.run, [tensor] * (2 * streams)))
-        return (time.perf_counter() - start) / (2 * streams * tensor.shape[0])
+        return float(time.perf_counter() - start) / (2 * streams * int(tensor.shape[0]))
 
 
 def calibrate(

@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._backends import Backend, open_backend
-from nssbg._backends.base import weights_fingerprint
 from nssbg._errors import DeviceError, ModelError
 from nssbg._hardware import Hardware, hardware
 from nssbg._models.catalog import describe
 from nssbg._models.description import ModelDescription
+from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.places import compiled_folder, models_folder, plans_file
 from nssbg._models.prepared import prepared
 from nssbg._models.store import check_license, pull
 from nssbg._planner import cache as plans
 from nssbg._planner.calibrate import calibrate
-from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates, plan
+from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates
 
 __all__ = ["int8_form", "measured", "open_model", "resolve_model", "tune"]
 
