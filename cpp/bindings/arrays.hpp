@@ -55,6 +55,7 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
     return nb::ndarray<nb::numpy, T>(static_cast<T*>(memory), shape, owner);
 }
 
+void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
 
 }  // namespace nssbg::bindings

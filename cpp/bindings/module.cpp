@@ -4,4 +4,5 @@
 NB_MODULE(_core, module) {
     module.doc() = "C++ core of nssbg: kernels and what they run on.";
     nssbg::bindings::bind_runtime(module);
+    nssbg::bindings::bind_prepare(module);
 }
