@@ -10,4 +10,5 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_png(module);
+    nssbg::bindings::bind_prepare(module);
 }
