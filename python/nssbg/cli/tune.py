@@ -38,10 +38,24 @@ def add_parser(subparsers: Any) -> None:
 
 def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.float32]]:
     """Pictures as the model is fed."""
-    from nssbg._image_io import decode
-    from nssbg._pipeline import input_tensor
+    from pathlib import Path
 
-    return [input_tensor(decode(path), model) for path in paths]
+    from nssbg import _image_io as image_io
+    from nssbg._stages.prepare import prepare
+
+    tensors = []
+    for path in paths:
+        frame = image_io.decode(Path(path))
+        tensors.append(
+            prepare(
+                image_io.model_rgb(frame),
+                model.input_size(frame.height, frame.width),
+                mean=model.mean,
+                std=model.std,
+                filter=model.filter,
+            )
+        )
+    return tensors
 
 
 def run(args: argparse.Namespace) -> int:
