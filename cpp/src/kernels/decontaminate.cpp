@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/pixel_shuffle.hpp"
+
 namespace nssbg::NSSBG_LEVEL {
 namespace {
 
@@ -34,13 +36,29 @@ void flag_blocks(const T* alpha, std::ptrdiff_t width, std::uint8_t* soft, std::
     }
 }
 
-void rgba_from_rgb_u8(const std::uint8_t* __restrict rgb, const std::uint8_t* __restrict alpha,
-                      std::uint8_t* __restrict rgba, std::ptrdiff_t width, bool clear,
-                      std::uint8_t* __restrict soft, std::uint8_t* __restrict open) {
-    const std::uint8_t kept = clear ? 0 : 1;
-    for (std::ptrdiff_t x = 0; x < width; ++x) {
+template <class T>
+void rgba_from_rgb(const T* __restrict rgb, const T* __restrict alpha, T* __restrict rgba,
+                   std::ptrdiff_t width, bool clear, std::uint8_t* __restrict soft,
+                   std::uint8_t* __restrict open) {
+    std::ptrdiff_t x = 0;
+#ifdef NSSBG_BYTE_SHUFFLE
+    using L = Lanes<T>;
+    using Narrow = typename L::Narrow;
+    constexpr T top = std::numeric_limits<T>::max();
+    Narrow fourth{};
+    for (std::ptrdiff_t p = 0; p < L::pixels; ++p) fourth[4 * p + 3] = top;
+    const Narrow always = clear ? Narrow{} : ~Narrow{};
+    for (; x + L::pixels + L::overrun <= width; x += L::pixels) {
+        const Narrow color = four_from_three(rgb + 3 * x);
+        const Narrow alphas = four_alphas(alpha + x);
+        const Narrow kept = reinterpret_cast<Narrow>(alphas != 0) | always;
+        store(rgba + 4 * x, (color & kept) | (alphas & fourth));
+    }
+#endif
+    const T kept = clear ? 0 : 1;
+    for (; x < width; ++x) {
         // All ones where the colour stays, zeros where it is cleared.
-        const auto mask = static_cast<std::uint8_t>(-((alpha[x] != 0) | kept));
+        const auto mask = static_cast<T>(-((alpha[x] != 0) | kept));
         rgba[4 * x] = rgb[3 * x] & mask;
         rgba[4 * x + 1] = rgb[3 * x + 1] & mask;
         rgba[4 * x + 2] = rgb[3 * x + 2] & mask;
@@ -49,18 +67,13 @@ void rgba_from_rgb_u8(const std::uint8_t* __restrict rgb, const std::uint8_t* __
     flag_blocks(alpha, width, soft, open);
 }
 
-void rgba_from_rgb_u16(const std::uint16_t* __restrict rgb, const std::uint16_t* __restrict alpha,
-                       std::uint16_t* __restrict rgba, std::ptrdiff_t width, bool clear,
-                       std::uint8_t* __restrict soft, std::uint8_t* __restrict open) {
-    const std::uint16_t kept = clear ? 0 : 1;
-    for (std::ptrdiff_t x = 0; x < width; ++x) {
-        const auto mask = static_cast<std::uint16_t>(-((alpha[x] != 0) | kept));
-        rgba[4 * x] = rgb[3 * x] & mask;
-        rgba[4 * x + 1] = rgb[3 * x + 1] & mask;
-        rgba[4 * x + 2] = rgb[3 * x + 2] & mask;
-        rgba[4 * x + 3] = alpha[x];
-    }
-    flag_blocks(alpha, width, soft, open);
+void rgba_from_rgb_u8(const std::uint8_t* rgb, const std::uint8_t* alpha, std::uint8_t* rgba,
+                      std::ptrdiff_t width, bool clear, std::uint8_t* soft, std::uint8_t* open) {
+    rgba_from_rgb(rgb, alpha, rgba, width, clear, soft, open);
+}
+void rgba_from_rgb_u16(const std::uint16_t* rgb, const std::uint16_t* alpha, std::uint16_t* rgba,
+                       std::ptrdiff_t width, bool clear, std::uint8_t* soft, std::uint8_t* open) {
+    rgba_from_rgb(rgb, alpha, rgba, width, clear, soft, open);
 }
 
 template <class T>
