@@ -33,12 +33,11 @@ void over_picture(ImageView<const T> rgba, ImageView<const T> background, ImageV
     check(background, out.height, out.width, 3, "background");
     check(out, rgba.height, rgba.width, 3, "out");
     const auto& kernels = compose_rows<T>(active_compose_kernels());
-    parallel_for(threads, out.height, rows_per_piece,
-                 [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
-                     for (std::ptrdiff_t y = begin; y < end; ++y)
-                         kernels.rgb_from_over(rgba.row(y), background.row(y), out.row(y),
-                                               out.width);
-                 });
+    parallel_for(
+        threads, out.height, rows_per_piece, [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
+            for (std::ptrdiff_t y = begin; y < end; ++y)
+                kernels.rgb_from_over(rgba.row(y), background.row(y), out.row(y), out.width);
+        });
 }
 
 template <class T>
@@ -93,10 +92,10 @@ void premultiply(ImageView<const T> rgba, ImageView<T> out, int threads) {
                  });
 }
 
-#define NSSBG_INSTANTIATE(T)                                                                     \
-    template void over_picture<T>(ImageView<const T>, ImageView<const T>, ImageView<T>, int);    \
-    template void over_gradient<T>(ImageView<const T>, const Gradient<T>&, ImageView<T>, int);   \
-    template void over_layer<T>(ImageView<const T>, ImageView<const T>, ImageView<T>, int);      \
+#define NSSBG_INSTANTIATE(T)                                                                   \
+    template void over_picture<T>(ImageView<const T>, ImageView<const T>, ImageView<T>, int);  \
+    template void over_gradient<T>(ImageView<const T>, const Gradient<T>&, ImageView<T>, int); \
+    template void over_layer<T>(ImageView<const T>, ImageView<const T>, ImageView<T>, int);    \
     template void premultiply<T>(ImageView<const T>, ImageView<T>, int);
 NSSBG_INSTANTIATE(std::uint8_t)
 NSSBG_INSTANTIATE(std::uint16_t)
