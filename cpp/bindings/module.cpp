@@ -11,4 +11,5 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_compose(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_png(module);
+    nssbg::bindings::bind_prepare(module);
 }

@@ -32,7 +32,7 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
 from nssbg._types import Plan
 
-__all__ = ["OpenVinoBackend"]
+__all__ = ["OpenVinoBackend", "read_graph"]
 
 # Precisions that are hints for the arithmetic; int8 is in the file itself.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
@@ -178,23 +178,7 @@ class OpenVinoBackend:
     ) -> Any:
         model = self._model
         assert model.path is not None
-        try:
-            _teach_deform_conv(core, self._openvino, model.path)
-            graph = core.read_model(os.fspath(model.path))
-        except Exception as error:
-            raise ModelError(f"{model.path}: openvino cannot read it: {error}") from error
-        if len(graph.inputs) != 1:
-            names = ", ".join(item.get_any_name() for item in graph.inputs)
-            raise ModelError(f"{model.path}: has inputs {names}; expected one")
-        try:
-            output = graph.outputs[model.output_index]
-        except IndexError:
-            raise ModelError(
-                f"{model.path}: has {len(graph.outputs)} outputs, its description asks for "
-                f"number {model.output_index}"
-            ) from None
-        if len(graph.outputs) > 1:
-            graph = self._openvino.Model([output.get_node()], graph.get_parameters(), model.name)
+        graph = read_graph(core, self._openvino, model)
         try:
             if model.static:
                 graph.reshape([options.batch, 3, *model.size])
@@ -260,6 +244,36 @@ class OpenVinoBackend:
                 self._requests = []
                 self._idle = []
                 condition.notify_all()
+
+
+def read_graph(core: Any, openvino: Any, model: ModelDescription) -> Any:
+    """The model's graph with its mask as the only output; shapes as in the file.
+
+    Raises:
+        ModelError: It cannot be read, or is not what its description says.
+    """
+    path = model.path
+    assert path is not None
+    try:
+        _teach_deform_conv(core, openvino, path)
+        graph = core.read_model(os.fspath(path))
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path}: openvino cannot read it: {error}") from error
+    if len(graph.inputs) != 1:
+        names = ", ".join(item.get_any_name() for item in graph.inputs)
+        raise ModelError(f"{path}: has inputs {names}; expected one")
+    try:
+        output = graph.outputs[model.output_index]
+    except IndexError:
+        raise ModelError(
+            f"{path}: has {len(graph.outputs)} outputs, its description asks for number "
+            f"{model.output_index}"
+        ) from None
+    if len(graph.outputs) > 1:
+        graph = openvino.Model([output.get_node()], graph.get_parameters(), model.name)
+    return graph
 
 
 def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
