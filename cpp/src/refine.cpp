@@ -7,11 +7,45 @@
 #include <stdexcept>
 
 #include "nssbg/parallel.hpp"
+#include "refine_blocks.hpp"
 #include "refine_internal.hpp"
 
 namespace nssbg {
 
 using namespace refine_detail;
+
+namespace {
+
+template <class Pixel, class T>
+void run_matting(const GuidedPlan& plan, const Guide<Pixel>& guide, const ImageView<T>& alpha,
+                 const RefineOptions& options, RefineReport& report) {
+    const MattingPlan matting = matting_plan(options.level);
+    MattingStrip strip(alpha.width, alpha.height);
+    std::vector<BlockScratch> scratch(static_cast<std::size_t>(options.threads));
+    BlockCounts counts;
+    const ptrdiff_t block_rows = (alpha.height + matting_block - 1) / matting_block;
+    for (ptrdiff_t block_y = 0; block_y < block_rows; ++block_y) {
+        strip.solve_row(plan, guide, matting, block_y, options.threads, scratch, counts);
+        // The next row of blocks still adds to the last rows of this one.
+        const ptrdiff_t y0 = std::max<ptrdiff_t>(0, block_y * matting_block - matting_overlap);
+        const ptrdiff_t y1 = block_y + 1 == block_rows
+                                 ? alpha.height
+                                 : (block_y + 1) * matting_block - matting_overlap;
+        strip.finish_rows(block_y, y0, y1, alpha, 0);
+        strip.carry();
+    }
+    report.matting_pixels = counts.pixels;
+    report.blocks_solved = counts.solved;
+    report.blocks_refused = counts.refused;
+    report.iterations = counts.iterations;
+    report.residual = counts.residual;
+    if (counts.refused > 0)
+        report.notes.push_back("matting did not converge in " + std::to_string(counts.refused) +
+                               " of " + std::to_string(counts.solved + counts.refused) +
+                               " blocks; they keep the guided result");
+}
+
+}  // namespace
 
 template <class Pixel, class T>
 void refine(const ImageView<const Pixel>& image, const ImageView<const T>& coarse,
@@ -64,6 +98,7 @@ void refine(const ImageView<const Pixel>& image, const ImageView<const T>& coars
                          result.band_pixels += done.band_pixels;
                      }
                  });
+    if (options.level != RefineLevel::guided) run_matting(plan, guide, alpha, options, result);
 }
 
 #define NSSBG_REFINE(Pixel, T)                                                                 \

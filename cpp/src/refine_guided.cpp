@@ -270,6 +270,8 @@ void fill_sure(const GuidedPlan& plan, const Region& tile, const ImageView<T>& a
     }
 }
 
+}  // namespace
+
 // The rectangle of the tile outside which the band's weight is zero.
 Region active_region(const GuidedPlan& plan, const Region& tile) {
     Region active{tile.y1, tile.y0, tile.x1, tile.x0};
@@ -344,8 +346,6 @@ void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t c
     kernels.lerp_columns(work - begin, plan.band_first.data() + x0,
                          plan.band_fraction.data() + x0, count, out);
 }
-
-}  // namespace
 
 template <class T>
 Coarse::Coarse(const ImageView<const T>& map, ptrdiff_t picture_height_,
