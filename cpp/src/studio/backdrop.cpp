@@ -304,8 +304,11 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
     // Cells behind the subject: repeated means of their neighbours, a smooth membrane
     // between what is seen around it.
     std::vector<float> next[3];
-    for (int round = 0; round < 3 * static_cast<int>(std::max(cells.height, cells.width)); ++round) {
-        bool changed = false;
+    constexpr int relaxations = 40;
+    bool changed_any = true;
+    for (int round = 0; round < relaxations || changed_any; ++round) {
+        changed_any = false;
+        bool unknown = false;
         for (int c = 0; c < 3; ++c) next[c] = cells.residual[c];
         std::vector<float> known = confidence;
         for (Index cy = 0; cy < cells.height; ++cy)
@@ -326,13 +329,13 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
                 if (weight == 0) continue;
                 for (int c = 0; c < 3; ++c)
                     next[c][static_cast<std::size_t>(i)] = sum[c] / weight;
-                known[static_cast<std::size_t>(i)] = std::max(known[static_cast<std::size_t>(i)],
-                                                              0.5f);
-                changed = true;
+                unknown = true;
+                if (confidence[static_cast<std::size_t>(i)] == 0) changed_any = true;
+                known[static_cast<std::size_t>(i)] = 0.5f;
             }
         for (int c = 0; c < 3; ++c) cells.residual[c].swap(next[c]);
         confidence.swap(known);
-        if (!changed) break;
+        if (!unknown) break;
     }
 }
 
@@ -356,7 +359,7 @@ BackdropLimits limits_from_border(const Working& w, const BorderFit& fit) {
     const float spread = quantile(across, 0.9);
     l.chroma = std::clamp(1.5f * spread, 5.0f, 16.0f);
     l.chroma_per_light = 0.12f;
-    l.light_up = std::max(30.0f, 2.0f * spread);
+    l.light_up = 120.0f;  // a pool of light behind the subject; edges do the rest
     l.light_down = 0.62f;
     l.tight_light = std::clamp(1.5f * spread, 4.0f, 16.0f);
     l.tight_chroma = std::clamp(1.2f * spread, 3.0f, 12.0f);

@@ -98,6 +98,7 @@ BackdropLimits limits_from_region(const Working& working, const BackdropLimits& 
 void find_evidence(Working& working);
 void grow_region(Working& working);
 void drop_specks(Working& working);
+void absorb_shadows(Working& working);
 int open_holes(Working& working);
 float largest_piece_share(Working& working);
 
