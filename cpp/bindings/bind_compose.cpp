@@ -61,6 +61,19 @@ void bind_type(nb::module_& module) {
         nb::arg("front").noconvert(), nb::arg("back").noconvert(), nb::arg("threads") = 1,
         "H x W x 4: one straight layer over another, straight result.");
     module.def(
+        "subject_box",
+        [](const Array<const T, 3>& rgba, T threshold, int threads) {
+            const auto view = view_of(rgba);
+            Box box;
+            {
+                nb::gil_scoped_release released;
+                box = subject_box<T>(view, threshold, threads);
+            }
+            return nb::make_tuple(box.top, box.left, box.bottom, box.right);
+        },
+        nb::arg("rgba").noconvert(), nb::arg("threshold"), nb::arg("threads") = 1,
+        "(top, left, bottom, right) of the pixels whose alpha is above the threshold.");
+    module.def(
         "premultiply",
         [](const Array<const T, 3>& rgba, int threads) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 4});

@@ -39,4 +39,15 @@ void over_layer(ImageView<const T> front, ImageView<const T> back, ImageView<T> 
 template <class T>
 void premultiply(ImageView<const T> rgba, ImageView<T> out, int threads);
 
+// The smallest box around all pixels whose alpha is above the threshold, as half-open ranges;
+// all zero where there is none.
+struct Box {
+    std::ptrdiff_t top = 0;
+    std::ptrdiff_t left = 0;
+    std::ptrdiff_t bottom = 0;
+    std::ptrdiff_t right = 0;
+};
+template <class T>
+Box subject_box(ImageView<const T> rgba, T threshold, int threads);
+
 }  // namespace nssbg

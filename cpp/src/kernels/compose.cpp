@@ -88,6 +88,18 @@ void rgba_from_over(const T* __restrict front, const T* __restrict back, T* __re
 }
 
 template <class T>
+bool mark_columns(const T* __restrict rgba, std::ptrdiff_t width, T threshold,
+                  std::uint8_t* __restrict columns) {
+    unsigned any = 0;
+    for (std::ptrdiff_t x = 0; x < width; ++x) {
+        const bool over = rgba[4 * x + 3] > threshold;
+        columns[x] = static_cast<std::uint8_t>(columns[x] | over);
+        any |= over;
+    }
+    return any != 0;
+}
+
+template <class T>
 void linear_gradient(const T* __restrict colors, std::ptrdiff_t count, float from, float step,
                      T* __restrict out, std::ptrdiff_t width) {
     const auto last = static_cast<float>(count - 1);
@@ -113,8 +125,8 @@ void radial_gradient(const T* __restrict colors, std::ptrdiff_t count, float x0,
 }
 
 template <class T>
-constexpr ComposeRows<T> rows{&rgb_from_over<T>, &premultiplied<T>, &rgba_from_over<T>,
-                              &linear_gradient<T>, &radial_gradient<T>};
+constexpr ComposeRows<T> rows{&rgb_from_over<T>, &premultiplied<T>,   &rgba_from_over<T>,
+                              &mark_columns<T>,  &linear_gradient<T>, &radial_gradient<T>};
 
 }  // namespace
 

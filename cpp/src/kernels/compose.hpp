@@ -17,6 +17,8 @@ struct ComposeRows {
     void (*premultiplied)(const T* rgba, T* out, std::ptrdiff_t width);
     // Straight front over straight back, straight result (the Porter-Duff "over").
     void (*rgba_from_over)(const T* front, const T* back, T* out, std::ptrdiff_t width);
+    // columns[x] |= (alpha of x > threshold); whether any was.
+    bool (*mark_columns)(const T* rgba, std::ptrdiff_t width, T threshold, std::uint8_t* columns);
     // A gradient's row: out[x] = colors[clamp(int(from + x * step))], three channels.
     void (*linear_gradient)(const T* colors, std::ptrdiff_t count, float from, float step, T* out,
                             std::ptrdiff_t width);
