@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
-from nssbg._backends import open_backend
 from nssbg._methods.base import Estimate
 from nssbg._methods.confidence import confidence_of
-from nssbg._models.catalog import find_model
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
+from nssbg._planner import open_model
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
@@ -46,14 +45,16 @@ class NetworkMethod:
         threads: Threads for the runtime and the prepare kernel, at least 1.
 
     Raises:
-        ModelError: The model is unknown, not on disk or damaged.
+        ModelError: The model is unknown, cannot be pulled, or is damaged.
+        LicenseError: NSSBG_LICENSE=commercial and its weights do not allow that.
         DeviceError: The device asked for is not what would run.
     """
 
     def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
-        self._model = find_model(model)
         self._threads = threads
-        self._backend = open_backend(self._model, backend=backend, device=device, threads=threads)
+        self._model, self._backend = open_model(
+            model, backend=backend, device=device, threads=threads
+        )
 
     @property
     def lanes(self) -> int:

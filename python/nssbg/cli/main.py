@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "nssbg.cli.models",
     "doctor": "nssbg.cli.doctor",
     "tune": "nssbg.cli.tune",
+    "quantize": "nssbg.cli.quantize",
 }
 
 # A shell's own convention for "ended by Ctrl-C".
