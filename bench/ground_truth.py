@@ -14,16 +14,20 @@ assumption costs.
 
 from __future__ import annotations
 
+import argparse
 import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-Float = npt.NDArray[np.float32]
+Float = npt.NDArray[np.floating[Any]]
+Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 SAMPLES = 8  # samples a pixel and axis; 64 in all
@@ -37,9 +41,9 @@ class Case:
 
     name: str
     image: Bytes  # H x W x 3
-    alpha: Float  # H x W, 0..1
-    foreground: Float  # H x W x 3
-    background: Float  # H x W x 3
+    alpha: Float32  # H x W, 0..1
+    foreground: Float32  # H x W x 3
+    background: Float32  # H x W x 3
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,8 @@ def _mean_of_samples(samples: Bytes) -> Float:
     # Rows first: that sum runs over contiguous memory and shrinks what the second one touches.
     tall = samples.reshape(height, SAMPLES, -1).sum(1, dtype=np.uint16)
     total = tall.reshape(height, width, SAMPLES, channels).sum(2, dtype=np.uint16)
-    return (total.astype(np.float32)) / np.float32(255 * SAMPLES * SAMPLES)
+    result: Float = (total.astype(np.float32)) / np.float32(255 * SAMPLES * SAMPLES)
+    return result
 
 
 def coverage_from_distance(
@@ -241,7 +246,8 @@ def noise(
         total += weight * resized(grid, height, width, smooth=True)
         weights += weight
         weight, cell = weight * 0.55, max(cell / 2, 1.0)
-    return np.clip((total / weights - 0.5) * 1.6 + 0.5, 0, 1).astype(np.float32)
+    result: Float = np.clip((total / weights - 0.5) * 1.6 + 0.5, 0, 1).astype(np.float32)
+    return result
 
 
 def filled(colour: Float, alpha: Float) -> Float:
@@ -337,7 +343,7 @@ def _hair_strands(
     step = lengths / (points - 1)
     phase = rng.uniform(0, 2 * np.pi, count)
     pitch = rng.uniform(0.7, 1.4, count)
-    place = roots.astype(np.float32).copy()
+    place: Float = roots.astype(np.float32)
     path = np.empty((count, points, 2), np.float32)
     drift = np.zeros(count)
     for index in range(points):
@@ -368,7 +374,8 @@ def _hair_colours(
     gain = 0.45 + 0.55 * across + 0.1 * share
     sheen = across**24 * rng.uniform(0.0, 0.5, (count, 1))
     colour = base * gain[..., None] + sheen[..., None] * np.asarray([1, 0.93, 0.82])
-    return np.clip(colour, 0, 1).astype(np.float32)
+    result: Float = np.clip(colour, 0, 1).astype(np.float32)
+    return result
 
 
 def _hair(height: int, width: int, seed: int, *, curls: bool = False) -> Layer:
@@ -488,7 +495,10 @@ def _shortened(strands: Float, share: npt.NDArray[np.float64]) -> Float:
     low = np.minimum(place.astype(np.int64), count - 2)
     mix = (place - low)[..., None]
     rows = np.arange(len(strands))[:, None]
-    return (strands[rows, low] * (1 - mix) + strands[rows, low + 1] * mix).astype(np.float32)
+    result: Float = (strands[rows, low] * (1 - mix) + strands[rows, low + 1] * mix).astype(
+        np.float32
+    )
+    return result
 
 
 def _ellipse(x: float, y: float, half_w: float, half_h: float, count: int = 96) -> Float:
@@ -502,7 +512,8 @@ def _shaded(colour: Float, rng: np.random.Generator, amount: float) -> Float:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     light = 1 + amount * (1 - x / width - y / height)
     light = light * (1 + amount * (noise(rng, height, width, height / 3) - 0.5))
-    return np.clip(colour * light[..., None], 0, 1).astype(np.float32)
+    result: Float = np.clip(colour * light[..., None], 0, 1).astype(np.float32)
+    return result
 
 
 def _fur(height: int, width: int, seed: int) -> Layer:
@@ -673,7 +684,7 @@ def _net(height: int, width: int, seed: int) -> Layer:
                 for other in (index, index + 1) if level % 2 else (index, index - 1):
                     b, shade_b = knot(level + 1, other)
                     sag = (a + b) / 2 + np.asarray([0, size * 0.004], np.float32)
-                    line = _curve(tuple(a), tuple(sag), tuple(b), count=6)  # type: ignore[arg-type]
+                    line = _curve(tuple(a), tuple(sag), tuple(b), count=6)
                     wide = rng.uniform(1.0, 2.0) * sketch.unit
                     sketch.stroke(line, wide, cord * 0.5 * (shade + shade_b))
                 sketch.disc(float(a[0]), float(a[1]), 1.7 * sketch.unit, cord * shade * 0.9)
@@ -755,7 +766,8 @@ def _glass(height: int, width: int, seed: int) -> Layer:
         # The profile's slope stays under 1.2: divided by 1.6 the value never overstates.
         side = np.abs(at_x - width / 2) - half_width(at_y)
         caps = np.maximum(height * 0.08 - at_y, at_y - height * 0.925)
-        return np.maximum(side / 1.6, caps).astype(np.float32)
+        result: Float = np.maximum(side / 1.6, caps).astype(np.float32)
+        return result
 
     shape = coverage_from_distance(distance, height, width)
     across = np.clip((x - width / 2) / np.maximum(half_width(y), 1), -1, 1)
@@ -849,10 +861,10 @@ def _text(height: int, width: int, seed: int) -> Layer:
     )
     draw.line((x + side * 1.05, y, x + side * 1.35, y + side), fill=255, width=round(7 * scale))
     alpha = _mean_of_samples(np.asarray(grid)[..., None])[..., 0]
-    ink = rng.uniform(0.05, 0.9, 3)
+    first = rng.uniform(0.05, 0.9, 3)
     other = rng.uniform(0.05, 0.9, 3)
     share = np.linspace(0, 1, width, dtype=np.float32)[None].repeat(height, 0)
-    return Layer(alpha, _shaded(_mixed(ink, other, share), rng, 0.2))
+    return Layer(alpha, _shaded(_mixed(first, other, share), rng, 0.2))
 
 
 def _cables(height: int, width: int, seed: int) -> Layer:
@@ -921,10 +933,12 @@ def _holes(height: int, width: int, seed: int) -> Layer:
     def box(x: Float, y: Float, cx: float, cy: float, hw: float, hh: float, r: float) -> Float:
         qx, qy = np.abs(x - cx) - (hw - r), np.abs(y - cy) - (hh - r)
         outside = np.hypot(np.maximum(qx, 0), np.maximum(qy, 0))
-        return (outside + np.minimum(np.maximum(qx, qy), 0) - r).astype(np.float32)
+        result: Float = (outside + np.minimum(np.maximum(qx, qy), 0) - r).astype(np.float32)
+        return result
 
     def ring(x: Float, y: Float, cx: float, cy: float, r: float, wide: float) -> Float:
-        return (np.abs(np.hypot(x - cx, y - cy) - r) - wide).astype(np.float32)
+        result: Float = (np.abs(np.hypot(x - cx, y - cy) - r) - wide).astype(np.float32)
+        return result
 
     tilt = float(rng.uniform(-0.12, 0.12))
     cos, sin = np.float32(math.cos(tilt)), np.float32(math.sin(tilt))
@@ -934,7 +948,8 @@ def _holes(height: int, width: int, seed: int) -> Layer:
         u, v = cos * (x - mx) + sin * (y - my), cos * (y - my) - sin * (x - mx)
         cup = box(u, v, 0, 0, size * 0.16, size * 0.22, size * 0.03)
         handle = ring(u, v * np.float32(0.8), size * 0.17, 0, size * 0.10, size * 0.022)
-        return np.minimum(cup, handle * np.float32(0.98))
+        result: Float = np.minimum(cup, handle * np.float32(0.98))
+        return result
 
     px, py = width * 0.72, height * 0.30
 
@@ -958,7 +973,10 @@ def _holes(height: int, width: int, seed: int) -> Layer:
         web = np.abs(r - size * 0.085) - size * 0.035
         spokes = np.float32(size * 0.02) - np.abs(r * np.sin(2.5 * turn)) * np.float32(0.4)
         hub = size * 0.022 - r
-        return np.maximum(np.maximum(rim, np.minimum(-web, -spokes)), hub).astype(np.float32)
+        result: Float = np.maximum(np.maximum(rim, np.minimum(-web, -spokes)), hub).astype(
+            np.float32
+        )
+        return result
 
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
     layer = Layer(np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32))
@@ -1088,7 +1106,8 @@ def _wood(height: int, width: int, rng: np.random.Generator) -> Float:
     seam = 1 - 0.6 * np.exp(-(((y / (size * 0.22)) % 1 / 0.012) ** 2))
     share = np.clip(0.5 + 0.22 * rings + 0.35 * (grain - 0.5), 0, 1)
     colour = _mixed([0.36, 0.22, 0.12], [0.76, 0.56, 0.36], share)
-    return np.clip(colour * (tone * seam)[..., None], 0, 1).astype(np.float32)
+    result: Float = np.clip(colour * (tone * seam)[..., None], 0, 1).astype(np.float32)
+    return result
 
 
 def _clutter(height: int, width: int, rng: np.random.Generator) -> Float:
@@ -1258,7 +1277,8 @@ def coarse_from_alpha(
     slope = 1 + miscalibration * rng.uniform(0.05, 0.35)
     centre = 0.5 + miscalibration * rng.uniform(-0.06, 0.06)
     answer = (answer - centre) * slope + 0.5
-    return np.rint(np.clip(answer, 0, 1) * 255).astype(np.uint8)
+    result: Bytes = np.rint(np.clip(answer, 0, 1) * 255).astype(np.uint8)
+    return result
 
 
 def _extreme(picture: Float, reach: int, pick: np.ufunc) -> Float:
@@ -1284,3 +1304,21 @@ def contact_sheet(cases: list[Case], columns: int = 3) -> Image.Image:
         front = np.rint(case.foreground * 255).astype(np.uint8)
         rows.append(np.concatenate([case.image, mask, front][:columns], 1))
     return Image.fromarray(np.concatenate(rows, 0))
+
+
+def main() -> None:
+    """Draw one case of every subject, each on another backdrop, into a contact sheet."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("output", type=Path, help="where the PNG goes")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    backdrops = backdrop_names()
+    cases = [
+        make_case(name, backdrops[index % len(backdrops)], 360, 480, options.seed)
+        for index, name in enumerate(case_names())
+    ]
+    contact_sheet(cases).save(options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -87,8 +87,11 @@ def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
     stream = generator.Generator(sources, GENERATED_SIDE, 424_242)
     if kind == "products":
         stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
-        wanted = {k: v for k, v in generator.FOREGROUND_SHARES.items()
-                  if k in ("procedural", "rendered") and k in sources.foregrounds}
+        wanted = {
+            k: v
+            for k, v in generator.FOREGROUND_SHARES.items()
+            if k in ("procedural", "rendered") and k in sources.foregrounds
+        }
         stream.kinds = generator.unit_shares(wanted)
     made = 0
     while made < GENERATED:
@@ -163,8 +166,9 @@ def main() -> None:
             if len(rows) == options.limit:
                 break
         means = [float(np.mean([r[m] for r in rows.values()])) for m in names]
-        print(f"| {name} | {len(rows)} | " + " | ".join(f"{m:.4f}" for m in means) + " |",
-              flush=True)
+        print(
+            f"| {name} | {len(rows)} | " + " | ".join(f"{m:.4f}" for m in means) + " |", flush=True
+        )
         (options.output / f"{name}.json").write_text(json.dumps(rows, indent=1))
         typical = [c for _, c in columns[:: max(1, len(columns) // 10)]][:10]
         worst = [c for _, c in sorted(columns, key=lambda c: c[0])[:10]]

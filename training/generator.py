@@ -431,8 +431,9 @@ class Generator:
             lean = self.between(-1.2, 1.2)
             matrix = np.array([[1, lean, -lean * foot], [0, lie, foot * (1 - lie)]])
         else:
-            matrix = np.array([[1, 0, self.between(-0.06, 0.06) * size],
-                               [0, 1, self.between(-0.01, 0.08) * size]])
+            matrix = np.array(
+                [[1, 0, self.between(-0.06, 0.06) * size], [0, 1, self.between(-0.01, 0.08) * size]]
+            )
         shade = cv2.warpAffine(alpha, matrix, (size, size))
         sigma = size * math.exp(self.between(math.log(0.006), math.log(0.07)))
         shade = cv2.GaussianBlur(shade, (0, 0), sigma)

@@ -80,10 +80,14 @@ def subset_items(subset: str, held_out: bool) -> Iterator[tuple[str, str, banks.
         if banks.is_held_out(subset, path.stem) != held_out:
             continue
         pixels = load(path, subset)
-        if kept_apart and max(
-            float(np.max(np.stack(kept_apart) @ signature(version, subset)))
-            for version in (pixels, pixels[:, ::-1])
-        ) > LOOK_ALIKE:
+        if (
+            kept_apart
+            and max(
+                float(np.max(np.stack(kept_apart) @ signature(version, subset)))
+                for version in (pixels, pixels[:, ::-1])
+            )
+            > LOOK_ALIKE
+        ):
             continue  # the sources hold near-copies: none may stand on both sides of the split
         tag = path.stem.partition("-")[0] if subset == "cutouts" else subset
         yield path.stem, tag, pixels

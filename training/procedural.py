@@ -102,8 +102,16 @@ class Draftsman:
         for _ in range(int(self.rng.integers(0, 5))):
             size = self.between(0.5, 3.0) * width / SIDE
             where = (int(self.between(0, 0.5) * width), int(self.between(0.1, 1) * height))
-            cv2.putText(canvas, self.word(), where, int(self.rng.choice(HERSHEY)), size,
-                        self.colour().tolist(), max(1, int(size * 2.5)), cv2.LINE_AA)
+            cv2.putText(
+                canvas,
+                self.word(),
+                where,
+                int(self.rng.choice(HERSHEY)),
+                size,
+                self.colour().tolist(),
+                max(1, int(size * 2.5)),
+                cv2.LINE_AA,
+            )
         return canvas.astype(np.float32)
 
     def word(self) -> str:
@@ -195,9 +203,17 @@ class Draftsman:
             canvas[..., 3] *= clear + (1 - clear) * np.abs(normal_x) ** 3
         floor_y, lid_y = top + body - 1, top
         bottom = np.zeros((SIDE, SIDE), np.uint8)
-        cv2.ellipse(bottom, (SIDE // 2, floor_y),
-                    (int(radius[-1]), max(1, int(radius[-1] * tilt))), 0, 0, 180, 255, -1,
-                    cv2.LINE_AA)
+        cv2.ellipse(
+            bottom,
+            (SIDE // 2, floor_y),
+            (int(radius[-1]), max(1, int(radius[-1] * tilt))),
+            0,
+            0,
+            180,
+            255,
+            -1,
+            cv2.LINE_AA,
+        )
         part = (bottom > 0) & (canvas[..., 3] < bottom)
         canvas[part, :3] = canvas[floor_y, SIDE // 2, :3] * 0.85
         canvas[part, 3] = bottom[part] * (0.5 if glassy else 1.0)
@@ -214,8 +230,17 @@ class Draftsman:
             ring = np.zeros((SIDE, SIDE), np.uint8)
             reach = int(body * self.between(0.12, 0.25))
             middle = (int(SIDE / 2 + radius[body // 2]), top + body // 2)
-            cv2.ellipse(ring, middle, (int(reach * self.between(0.5, 1)), reach), 0, 0, 360, 255,
-                        int(self.between(6, 22)), cv2.LINE_AA)
+            cv2.ellipse(
+                ring,
+                middle,
+                (int(reach * self.between(0.5, 1)), reach),
+                0,
+                0,
+                360,
+                255,
+                int(self.between(6, 22)),
+                cv2.LINE_AA,
+            )
             handle = self.inflated(ring, 1.0)
             canvas = over(canvas, handle)
         return canvas
@@ -267,8 +292,12 @@ class Draftsman:
             surface = self.surface() if own else same
             matrix = cv2.getPerspectiveTransform(square, where.astype(np.float32))
             shade = ambient + (1.1 - ambient) * max(0.0, float(facing @ light))
-            face = cv2.warpPerspective(np.clip(surface * shade, 0, 255), matrix, (SIDE, SIDE),
-                                       borderMode=cv2.BORDER_REPLICATE)
+            face = cv2.warpPerspective(
+                np.clip(surface * shade, 0, 255),
+                matrix,
+                (SIDE, SIDE),
+                borderMode=cv2.BORDER_REPLICATE,
+            )
             cover = np.zeros((SIDE, SIDE), np.uint8)
             points = (where * 16).astype(np.int32)
             cv2.fillConvexPoly(cover, points, 255, cv2.LINE_AA, 4)
@@ -309,9 +338,7 @@ class Draftsman:
         """A smooth random path in sixteenths of a pixel."""
         points = SIDE * (0.5 + reach * (self.rng.random((knots, 2)) * 2 - 1))
         steps = np.linspace(0, knots - 1, 40 * knots)
-        path = np.column_stack(
-            [np.interp(steps, np.arange(knots), points[:, k]) for k in range(2)]
-        )
+        path = np.column_stack([np.interp(steps, np.arange(knots), points[:, k]) for k in range(2)])
         window = 61
         padded = np.pad(path, ((window // 2, window // 2), (0, 0)), mode="edge")
         kernel = np.hanning(window + 2)[1:-1]
@@ -330,8 +357,13 @@ class Draftsman:
             if self.chance(0.4):
                 end = tuple(int(v) // 16 for v in path[-1])
                 half = int(width * self.between(0.8, 2))
-                cv2.rectangle(mask, (end[0] - half, end[1] - half // 2),
-                              (end[0] + half, end[1] + half // 2), 255, -1)
+                cv2.rectangle(
+                    mask,
+                    (end[0] - half, end[1] - half // 2),
+                    (end[0] + half, end[1] + half // 2),
+                    255,
+                    -1,
+                )
             canvas = over(self.inflated(mask, 1.0), canvas)
         return canvas
 
@@ -408,8 +440,15 @@ class Draftsman:
             shade = self.between(0.6, 1.2)
             width = 1 if self.chance(0.6) else 2
             cv2.polylines(strands, [line], False, 255, width, cv2.LINE_AA, 4)
-            cv2.polylines(rgb, [line], False, np.clip(tint * shade, 0, 255).tolist(), width + 2,
-                          cv2.LINE_AA, 4)
+            cv2.polylines(
+                rgb,
+                [line],
+                False,
+                np.clip(tint * shade, 0, 255).tolist(),
+                width + 2,
+                cv2.LINE_AA,
+                4,
+            )
         cover = strands.astype(np.float32) * self.between(0.6, 1.0)
         return over(np.dstack([rgb.astype(np.float32), cover]), canvas)
 
@@ -424,8 +463,10 @@ class Draftsman:
             cv2.ellipse(mask, (centre, centre), axes, 0, 0, 360, 255, thick, cv2.LINE_AA)
             for k in range(int(self.rng.integers(0, 9))):
                 angle = k * 0.7
-                end = (int(centre + axes[0] * math.cos(angle)),
-                       int(centre + axes[1] * math.sin(angle)))
+                end = (
+                    int(centre + axes[0] * math.cos(angle)),
+                    int(centre + axes[1] * math.sin(angle)),
+                )
                 cv2.line(mask, (centre, centre), end, 255, max(2, thick // 4), cv2.LINE_AA)
         elif draw < 0.6:
             margin = int(SIDE * self.between(0.1, 0.3))
@@ -434,8 +475,17 @@ class Draftsman:
             path = self.curve(4)[::40] // 16
             size = int(self.between(18, 50))
             for x, y in path:
-                cv2.ellipse(mask, (int(x), int(y)), (size, int(size * 0.7)),
-                            self.between(0, 180), 0, 360, 255, max(3, size // 4), cv2.LINE_AA)
+                cv2.ellipse(
+                    mask,
+                    (int(x), int(y)),
+                    (size, int(size * 0.7)),
+                    self.between(0, 180),
+                    0,
+                    360,
+                    255,
+                    max(3, size // 4),
+                    cv2.LINE_AA,
+                )
         return self.inflated(mask, 1.0)
 
     def net(self) -> Floats:
@@ -472,7 +522,9 @@ class Draftsman:
                 share = self.between(0.3, 1)
                 spot = root + (end - root) * share + self.rng.normal(size=2) * 14
                 axes = (int(self.between(14, 60)), int(self.between(4, 22)))
-                tone = np.clip(green * self.between(0.6, 1.4) + self.rng.normal(size=3) * 10, 0, 255)
+                tone = np.clip(
+                    green * self.between(0.6, 1.4) + self.rng.normal(size=3) * 10, 0, 255
+                )
                 if self.chance(0.1):
                     tone = self.colour()
                 where = (int(spot[0]), int(spot[1]))
@@ -488,8 +540,18 @@ class Draftsman:
 
     def object(self) -> tuple[str, banks.Pixels]:
         """The kind and the finished RGBA of one object, cut to its bounds."""
-        kinds = (self.lathe, self.box, self.furniture, self.cable, self.letters, self.blob,
-                 self.hairy, self.rings, self.net, self.plant)
+        kinds = (
+            self.lathe,
+            self.box,
+            self.furniture,
+            self.cable,
+            self.letters,
+            self.blob,
+            self.hairy,
+            self.rings,
+            self.net,
+            self.plant,
+        )
         shares = np.array([0.2, 0.15, 0.13, 0.08, 0.07, 0.12, 0.08, 0.06, 0.04, 0.07])
         draw = kinds[int(self.rng.choice(len(kinds), p=shares / shares.sum()))]
         large = draw()
@@ -514,9 +576,9 @@ def over(top: Floats, bottom: Floats) -> Floats:
     return np.dstack([colour, alpha * 255]).astype(np.float32)
 
 
-def items(count: int, seed: int, surfaces: banks.Bank | None) -> Iterator[
-    tuple[str, str, banks.Pixels]
-]:
+def items(
+    count: int, seed: int, surfaces: banks.Bank | None
+) -> Iterator[tuple[str, str, banks.Pixels]]:
     """`count` objects with ids from the seed."""
     draftsman = Draftsman(seed, surfaces)
     made = 0

@@ -10,11 +10,30 @@ from nssbg._backends import open_backend
 from nssbg._methods.base import Estimate
 from nssbg._methods.confidence import confidence_of
 from nssbg._models.catalog import find_model
+from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
-__all__ = ["NetworkMethod"]
+__all__ = ["NetworkMethod", "input_tensor"]
+
+
+def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
+    """A picture as a model is fed: 1 x 3 x h x w, float32, normalised.
+
+    Args:
+        frame: The decoded picture; converted to sRGB for the model where it is not.
+        model: Says the size, filter and normalisation.
+        threads: Threads of the prepare kernel.
+    """
+    return prepare(
+        image_io.model_rgb(frame),
+        model.input_size(frame.height, frame.width),
+        mean=model.mean,
+        std=model.std,
+        filter=model.filter,
+        threads=threads,
+    )
 
 
 class NetworkMethod:
@@ -44,14 +63,7 @@ class NetworkMethod:
     def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""
         with timings.measure("prepare"):
-            return prepare(
-                image_io.model_rgb(frame),
-                self._model.input_size(frame.height, frame.width),
-                mean=self._model.mean,
-                std=self._model.std,
-                filter=self._model.filter,
-                threads=self._threads,
-            )
+            return input_tensor(frame, self._model, threads=self._threads)
 
     def infer(self, frame: Frame, prepared: NDArray[np.float32], timings: Timings) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
