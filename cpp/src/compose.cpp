@@ -2,6 +2,7 @@
 #include "nssbg/compose.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -94,6 +95,25 @@ void premultiply(ImageView<const T> rgba, ImageView<T> out, int threads) {
 }
 
 template <class T>
+void suppress_spill(ImageView<const T> rgba, ImageView<T> out, int screen, float strength,
+                    int threads) {
+    check(rgba, out.height, out.width, 4, "rgba");
+    check(out, rgba.height, rgba.width, 4, "out");
+    if (screen < 0 || screen > 2) throw std::invalid_argument("screen must be 0, 1 or 2");
+    if (!(strength >= 0.0f && strength <= 1.0f))
+        throw std::invalid_argument("strength must be 0 to 1");
+    const auto share = static_cast<std::uint32_t>(strength * 256.0f + 0.5f);
+    const auto& kernels = compose_rows<T>(active_compose_kernels());
+    parallel_for(threads, out.height, rows_per_piece,
+                 [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
+                     for (std::ptrdiff_t y = begin; y < end; ++y) {
+                         std::memcpy(out.row(y), rgba.row(y), 4 * out.width * sizeof(T));
+                         kernels.without_spill(out.row(y), out.width, screen, share);
+                     }
+                 });
+}
+
+template <class T>
 Box subject_box(ImageView<const T> rgba, T threshold, int threads) {
     check(rgba, rgba.height, rgba.width, 4, "rgba");
     if (rgba.empty()) return {};
@@ -125,6 +145,7 @@ Box subject_box(ImageView<const T> rgba, T threshold, int threads) {
     template void over_gradient<T>(ImageView<const T>, const Gradient<T>&, ImageView<T>, int); \
     template void over_layer<T>(ImageView<const T>, ImageView<const T>, ImageView<T>, int);    \
     template void premultiply<T>(ImageView<const T>, ImageView<T>, int);                       \
+    template void suppress_spill<T>(ImageView<const T>, ImageView<T>, int, float, int);        \
     template Box subject_box<T>(ImageView<const T>, T, int);
 NSSBG_INSTANTIATE(std::uint8_t)
 NSSBG_INSTANTIATE(std::uint16_t)
