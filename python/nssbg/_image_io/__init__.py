@@ -16,6 +16,7 @@ from nssbg._image_io.formats import (
     format_of_path,
     suffix_of,
 )
+from nssbg._image_io.peek import peek_size
 
 __all__ = [
     "ALPHA_FORMATS",
@@ -25,6 +26,7 @@ __all__ = [
     "encode",
     "format_of_path",
     "model_rgb",
+    "peek_size",
     "suffix_of",
     "write_atomically",
 ]
