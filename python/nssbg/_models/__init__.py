@@ -1,1 +1,1 @@
-"""Models as data: catalog, store and the bundled network."""
+"""Models as data: descriptions, the catalog, the store of weights, passes over graphs."""

@@ -1,0 +1,83 @@
+"""How close a batch comes to what the cores allow: 40 JPEGs of 12 MP through `Remover.map`.
+
+    python -m bench.pipeline [--pictures 40] [--megapixels 12] [--model studio] [--workers N]
+
+The ideal is the CPU seconds that the process spent over the cores it may use: a run that keeps
+every core busy from first to last reaches 100 %. Prints the stage table (wall and CPU seconds
+per picture), where the workers' time went, and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import simplejpeg
+
+import nssbg
+from bench.photos import photograph
+from nssbg import _core
+
+
+def make_pictures(folder: Path, count: int, megapixels: float) -> list[Path]:
+    """`count` different JPEGs: few distinct pictures, each mirrored or shifted, as shoots are."""
+    paths = []
+    for index in range(count):
+        rgb = photograph(megapixels, seed=index % 4)
+        if index % 2:
+            rgb = rgb[:, ::-1].copy()
+        path = folder / f"{index:03}.jpg"
+        path.write_bytes(simplejpeg.encode_jpeg(rgb, quality=92, colorspace="RGB"))
+        paths.append(path)
+    return paths
+
+
+def main() -> None:
+    """Run once to warm up, once measured."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--megapixels", type=float, default=12)
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--workers", type=int, default=0)
+    arguments = parser.parse_args()
+    cores = _core.usable_cores()
+    with tempfile.TemporaryDirectory() as name, nssbg.Remover(arguments.model) as remover:
+        folder = Path(name)
+        paths = make_pictures(folder, arguments.pictures, arguments.megapixels)
+        out = folder / "out"
+        out.mkdir()
+        settings = {
+            "output": lambda path: out / f"{path.stem}.png",
+            "workers": arguments.workers,
+            "ordered": False,
+        }
+        for outcome in remover.map(paths[:4], **settings):
+            outcome.result()
+        cpu, wall = time.process_time(), time.perf_counter()
+        stream = remover.map(paths, **settings)
+        for outcome in stream:
+            outcome.result()
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        report = stream.report()
+    print(
+        f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP to PNG, {cores} cores, "
+        f"{report.workers} workers"
+    )
+    print(f"{'stage':16}{'wall ms/picture':>18}{'CPU ms/picture':>18}")
+    for stage in report.stage_wall:
+        print(
+            f"{stage:16}{1000 * report.stage_wall[stage] / arguments.pictures:18.1f}"
+            f"{1000 * report.stage_cpu[stage] / arguments.pictures:18.1f}"
+        )
+    ideal = cpu / cores
+    print(f"wall {wall:.2f} s, {arguments.pictures / wall:.2f} pictures/s")
+    print(f"CPU {cpu:.2f} s; over {cores} cores {ideal:.2f} s: {100 * ideal / wall:.1f} % of ideal")
+    print(f"workers waited {report.waiting:.2f} s in all")
+    print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

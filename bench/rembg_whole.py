@@ -1,0 +1,142 @@
+"""nssbg against rembg as a whole: the same network, JPEG files to PNG files, on this machine.
+
+    python -m bench.rembg_whole [--pictures 20] [--megapixels 4 12] [--graph u2netp.onnx]
+
+Both run the same architecture-true U2-Net-p graph with random weights at 320 x 320, so what
+differs is everything around the network. rembg runs as its users run it in a loop: one session,
+`remove(bytes)`, naive cut-out. nssbg runs `Remover.map` with its refinement and its
+decontamination on. Each runs in a process of its own, so that peak memory is its own; the two
+take turns. Random weights give a fog instead of a mask: the worst case for nssbg, whose work
+grows with the soft band.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SIDECAR = """\
+name = "u2netp-random"
+size = 320
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+filter = "lanczos"
+range = "minmax"
+license = "Apache-2.0"
+commercial = true
+"""
+
+
+def run_rembg(graph: Path, sources: list[Path], out: Path) -> None:
+    """rembg's own loop over files, its session opened once."""
+    import rembg
+
+    session = rembg.new_session("u2net_custom", model_path=str(graph))
+    start_clock()
+    for source in sources:
+        (out / f"{source.stem}.png").write_bytes(rembg.remove(source.read_bytes(), session=session))
+
+
+def run_nssbg(graph: Path, sources: list[Path], out: Path) -> None:
+    """nssbg's batch over the same files."""
+    import nssbg
+
+    with nssbg.Remover(str(graph)) as remover:
+        # Opening the model is outside the clock for both.
+        remover.remove(sources[0].read_bytes())
+        start_clock()
+        for outcome in remover.map(sources, output=lambda path: out / f"{path.stem}.png"):
+            outcome.result()
+
+
+_clock: dict[str, float] = {}
+
+
+def start_clock() -> None:
+    """From here on time counts."""
+    _clock["wall"], _clock["cpu"] = time.perf_counter(), time.process_time()
+
+
+def worker(which: str, graph: Path, folder: Path, out: Path) -> None:
+    """Run one of the two over a folder and print its figures as JSON."""
+    sources = sorted(folder.glob("*.jpg"))
+    {"rembg": run_rembg, "nssbg": run_nssbg}[which](graph, sources, out)
+    print(
+        json.dumps(
+            {
+                "pictures": len(sources),
+                "wall": time.perf_counter() - _clock["wall"],
+                "cpu": time.process_time() - _clock["cpu"],
+                "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def measure(which: str, graph: Path, folder: Path) -> dict[str, float]:
+    """One of the two in a fresh process."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "bench.rembg_whole", "--worker", which]
+        done = subprocess.run(
+            [*command, "--graph", str(graph), "--folder", str(folder), "--out", out],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "MODEL_CHECKSUM_DISABLED": "1"},
+        )
+        if done.returncode:
+            sys.exit(f"{which} failed:\n{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(graph: Path, megapixels: float, count: int, rounds: int) -> None:
+    """Both in turn over the same pictures; prints a row each and the ratio."""
+    from bench.pipeline import make_pictures
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_pictures(folder, count, megapixels)
+        results: dict[str, list[dict[str, float]]] = {"rembg": [], "nssbg": []}
+        for _ in range(rounds):
+            for which, list_ in results.items():
+                list_.append(measure(which, graph, folder))
+    best = {which: min(runs, key=lambda run: run["wall"]) for which, runs in results.items()}
+    print(f"{count} JPEGs of {megapixels:g} MP, best of {rounds} interleaved rounds")
+    for which, run in best.items():
+        print(
+            f"  {which:6} {run['pictures'] / run['wall']:7.2f} pictures/s "
+            f"{run['cpu'] / run['pictures']:7.2f} CPU s/picture  peak {run['rss']:6.0f} MB"
+        )
+    print(f"  nssbg is {best['rembg']['wall'] / best['nssbg']['wall']:.1f} times as fast")
+
+
+def main() -> None:
+    """Parse, make the graph where none is given, compare."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[4, 12])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--graph", type=Path, required=True, help="an ONNX file, 320 x 320 in")
+    parser.add_argument("--worker", choices=("rembg", "nssbg"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(arguments.worker, arguments.graph, arguments.folder, arguments.out)
+        return
+    sidecar = arguments.graph.with_name(arguments.graph.name + ".toml")
+    if not sidecar.exists():
+        sidecar.write_text(SIDECAR)
+    for megapixels in arguments.megapixels:
+        compare(arguments.graph, megapixels, arguments.pictures, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

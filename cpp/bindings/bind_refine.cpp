@@ -1,0 +1,80 @@
+// Binds the refinement: image and coarse alpha in, alpha and a report out.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+
+#include "arrays.hpp"
+#include "nssbg/parallel.hpp"
+#include "nssbg/refine.hpp"
+
+namespace nssbg::bindings {
+namespace {
+
+RefineLevel level_from_name(const std::string& name) {
+    if (name == "none") return RefineLevel::none;
+    if (name == "guided") return RefineLevel::guided;
+    if (name == "matting") return RefineLevel::matting;
+    if (name == "auto") return RefineLevel::automatic;
+    throw std::invalid_argument("refine: unknown level '" + name + "'");
+}
+
+nb::dict dict_of(const RefineReport& report) {
+    nb::dict result;
+    result["tiles"] = report.tiles;
+    result["tiles_computed"] = report.tiles_computed;
+    result["band_pixels"] = report.band_pixels;
+    result["matting_pixels"] = report.matting_pixels;
+    result["blocks_solved"] = report.blocks_solved;
+    result["blocks_refused"] = report.blocks_refused;
+    result["iterations"] = report.iterations;
+    result["residual"] = report.residual;
+    nb::list notes;
+    for (const std::string& note : report.notes) notes.append(note.c_str());
+    result["notes"] = nb::tuple(notes);
+    return result;
+}
+
+template <class Pixel, class T>
+nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& coarse,
+                  const std::optional<Array<const std::uint8_t, 2>>& trimap,
+                  const std::string& level, int threads, std::ptrdiff_t tile) {
+    RefineOptions options;
+    options.level = level_from_name(level);
+    options.threads = resolve_threads(threads);
+    options.tile = tile;
+    const auto height = image.shape(0), width = image.shape(1);
+    auto alpha = pooled_array<T>({height, width});
+    const ImageView<T> out =
+        packed_view(alpha.data(), static_cast<std::ptrdiff_t>(height),
+                    static_cast<std::ptrdiff_t>(width), 1);
+    const ImageView<const Pixel> image_view = view_of(image);
+    const ImageView<const T> coarse_view = view_of(coarse);
+    ImageView<const std::uint8_t> trimap_view;
+    if (trimap) trimap_view = view_of(*trimap);
+    RefineReport report;
+    {
+        const nb::gil_scoped_release release;
+        refine<Pixel, T>(image_view, coarse_view, trimap_view, out, options, &report);
+    }
+    return nb::make_tuple(alpha, dict_of(report));
+}
+
+template <class Pixel, class T>
+void bind_one(nb::module_& module) {
+    module.def("refine", &refined<Pixel, T>, nb::arg("image").noconvert(),
+               nb::arg("coarse").noconvert(), nb::arg("trimap").noconvert().none(),
+               nb::arg("level"), nb::arg("threads"), nb::arg("tile"),
+               "Refine a coarse alpha to the image's size: (alpha, report).");
+}
+
+}  // namespace
+
+void bind_refine(nb::module_& module) {
+    bind_one<std::uint8_t, std::uint8_t>(module);
+    bind_one<std::uint8_t, float>(module);
+    bind_one<std::uint16_t, std::uint8_t>(module);
+    bind_one<std::uint16_t, float>(module);
+}
+
+}  // namespace nssbg::bindings

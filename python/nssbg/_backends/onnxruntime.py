@@ -1,0 +1,284 @@
+"""ONNX Runtime: a network on its CPU provider or on whatever provider is installed.
+
+Comes in: a model description and OpenOptions. Goes out: a Backend whose plan tells the
+provider that the session really has. Memory does not grow: shapes are fixed before the
+session is made, the output buffer is allocated once a shape, threads do not spin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg._backends.base import (
+    OpenOptions,
+    checked_tensor,
+    chunks_of,
+    log,
+    masks_from_output,
+    weights_fingerprint,
+)
+from nssbg._backends.compiled_cache import CompiledCache
+from nssbg._errors import DeviceError, ModelError, NssbgError
+from nssbg._hardware import usable_threads
+from nssbg._models.description import ModelDescription
+from nssbg._types import Plan
+
+__all__ = ["PROVIDERS", "OnnxRuntimeBackend", "import_onnxruntime"]
+
+# Device names as users say them -> providers that mean it, best first.
+PROVIDERS: dict[str, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider",),
+    "tensorrt": ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"),
+    "rocm": ("ROCMExecutionProvider", "MIGraphXExecutionProvider"),
+    "directml": ("DmlExecutionProvider",),
+    "coreml": ("CoreMLExecutionProvider",),
+    "webgpu": ("WebGpuExecutionProvider",),
+    "gpu": (
+        "CUDAExecutionProvider",
+        "ROCMExecutionProvider",
+        "MIGraphXExecutionProvider",
+        "DmlExecutionProvider",
+        "CoreMLExecutionProvider",
+        "WebGpuExecutionProvider",
+    ),
+    "npu": ("QNNExecutionProvider", "VitisAIExecutionProvider"),
+}
+_SHOWN = {
+    "CPUExecutionProvider": "CPU",
+    "CUDAExecutionProvider": "CUDA",
+    "TensorrtExecutionProvider": "TensorRT",
+    "NvTensorRTRTXExecutionProvider": "TensorRT",
+    "ROCMExecutionProvider": "ROCm",
+    "MIGraphXExecutionProvider": "ROCm",
+    "DmlExecutionProvider": "DirectML",
+    "CoreMLExecutionProvider": "CoreML",
+    "WebGpuExecutionProvider": "WebGPU",
+    "QNNExecutionProvider": "NPU (QNN)",
+    "VitisAIExecutionProvider": "NPU (VitisAI)",
+}
+_DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+def import_onnxruntime() -> Any:
+    """The onnxruntime module, its usage telemetry (Windows builds) switched off.
+
+    Raises:
+        DeviceError: It is not installed or does not load.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DeviceError(
+            f"onnxruntime cannot be loaded ({error}); try: pip install onnxruntime"
+        ) from error
+    with contextlib.suppress(AttributeError):
+        onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _providers(device: str, available: list[str]) -> list[str]:
+    """The providers to ask for: one that is installed, then the CPU for what it cannot do."""
+    wanted = PROVIDERS.get("gpu" if device == "auto" else device)
+    if wanted is None:
+        raise DeviceError(
+            f"device {device!r} is not known to onnxruntime; known: {', '.join(PROVIDERS)}"
+        )
+    found = [name for name in wanted if name in available]
+    if device == "auto":
+        return [*found[:1], "CPUExecutionProvider"]
+    if not found:
+        raise DeviceError(
+            f"device {device!r} was asked for, but this onnxruntime has only "
+            f"{', '.join(available)}; `nssbg doctor` says what to install"
+        )
+    return list(dict.fromkeys([found[0], "CPUExecutionProvider"]))
+
+
+class OnnxRuntimeBackend:
+    """A network in an ONNX Runtime session."""
+
+    def __init__(self, model: ModelDescription, options: OpenOptions) -> None:
+        ort = import_onnxruntime()
+        if model.path is None:
+            raise ModelError(f"{model.name}: its weights are not on this machine")
+        if model.path.suffix != ".onnx":
+            raise ModelError(f"{model.path}: onnxruntime reads .onnx files; use backend='openvino'")
+        if options.precision not in ("auto", model.precision):
+            raise DeviceError(
+                f"precision {options.precision!r} was asked for; onnxruntime computes in the "
+                f"file's own, {model.precision}; try backend='openvino'"
+            )
+        self._model = model
+        self._lock = threading.Lock()
+        self._buffers: dict[tuple[int, ...], Any] = {}
+        self._threads = usable_threads(options.threads)
+        providers = _providers(options.device, ort.get_available_providers())
+        self._session: Any = self._open(ort, options, providers)
+        actual = self._session.get_providers()
+        degraded: tuple[str, ...] = ()
+        if actual[0] != providers[0]:
+            line = (
+                f"onnxruntime could not start {providers[0]} and runs on {actual[0]}: the "
+                "provider's libraries did not load; `nssbg doctor` says what is missing"
+            )
+            if options.device != "auto":
+                self.close()
+                raise DeviceError(line)
+            log.warning("%s: %s", model.name, line)
+            degraded = (line,)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or inputs[0].type not in _DTYPES:
+            raise ModelError(
+                f"{model.path}: has inputs "
+                f"{', '.join(f'{item.name} {item.type}' for item in inputs)}; expected one, "
+                "float32 or float16"
+            )
+        self._input_name = inputs[0].name
+        first = inputs[0].shape[0] if inputs[0].shape else None
+        self._batch = first if isinstance(first, int) else None
+        self._input_dtype = _DTYPES[inputs[0].type]
+        try:
+            output = outputs[model.output_index]
+        except IndexError:
+            raise ModelError(
+                f"{model.path}: has {len(outputs)} outputs, its description asks for number "
+                f"{model.output_index}"
+            ) from None
+        if output.type not in _DTYPES:
+            raise ModelError(f"{model.path}: output {output.name} is {output.type}, expected float")
+        self._output_name = output.name
+        # The other outputs' last layers are not computed (U-2-Net has six of them).
+        self._run_options = ort.RunOptions()
+        self._run_options.only_execute_path_to_fetches = len(outputs) > 1
+        self._plan = Plan(
+            model=model.name,
+            backend="onnxruntime",
+            device=_SHOWN.get(actual[0], actual[0]),
+            precision=model.precision,
+            threads=self._threads,
+            reasons=(f"onnxruntime {ort.__version__}, {actual[0]}",),
+            degraded=degraded,
+            license=model.license,
+        )
+
+    def _open(self, ort: Any, options: OpenOptions, providers: list[str]) -> Any:
+        model = self._model
+        assert model.path is not None
+        on_cpu = providers == ["CPUExecutionProvider"]
+        entry = None
+        if options.cache is not None and on_cpu:
+            entry = CompiledCache(options.cache).entry(
+                "onnxruntime",
+                ort.__version__,
+                weights_fingerprint(model.path),
+                *(str(part) for part in (model.size, model.static, options.batch)),
+                suffix=".ort",
+            )
+            if entry.is_file():
+                try:
+                    return self._session_from(ort, entry, providers, options.batch, cached=True)
+                except Exception as error:
+                    log.info("%s: made again, it could not be read: %s", entry, error)
+                    entry.unlink(missing_ok=True)
+        if entry is None:
+            return self._session_from(ort, model.path, providers, options.batch)
+        with CompiledCache.writing(entry) as target:
+            return self._session_from(ort, model.path, providers, options.batch, save=target)
+
+    def _session_from(
+        self,
+        ort: Any,
+        path: Path,
+        providers: list[str],
+        batch: int,
+        *,
+        cached: bool = False,
+        save: Path | None = None,
+    ) -> Any:
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        # Weights outside the arena: they live as long as the session and would otherwise
+        # leave the arena's chunks rounded up to powers of two.
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+        if self._model.static and not cached:
+            self._fix_shape(path, options, batch)
+        if cached:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.add_session_config_entry("session.load_model_format", "ORT")
+        elif save is not None:
+            options.add_session_config_entry("session.save_model_format", "ORT")
+            options.optimized_model_filepath = str(save)
+        try:
+            return ort.InferenceSession(os.fspath(path), sess_options=options, providers=providers)
+        except Exception as error:  # the runtime's exceptions have no base of their own
+            if cached:
+                raise
+            raise ModelError(f"{path}: onnxruntime cannot open it: {error}") from error
+
+    def _fix_shape(self, path: Path, options: Any, batch: int) -> None:
+        """Give the input's named dimensions their sizes, so that memory is planned once."""
+        from nssbg._models.onnx_header import input_dimensions
+
+        sizes = (batch, 3, *self._model.size)
+        for size, dimension in zip(sizes, input_dimensions(path), strict=False):
+            if isinstance(dimension, str) and dimension:
+                options.add_free_dimension_override_by_name(dimension, size)
+
+    @property
+    def plan(self) -> Plan:
+        """What really runs."""
+        return self._plan
+
+    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The mask output, N x h x w, float32."""
+        data = checked_tensor(tensor, self._model, self._input_dtype)
+        with self._lock:
+            session = self._session
+            if session is None:
+                raise NssbgError("the backend is closed; open another one")
+            try:
+                parts = [
+                    self._run(session, piece)[:valid]
+                    for piece, valid in chunks_of(data, self._batch)
+                ]
+            except (NssbgError, MemoryError):
+                raise
+            except Exception as error:
+                raise ModelError(
+                    f"{self._model.name}: onnxruntime failed on a tensor of shape "
+                    f"{data.shape}: {error}"
+                ) from error
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _run(self, session: Any, data: NDArray[Any]) -> NDArray[np.float32]:
+        binding = session.io_binding()
+        binding.bind_cpu_input(self._input_name, data)
+        buffer = self._buffers.get(data.shape)
+        if buffer is None:
+            binding.bind_output(self._output_name, "cpu")
+        else:
+            binding.bind_ortvalue_output(self._output_name, buffer)
+        session.run_with_iobinding(binding, self._run_options)
+        result = binding.get_outputs()[0]
+        if buffer is None:
+            # Kept as the buffer of the next runs; one, so that varying sizes do not add up.
+            self._buffers = {data.shape: result}
+        return masks_from_output(result.numpy(), data.shape[0], self._model)
+
+    def close(self) -> None:
+        """Give the session's memory back."""
+        with self._lock:
+            self._session = None
+            self._buffers = {}

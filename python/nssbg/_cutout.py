@@ -1,0 +1,104 @@
+"""The result of cutting out one picture: straight RGBA, and an honest account of how it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _image_io as image_io
+from nssbg._stages import compose
+from nssbg._types import Frame, Plan, Timings
+
+__all__ = ["Cutout"]
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A picture without its background.
+
+    Attributes:
+        rgba: H x W x 4, straight (not premultiplied) alpha, uint8 or uint16 as the picture
+            was; in the colour encoding of the picture's own profile (`frame.icc_profile`).
+        frame: The decoded picture that this was cut from.
+        plan: What really ran: model, runtime, device, precision, threads, and why.
+        timings: Milliseconds per stage.
+        confidence: 0 to 1, how far the alpha is to be trusted; below 0.5, look at it or try
+            another model.
+        notes: What the stages had to say: fallbacks, repairs, warnings.
+    """
+
+    rgba: NDArray[Any]
+    frame: Frame
+    plan: Plan
+    timings: Timings
+    confidence: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def alpha(self) -> NDArray[Any]:
+        """H x W alpha, same dtype as rgba; a view, not a copy."""
+        return self.rgba[..., 3]
+
+    def over(self, background: Any) -> NDArray[Any]:
+        """Lay the cut-out over a colour or a picture.
+
+        Args:
+            background: Colour name, "#rrggbb", (r, g, b) of 0..255, or a picture (path, PIL
+                image, array) that is scaled to cover.
+
+        Returns:
+            H x W x 3, the dtype of rgba.
+        """
+        return compose.over(self.rgba, background, icc_profile=self.frame.icc_profile)
+
+    def encode(self, format: str = "png", *, background: Any = None, **settings: Any) -> bytes:
+        """The cut-out as file bytes, profile, EXIF and resolution kept.
+
+        Args:
+            format: "png", "webp", "tiff", "avif", "jxl", or "jpeg" (needs a background).
+            background: As in `over`; None keeps the transparency.
+            settings: `compression` and `quality`, as `nssbg._image_io.encode` takes them.
+
+        Raises:
+            ImageEncodeError: The format cannot hold what was asked for.
+        """
+        pixels = self.rgba if background is None else self.over(background)
+        return image_io.encode(
+            pixels,
+            format=format,
+            icc_profile=self.frame.icc_profile,
+            exif=self.frame.exif,
+            dpi=self.frame.dpi,
+            **settings,
+        )
+
+    def save(self, path: str | Path, *, background: Any = None, **settings: Any) -> Path:
+        """Write the cut-out to a file, whole or not at all; the suffix gives the format.
+
+        Raises:
+            ImageEncodeError: The format is unknown or the file cannot be written.
+        """
+        path = Path(path)
+        data = self.encode(image_io.format_of_path(path), background=background, **settings)
+        image_io.write_atomically(path, data)
+        return path
+
+    def to_pil(self) -> Any:
+        """The cut-out as a PIL image, mode RGBA (16-bit pictures come down to 8)."""
+        from PIL import Image
+
+        rgba = self.rgba
+        if rgba.dtype != np.uint8:
+            rgba = ((rgba.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = Image.fromarray(np.ascontiguousarray(rgba))
+        if self.frame.icc_profile:
+            image.info["icc_profile"] = self.frame.icc_profile
+        return image
+
+    def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
+        """The same account with other pixels."""
+        return replace(self, rgba=rgba)

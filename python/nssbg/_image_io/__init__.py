@@ -1,0 +1,32 @@
+"""Pictures in and out: files, bytes, PIL images and arrays to a Frame, and pixels to files.
+
+What comes in is anything a caller may hold; what goes out is a Frame (`decode`), 8-bit sRGB
+for a network (`model_rgb`), or the bytes of a file (`encode`, `write_atomically`).
+"""
+
+from __future__ import annotations
+
+from nssbg._image_io.color import model_rgb
+from nssbg._image_io.decode import DEFAULT_MAX_PIXELS, decode
+from nssbg._image_io.encode import encode
+from nssbg._image_io.files import write_atomically
+from nssbg._image_io.formats import (
+    ALPHA_FORMATS,
+    WRITABLE_FORMATS,
+    format_of_path,
+    suffix_of,
+)
+from nssbg._image_io.peek import peek_size
+
+__all__ = [
+    "ALPHA_FORMATS",
+    "DEFAULT_MAX_PIXELS",
+    "WRITABLE_FORMATS",
+    "decode",
+    "encode",
+    "format_of_path",
+    "model_rgb",
+    "peek_size",
+    "suffix_of",
+    "write_atomically",
+]

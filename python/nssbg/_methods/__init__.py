@@ -1,0 +1,1 @@
+"""Ways to find the foreground: a network, or the weights-free studio method."""

@@ -1,0 +1,73 @@
+"""A network as a method: prepare, run on the chosen backend, read its map as an alpha."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _image_io as image_io
+from nssbg._backends import open_backend
+from nssbg._methods.base import Estimate
+from nssbg._methods.confidence import confidence_of
+from nssbg._models.catalog import find_model
+from nssbg._models.readout import coarse_alpha
+from nssbg._stages.prepare import prepare
+from nssbg._types import Frame, Timings
+
+__all__ = ["NetworkMethod"]
+
+
+class NetworkMethod:
+    """One model on one backend.
+
+    Args:
+        model: A name of the catalog, or a path to a model file with a sidecar.
+        device: See `nssbg.Remover`.
+        backend: See `nssbg.Remover`.
+        threads: Threads for the runtime and the prepare kernel, at least 1.
+
+    Raises:
+        ModelError: The model is unknown, not on disk or damaged.
+        DeviceError: The device asked for is not what would run.
+    """
+
+    def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
+        self._model = find_model(model)
+        self._threads = threads
+        self._backend = open_backend(self._model, backend=backend, device=device, threads=threads)
+
+    @property
+    def lanes(self) -> int:
+        """A CPU session takes a picture per calling thread; a device takes one at a time."""
+        return 0 if self._backend.plan.device == "CPU" else 1
+
+    def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
+        """The input tensor, 1 x 3 x h x w."""
+        with timings.measure("prepare"):
+            return prepare(
+                image_io.model_rgb(frame),
+                self._model.input_size(frame.height, frame.width),
+                mean=self._model.mean,
+                std=self._model.std,
+                filter=self._model.filter,
+                threads=self._threads,
+            )
+
+    def infer(self, frame: Frame, prepared: NDArray[np.float32], timings: Timings) -> Estimate:
+        """The alpha at the network's own size, with a confidence from the map itself."""
+        with timings.measure("infer"):
+            alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
+            confidence = confidence_of(alpha)
+        # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
+        # the result, and a quarter of the bytes to refine.
+        if frame.rgb.dtype == np.uint8:
+            coarse = (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+        else:
+            coarse = alpha
+        return Estimate(
+            alpha=coarse, full_size=False, confidence=confidence, plan=self._backend.plan
+        )
+
+    def close(self) -> None:
+        """Give the network's memory back."""
+        self._backend.close()

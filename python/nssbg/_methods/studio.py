@@ -1,0 +1,44 @@
+"""The weights-free method behind `model="studio"`."""
+
+from __future__ import annotations
+
+from nssbg import _image_io as image_io
+from nssbg._methods.base import Estimate
+from nssbg._stages.studio import studio_alpha
+from nssbg._types import Frame, Plan, Timings
+
+__all__ = ["StudioMethod"]
+
+
+class StudioMethod:
+    """Products on plain or smoothly graded backdrops, and chroma screens."""
+
+    def __init__(self, threads: int) -> None:
+        self._plan = Plan(
+            model="studio",
+            backend="core",
+            device="CPU",
+            precision="int16",
+            threads=threads,
+            reasons=("weights-free: no runtime is loaded",),
+        )
+
+    lanes = 0
+
+    def prepare(self, frame: Frame, timings: Timings) -> None:
+        """Nothing: the method looks at the picture itself."""
+
+    def infer(self, frame: Frame, prepared: None, timings: Timings) -> Estimate:
+        """The alpha at full size, with the confidence that the picture is a studio picture."""
+        with timings.measure("studio"):
+            result = studio_alpha(image_io.model_rgb(frame), threads=self._plan.threads)
+        return Estimate(
+            alpha=result.alpha,
+            full_size=True,
+            confidence=result.confidence,
+            plan=self._plan,
+            notes=result.notes,
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,281 @@
+"""The weights on this machine: find them, pull them, check them, remove them.
+
+A pull writes beside its goal under another name, checks length and checksum, and renames:
+a file under its own name is whole. Weights that other programs hold already are used where
+they lie, after their checksum was compared once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nssbg._errors import LicenseError, ModelError
+from nssbg._models.description import ModelDescription
+from nssbg._models.places import home, known_locations, models_folder
+
+__all__ = [
+    "Verification",
+    "check_license",
+    "locate",
+    "pull",
+    "remove",
+    "verify",
+]
+
+log = logging.getLogger("nssbg")
+
+Progress = Callable[[int, int], None]
+
+
+def check_license(model: ModelDescription, wanted: str | None = None) -> None:
+    """Refuse weights that may not be used as wanted.
+
+    Args:
+        model: The model.
+        wanted: "any" or "commercial"; None: NSSBG_LICENSE from the environment, else "any".
+
+    Raises:
+        LicenseError: Commercial use was asked for and the weights do not clearly allow it.
+        ModelError: An unknown kind of use.
+    """
+    use = wanted or os.environ.get("NSSBG_LICENSE") or "any"
+    if use not in ("any", "commercial"):
+        raise ModelError(f"license is {use!r}, expected 'any' or 'commercial'")
+    if use == "commercial" and model.commercial is not True:
+        state = "not allowed" if model.commercial is False else "not settled"
+        note = f" ({model.license_note})" if model.license_note else ""
+        raise LicenseError(
+            f"{model.name}: commercial use of its weights is {state}: {model.license}{note}; "
+            "`nssbg models list --license commercial` shows models that allow it"
+        )
+
+
+def hash_file(path: Path, algorithm: str) -> str:
+    """Hex digest of a file, read in pieces."""
+    digest = hashlib.new(algorithm)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How a file compares with what was published.
+
+    Attributes:
+        path: The file.
+        ok: Whether it is the published one; None: nothing is published to compare with.
+        expected: The published checksum.
+        got: The file's.
+    """
+
+    path: Path
+    ok: bool | None
+    expected: str
+    got: str
+
+
+def verify(model: ModelDescription, path: Path) -> Verification:
+    """Hash the file and compare it with the published checksum.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
+    algorithm, digest = model.digest
+    try:
+        got = hash_file(path, algorithm or "sha256")
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    ok = got == digest if digest else None
+    return Verification(path, ok, model.checksum, f"{algorithm or 'sha256'}:{got}")
+
+
+def _stamps_file() -> Path:
+    return home() / "verified.json"
+
+
+def _state(path: Path) -> str:
+    state = path.stat()
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def _read_stamps() -> dict[str, list[str]]:
+    try:
+        stamps = json.loads(_stamps_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamps if isinstance(stamps, dict) else {}
+
+
+def _stamp(path: Path, checksum: str) -> None:
+    """Remember that this file, as it is now, has that checksum."""
+    stamps = _read_stamps()
+    stamps = {key: value for key, value in stamps.items() if Path(key).exists()}
+    stamps[str(path)] = [_state(path), checksum]
+    target = _stamps_file()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:  # a read-only cache: the file is hashed again next time
+        log.info("%s: cannot be written: %s", target, error.strerror)
+
+
+def locate(model: ModelDescription) -> Path | None:
+    """Where the weights lie on this machine, or None.
+
+    A file found where another program keeps it is hashed the first time; one that is not the
+    published one is passed over with a warning. In nssbg's own folder that is an error.
+
+    Raises:
+        ModelError: The file in nssbg's folder is not the published one.
+    """
+    own = models_folder() / model.file
+    for path in known_locations(model):
+        try:
+            if not path.is_file():
+                continue
+            stamp = _read_stamps().get(str(path)) if model.checksum else None
+            if not model.checksum or stamp == [_state(path), model.checksum]:
+                return path
+            size = path.stat().st_size
+        except OSError:
+            continue
+        if model.bytes and size != model.bytes:
+            what = f"{path}: has {size:,} bytes, {model.name} has {model.bytes:,}"
+        else:
+            result = verify(model, path)
+            if result.ok:
+                _stamp(path, model.checksum)
+                return path
+            what = f"{path}: has checksum {result.got}, {model.name} has {result.expected}"
+        if path == own:
+            raise ModelError(f"{what}; try: nssbg models remove {model.name}, then pull it again")
+        log.warning("%s; it is not used", what)
+    return None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file: a second process that pulls the same weights waits for the first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            stream.seek(0)
+            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _offline() -> bool:
+    return any(
+        os.environ.get(key, "").lower() in ("1", "true", "yes", "on")
+        for key in ("NSSBG_OFFLINE", "HF_HUB_OFFLINE")
+    )
+
+
+def pull(
+    model: ModelDescription,
+    *,
+    license: str | None = None,
+    progress: Progress | None = None,
+    token: str | None = None,
+    timeout: float = 30.0,
+    retries: int = 5,
+) -> Path:
+    """The weights' path, downloaded if they are not here yet.
+
+    Args:
+        model: What to pull.
+        license: "any" or "commercial"; None: NSSBG_LICENSE, else "any". Asked first.
+        progress: Called with bytes so far and bytes in all (0: not known).
+        token: For gated models; None: HF_TOKEN, or the token that `hf auth login` left.
+        timeout: Seconds without a byte after which a connection is given up.
+        retries: How often to go on after a broken connection.
+
+    Raises:
+        LicenseError: The licence was refused.
+        ModelError: Offline, no such file, wrong checksum, no room, connection lost for good.
+    """
+    check_license(model, license)
+    found = locate(model)
+    if found is not None:
+        return found
+    if not model.url:
+        raise ModelError(f"{model.name}: its description names no url to pull it from")
+    if not model.url.endswith((".onnx", ".xml")):
+        raise ModelError(
+            f"{model.name}: {model.license_note or 'not published as ONNX'}; see {model.url}"
+        )
+    if _offline():
+        raise ModelError(
+            f"{model.name}: its weights are not here and NSSBG_OFFLINE (or HF_HUB_OFFLINE) is "
+            f"set; bring {model.url} to {models_folder() / model.file}"
+        )
+    from nssbg._models.download import download, mirrored
+
+    target = models_folder() / model.file
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target.with_name(f".{target.name}.lock")):
+            if target.is_file():  # another process was faster
+                found = locate(model)
+                if found is not None:
+                    return found
+            partial = target.with_name(f"{target.name}.part")
+            download(
+                mirrored(model.url),
+                partial,
+                expected_bytes=model.bytes,
+                progress=progress,
+                token=token,
+                gated=model.gated,
+                timeout=timeout,
+                retries=retries,
+            )
+            result = verify(model, partial)
+            if result.ok is False:
+                size = partial.stat().st_size
+                partial.unlink()
+                raise ModelError(
+                    f"{model.name}: what came from {mirrored(model.url)} has checksum "
+                    f"{result.got} and {size:,} bytes, expected {result.expected}; it was "
+                    "thrown away"
+                )
+            partial.replace(target)
+            if model.checksum:
+                _stamp(target, model.checksum)
+    except OSError as error:
+        raise ModelError(f"{target}: cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def remove(model: ModelDescription) -> list[Path]:
+    """Remove what nssbg itself stored of the model; other programs' files stay.
+
+    Returns:
+        The files that were removed.
+    """
+    target = models_folder() / model.file
+    removed = []
+    for path in (target, target.with_name(f"{target.name}.part")):
+        if path.is_file():
+            path.unlink()
+            removed.append(path)
+    with contextlib.suppress(OSError):
+        target.with_name(f".{target.name}.lock").unlink()
+    return removed

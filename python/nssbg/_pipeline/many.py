@@ -1,0 +1,390 @@
+"""Many pictures at once: workers take the furthest-on picture whose next stage is free.
+
+Each worker runs whole stages on one kernel thread, so many pictures on one thread each replace
+one picture on many threads: nothing is lost to joining threads. Taking the furthest-on picture
+first drains memory before new pictures are let in; how many are let in is bounded by count
+and by predicted memory, and pictures are pulled from the caller's iterable only then. Results
+that the caller has not taken yet count as in flight, which is the back-pressure.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nssbg._cutout import Cutout
+from nssbg._options import Options
+from nssbg._pipeline.stages import Job, Pipeline, Stage
+from nssbg._types import Timings
+
+__all__ = ["Outcome", "Stream", "StreamReport"]
+
+# Stands for "pull a source" where a stage's index is expected.
+_PULL = -1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture.
+
+    Attributes:
+        index: Its place in the iterable, from 0.
+        source: What the iterable gave.
+        cutout: The result; None where it failed or was delivered (written to a file).
+        delivered: What the delivery returned, e.g. the path written; None without one.
+        error: Why it failed, or None. Other pictures are not touched by it.
+        timings: Milliseconds per stage.
+    """
+
+    index: int
+    source: Any
+    cutout: Cutout | None = None
+    delivered: Any = None
+    error: Exception | None = None
+    timings: Timings = field(default_factory=Timings)
+
+    def result(self) -> Any:
+        """The delivery, else the cut-out; raises the picture's error where it failed."""
+        if self.error is not None:
+            raise self.error
+        return self.cutout if self.delivered is None else self.delivered
+
+
+@dataclass
+class StreamReport:
+    """Where the time of a stream went, in seconds.
+
+    Attributes:
+        workers: Threads that ran stages.
+        pictures: Pictures finished, failed ones included.
+        wall: From the first picture's pull to the last result.
+        stage_wall: Summed over the workers, per stage.
+        stage_cpu: CPU time of the workers, per stage (a runtime's own threads not counted).
+        waiting: Workers' time without anything to do.
+    """
+
+    workers: int
+    pictures: int = 0
+    wall: float = 0.0
+    stage_wall: dict[str, float] = field(default_factory=dict)
+    stage_cpu: dict[str, float] = field(default_factory=dict)
+    waiting: float = 0.0
+
+
+@dataclass
+class _Item:
+    index: int
+    job: Job
+    cost: int
+    delivered: Any = None
+
+
+class Stream(Iterator[Outcome]):
+    """The results of many pictures, as an iterator. Close it (or use `with`) to cancel.
+
+    The workers hold the scheduler, not this handle: a stream that is let go of without being
+    closed ends its workers too.
+
+    Args:
+        pipeline: Opened with one thread per picture.
+        sources: Pulled lazily, one at a time, from a worker thread.
+        options: The same for all pictures.
+        workers: Threads, at least 1.
+        most_in_flight: Pictures between pull and hand-over, at least 1.
+        max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
+            single picture that is predicted to need more runs alone.
+        predict: Predicted bytes of a source in flight; called outside all locks.
+        deliver: Runs in a worker as the last stage and replaces the cut-out in the outcome.
+        ordered: Results in the order of the sources; else as completed.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sources: Iterable[Any],
+        options: Options,
+        *,
+        workers: int,
+        most_in_flight: int,
+        max_memory: int | None,
+        predict: Callable[[Any], int],
+        deliver: Callable[[Any, Cutout], Any] | None = None,
+        ordered: bool = True,
+    ) -> None:
+        self._scheduler = _Scheduler(
+            pipeline.stages,
+            iter(sources),
+            options,
+            workers=workers,
+            most_in_flight=most_in_flight,
+            max_memory=max_memory,
+            predict=predict,
+            deliver=deliver,
+            ordered=ordered,
+        )
+
+    def __next__(self) -> Outcome:
+        """The next result; waits for it. An error of the iterable itself is raised at the end."""
+        outcome = self._scheduler.take()
+        if outcome is None:
+            self.close()
+            raise StopIteration
+        return outcome
+
+    def close(self) -> None:
+        """Stop: pictures between stages are dropped, running stages end, threads are joined."""
+        self._scheduler.stop()
+        self._scheduler.join()
+
+    def __enter__(self) -> Stream:
+        """Use as `with remover.map(...) as results:`."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Cancel what has not run."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Abandoned without close: let the workers end by themselves."""
+        if hasattr(self, "_scheduler"):
+            self._scheduler.stop()
+
+    def report(self) -> StreamReport:
+        """Where the time went so far."""
+        return self._scheduler.report()
+
+
+class _Scheduler:
+    """Who does what next; see the module's text for the policy."""
+
+    def __init__(
+        self,
+        stages: tuple[Stage, ...],
+        sources: Iterator[Any],
+        options: Options,
+        *,
+        workers: int,
+        most_in_flight: int,
+        max_memory: int | None,
+        predict: Callable[[Any], int],
+        deliver: Callable[[Any, Cutout], Any] | None,
+        ordered: bool,
+    ) -> None:
+        self._options = options
+        self._sources = sources
+        self._most_in_flight = most_in_flight
+        self._max_memory = max_memory
+        self._predict = predict
+        self._deliver = deliver
+        self._ordered = ordered
+
+        self._stages = stages
+        self._changed = threading.Condition()
+        # All below is guarded by the condition's lock.
+        self._ready: list[deque[_Item]] = [deque() for _ in range(len(self._stages) + 1)]
+        self._lanes_taken = [0] * (len(self._stages) + 1)
+        self._held_back: _Item | None = None  # pulled, but too large to be let in yet
+        self._pulling = False
+        self._exhausted = False
+        self._source_error: BaseException | None = None
+        self._stopped = False
+        self._in_flight = 0
+        self._memory = 0
+        self._next_index = 0
+        self._next_out = 0
+        self._finished: dict[int, tuple[Outcome, int]] = {}
+        self._counts = StreamReport(workers)
+        self._started = time.perf_counter()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"nssbg-worker-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # What the caller's thread does.
+
+    def take(self) -> Outcome | None:
+        """The caller's next outcome, waiting for it; None at the end."""
+        with self._changed:
+            while True:
+                taken = self._take_finished()
+                if taken is not None:
+                    return taken
+                if self._stopped or self._drained():
+                    break
+                self._changed.wait()
+            error, self._source_error = self._source_error, None
+        if error is not None:
+            self.stop()
+            self.join()
+            raise error
+        return None
+
+    def stop(self) -> None:
+        """Let nothing new begin."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait for the workers to end."""
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def report(self) -> StreamReport:
+        """Where the time went so far: a copy."""
+        with self._changed:
+            return replace(
+                self._counts,
+                stage_wall=dict(self._counts.stage_wall),
+                stage_cpu=dict(self._counts.stage_cpu),
+            )
+
+    # What the workers do.
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                before = time.perf_counter()
+                while (task := self._next_task()) is None:
+                    if self._stopped or self._drained():
+                        self._changed.notify_all()
+                        return
+                    self._changed.wait()
+                self._counts.waiting += time.perf_counter() - before
+                if task != _PULL:
+                    item = self._ready[task].popleft()
+                    self._lanes_taken[task] += 1
+                else:
+                    self._pulling = True
+            if task == _PULL:
+                self._pull()
+            else:
+                self._advance(task, item)
+
+    def _next_task(self) -> int | None:
+        """The stage to run next, _PULL to pull a source, or None. Needs the lock."""
+        if self._stopped:
+            return None
+        for index in range(len(self._ready) - 1, -1, -1):
+            lanes = self._stages[index].lanes if index < len(self._stages) else 0
+            if self._ready[index] and (lanes == 0 or self._lanes_taken[index] < lanes):
+                return index
+        if self._held_back is not None:
+            if self._admits(self._held_back.cost):
+                self._let_in(self._held_back)
+                self._held_back = None
+                return 0
+            return None
+        if self._exhausted or self._pulling or self._in_flight >= self._most_in_flight:
+            return None
+        return _PULL
+
+    def _pull(self) -> None:
+        """Take one source from the caller's iterable and let it in, or hold it back."""
+        item: _Item | None = None
+        error: BaseException | None = None
+        try:
+            source = next(self._sources)
+            item = _Item(0, Job(source, self._options), self._predict(source))
+        except StopIteration:
+            pass
+        except BaseException as caught:  # the caller's own code: raised in the caller's thread
+            error = caught
+        with self._changed:
+            self._pulling = False
+            if item is None:
+                self._exhausted = True
+                self._source_error = error
+            else:
+                item.index = self._next_index
+                self._next_index += 1
+                if self._admits(item.cost):
+                    self._let_in(item)
+                else:
+                    self._held_back = item
+            self._changed.notify_all()
+
+    def _admits(self, cost: int) -> bool:
+        if self._in_flight == 0:
+            return True
+        if self._in_flight >= self._most_in_flight:
+            return False
+        return self._max_memory is None or self._memory + cost <= self._max_memory
+
+    def _let_in(self, item: _Item) -> None:
+        self._in_flight += 1
+        self._memory += item.cost
+        self._ready[0].append(item)
+
+    def _advance(self, index: int, item: _Item) -> None:
+        """Run one stage of one picture and put it where it goes next."""
+        name = self._stages[index].name if index < len(self._stages) else "deliver"
+        error: Exception | None = None
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            if index < len(self._stages):
+                self._stages[index].work(item.job)
+            else:
+                assert self._deliver is not None
+                assert item.job.cutout is not None
+                with item.job.timings.measure("deliver"):
+                    item.delivered = self._deliver(item.job.source, item.job.cutout)
+        except Exception as caught:
+            error = caught
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        last = len(self._stages) if self._deliver is not None else len(self._stages) - 1
+        with self._changed:
+            report = self._counts
+            report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
+            report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
+            self._lanes_taken[index] -= 1
+            if error is None and index < last:
+                self._ready[index + 1].append(item)
+            else:
+                self._finish(item, error)
+            self._changed.notify_all()
+
+    def _finish(self, item: _Item, error: Exception | None) -> None:
+        """Turn a picture into its outcome. Needs the lock."""
+        keeps_pixels = error is None and self._deliver is None
+        outcome = Outcome(
+            index=item.index,
+            source=item.job.source,
+            cutout=item.job.cutout if keeps_pixels else None,
+            delivered=item.delivered,
+            error=error,
+            timings=item.job.timings,
+        )
+        if not keeps_pixels:
+            self._memory -= item.cost
+        self._finished[item.index] = (outcome, item.cost if keeps_pixels else 0)
+        self._counts.pictures += 1
+        self._counts.wall = time.perf_counter() - self._started
+
+    def _take_finished(self) -> Outcome | None:
+        """The outcome that is the caller's next, or None. Needs the lock."""
+        index = self._next_out if self._ordered else next(iter(self._finished), None)
+        if index not in self._finished:
+            return None
+        outcome, cost = self._finished.pop(index)
+        self._next_out += 1
+        self._in_flight -= 1
+        self._memory -= cost
+        self._changed.notify_all()
+        return outcome
+
+    def _drained(self) -> bool:
+        """Nothing left to pull, run or hand over. Needs the lock."""
+        return (
+            self._exhausted
+            and not self._pulling
+            and self._held_back is None
+            and self._in_flight == 0
+        )

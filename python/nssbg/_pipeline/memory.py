@@ -1,0 +1,27 @@
+"""What a picture in flight takes, predicted from its header before it is decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nssbg import _image_io as image_io
+
+__all__ = ["predicted_bytes"]
+
+# Per pixel of an 8-bit picture at the fullest moment: RGB 3, alpha 1, RGBA 4, filtered rows of
+# the encoder 4, compressed stream about 2.
+BYTES_PER_PIXEL = 14
+# Tensor, coarse maps, scratch of the stages: does not grow with the picture.
+BYTES_PER_PICTURE = 24 << 20
+
+
+def predicted_bytes(source: Any) -> int:
+    """Bytes that a source is predicted to take in flight.
+
+    A source whose header cannot be read costs only the fixed part: its decode will fail.
+    """
+    size = image_io.peek_size(source)
+    if size is None:
+        return BYTES_PER_PICTURE
+    height, width, bytes_per_sample = size
+    return BYTES_PER_PICTURE + height * width * BYTES_PER_PIXEL * bytes_per_sample

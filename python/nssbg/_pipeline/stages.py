@@ -1,0 +1,181 @@
+"""The stages of one picture as explicit objects, in the order they run.
+
+A `Job` is a picture on its way; a stage takes what it needs from the job and leaves what it
+made. Nothing here knows whether pictures come alone or by the thousand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _image_io as image_io
+from nssbg._cutout import Cutout
+from nssbg._methods.base import Estimate, Method
+from nssbg._methods.choose import open_method
+from nssbg._options import Options
+from nssbg._pipeline.settings import Settings
+from nssbg._stages.decontaminate import decontaminate
+from nssbg._stages.refine import refine_with_report
+from nssbg._types import Frame, Timings
+
+__all__ = ["Job", "Pipeline", "Stage"]
+
+log = logging.getLogger("nssbg")
+
+
+@dataclass
+class Job:
+    """One picture on its way through the stages.
+
+    Attributes:
+        source: What the caller handed in.
+        options: How it is to be cut out.
+        timings: Milliseconds per stage so far.
+        frame: After decode.
+        prepared: After prepare: whatever the method wants to infer from.
+        estimate: After infer.
+        alpha: After refine: H x W.
+        cutout: After decontaminate.
+        notes: What the stages had to say so far.
+    """
+
+    source: Any
+    options: Options
+    timings: Timings = field(default_factory=Timings)
+    frame: Frame | None = None
+    prepared: Any = None
+    estimate: Estimate | None = None
+    alpha: NDArray[Any] | None = None
+    cutout: Cutout | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step: its name in reports, what it does to a job, how many jobs it takes at once.
+
+    `lanes` 0 means as many as there are workers; a device that runs one picture at a time
+    has 1.
+    """
+
+    name: str
+    work: Callable[[Job], None]
+    lanes: int = 0
+
+
+class Pipeline:
+    """The stages behind one open method; safe to use from several threads.
+
+    Raises:
+        ModelError: The model is unknown, not on disk or damaged.
+        DeviceError: The device asked for is not what would run.
+    """
+
+    def __init__(self, settings: Settings, method: Method | None = None) -> None:
+        self._settings = settings
+        self._threads = settings.thread_count
+        self._method = method or open_method(
+            settings.model,
+            device=settings.device,
+            backend=settings.backend,
+            threads=self._threads,
+        )
+        self.stages: tuple[Stage, ...] = (
+            Stage("decode", self._decode),
+            Stage("prepare", self._prepare),
+            Stage("infer", self._infer, lanes=self._method.lanes),
+            Stage("refine", self._refine),
+            Stage("decontaminate", self._decontaminate),
+        )
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._method.close()
+
+    def run(self, source: Any, options: Options) -> Cutout:
+        """Cut out one picture.
+
+        Raises:
+            ImageDecodeError: The picture cannot be read.
+        """
+        job = Job(source, options)
+        for stage in self.stages:
+            stage.work(job)
+        assert job.cutout is not None
+        return job.cutout
+
+    def _decode(self, job: Job) -> None:
+        with job.timings.measure("decode"):
+            job.frame = image_io.decode(
+                job.source,
+                max_pixels=self._settings.max_pixels,
+                ignore_alpha=job.options.ignore_alpha,
+            )
+
+    def _prepare(self, job: Job) -> None:
+        assert job.frame is not None
+        job.prepared = self._method.prepare(job.frame, job.timings)
+
+    def _infer(self, job: Job) -> None:
+        assert job.frame is not None
+        job.estimate = self._method.infer(job.frame, job.prepared, job.timings)
+        job.prepared = None
+        job.notes.extend((*job.frame.notes, *job.estimate.notes))
+        for line in job.estimate.plan.degraded:
+            log.warning("%s: %s", job.frame.name, line)
+
+    def _refine(self, job: Job) -> None:
+        assert job.frame is not None
+        assert job.estimate is not None
+        job.alpha = job.estimate.alpha
+        if not job.estimate.full_size:
+            with job.timings.measure("refine"):
+                job.alpha, report = refine_with_report(
+                    job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
+                )
+            job.notes.extend(report.notes)
+        if job.frame.alpha is not None:
+            with job.timings.measure("merge alpha"):
+                job.alpha = _multiplied(job.alpha, job.frame.alpha)
+
+    def _decontaminate(self, job: Job) -> None:
+        assert job.frame is not None
+        assert job.estimate is not None
+        assert job.alpha is not None
+        with job.timings.measure("decontaminate"):
+            rgba = decontaminate(
+                job.frame.rgb,
+                job.alpha,
+                method=job.options.decontaminate,
+                strength=job.options.strength,
+                matte=job.options.matte,
+                threads=self._threads,
+            )
+        job.alpha = None
+        job.cutout = Cutout(
+            rgba=rgba,
+            frame=job.frame,
+            plan=job.estimate.plan,
+            timings=job.timings,
+            confidence=job.estimate.confidence,
+            notes=tuple(job.notes),
+        )
+
+
+def _multiplied(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:
+    """The product of a new alpha with the one that the picture came with, rounded.
+
+    uint8 or float32 times uint8 or uint16; the result keeps the finer of the two.
+    """
+    full = np.iinfo(existing.dtype).max
+    if alpha.dtype == np.float32:
+        return alpha * (existing.astype(np.float32) / np.float32(full))
+    # alpha / 255 * existing, in existing's own range, so that 16 bits stay 16 bits.
+    product = (alpha.astype(np.uint32) * existing.astype(np.uint32) + 127) // 255
+    return product.astype(existing.dtype)

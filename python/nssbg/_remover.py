@@ -1,0 +1,364 @@
+"""The public door: `remove` for one picture, `Remover` for many with one model held open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from nssbg import _image_io as image_io
+from nssbg._cutout import Cutout
+from nssbg._delivery import give_back, write
+from nssbg._errors import OptionError
+from nssbg._options import Decontaminate, Options, Refine
+from nssbg._pipeline.many import Stream
+from nssbg._pipeline.memory import predicted_bytes
+from nssbg._pipeline.settings import Settings
+from nssbg._pipeline.stages import Pipeline
+
+__all__ = ["Remover", "remove"]
+
+
+class Remover:
+    """Takes the background out of many pictures with one model held open.
+
+    Safe to use from several threads. It can be pickled and used after fork(): the other
+    process opens the model anew, on first use.
+
+    Args:
+        model: "auto", "studio" (weights-free, for products on plain or graded backdrops and
+            chroma screens), a name of `nssbg models list`, or a path to an ONNX or OpenVINO
+            IR file with a sidecar (see docs/models.md).
+        device: "auto" takes what is measured to be best and says when it had to settle for
+            less; "cpu", "gpu", "npu", "cuda" raise DeviceError where that is not what runs.
+        backend: "auto", "onnxruntime" or "openvino".
+        threads: Threads for the kernels and the runtime; 0 means all usable cores.
+        max_pixels: Pictures with more pixels are refused before they are decoded.
+
+    Raises:
+        OptionError: An argument outside what is allowed.
+        ModelError: The model is unknown or not on disk (on first use).
+        DeviceError: The device asked for is not what would run (on first use).
+    """
+
+    def __init__(
+        self,
+        model: str = "auto",
+        *,
+        device: str = "auto",
+        backend: str = "auto",
+        threads: int = 0,
+        max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
+    ) -> None:
+        self._settings = Settings(
+            model=model,
+            device=device,
+            backend=backend,
+            threads=threads,
+            max_pixels=max_pixels,
+        )
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._pipeline: Pipeline | None = None
+        self._narrow: Pipeline | None = None
+        self._pid = os.getpid()
+
+    def _open(self) -> Pipeline:
+        if os.getpid() != self._pid:
+            # A forked child: runtimes' threads did not come along, and the lock may have been
+            # held by a thread that does not exist here.
+            self._forget()
+        with self._lock:
+            if self._pipeline is None:
+                self._pipeline = Pipeline(self._settings)
+            return self._pipeline
+
+    def _open_single_threaded(self) -> Pipeline:
+        """The pipeline for `map`: one kernel and runtime thread per picture."""
+        whole = self._open()
+        if self._settings.thread_count == 1:
+            return whole
+        with self._lock:
+            if self._narrow is None:
+                self._narrow = Pipeline(replace(self._settings, threads=1))
+            return self._narrow
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the settings travel: the model is opened anew where this is unpickled."""
+        return {"settings": self._settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._settings = state["settings"]
+        self._forget()
+
+    def close(self) -> None:
+        """Let go of the model and its memory; the next use opens it again."""
+        with self._lock:
+            opened = (self._pipeline, self._narrow)
+            self._pipeline = self._narrow = None
+        for one in opened:
+            if one is not None:
+                one.close()
+
+    def __enter__(self) -> Remover:
+        """Use as `with Remover() as remover:`."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the model."""
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Remover(model={self._settings.model!r}, device={self._settings.device!r})"
+
+    def cutout(
+        self,
+        image: Any,
+        *,
+        refine: Refine = "guided",
+        decontaminate: Decontaminate = "multilevel",
+        strength: float = 1.0,
+        matte: Literal["clear", "extend"] = "clear",
+        ignore_alpha: bool = False,
+    ) -> Cutout:
+        """Cut out one picture and return the result with its account.
+
+        Args:
+            image: A path, bytes, binary file object, PIL image or array (H x W,
+                H x W x 1/3/4; uint8, uint16 or float 0..1).
+            refine: "none", "guided", "matting" or "auto".
+            decontaminate: "multilevel", "blur-fusion" or "off".
+            strength: Share of the estimated foreground colour in the soft band, 0 to 1.
+            matte: Colours under alpha 0: "clear" or "extend".
+            ignore_alpha: Leave out an alpha that the picture came with.
+
+        Raises:
+            ImageDecodeError: The picture cannot be read.
+            OptionError: An argument outside what is allowed.
+        """
+        options = Options(
+            refine=refine,
+            decontaminate=decontaminate,
+            strength=strength,
+            matte=matte,
+            ignore_alpha=ignore_alpha,
+        )
+        return self._open().run(image, options)
+
+    def alpha(
+        self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False
+    ) -> NDArray[Any]:
+        """Only the alpha, at the picture's size.
+
+        Returns:
+            H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
+        """
+        return self.cutout(
+            image, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
+        ).alpha
+
+    def remove(
+        self,
+        image: Any,
+        output: str | Path | None = None,
+        *,
+        background: Any = None,
+        mask: bool = False,
+        format: str | None = None,
+        refine: Refine = "guided",
+        decontaminate: Decontaminate = "multilevel",
+        strength: float = 1.0,
+        matte: Literal["clear", "extend"] = "clear",
+        ignore_alpha: bool = False,
+    ) -> Any:
+        """Take the background out; the result has the type that was given.
+
+        Args:
+            image: A path, bytes, binary file object, PIL image or array.
+            output: Where to write; given with any kind of input, the path is returned.
+            background: Colour or picture to lay the cut-out over; None: transparent.
+            mask: Return the alpha alone, as a grey picture.
+            format: Format of files and bytes; default from `output`, else "png".
+            refine: See `cutout`.
+            decontaminate: See `cutout`.
+            strength: See `cutout`.
+            matte: See `cutout`.
+            ignore_alpha: See `cutout`.
+
+        Returns:
+            A path in gives the Path of the file written (beside it, as NAME-cutout.png,
+            unless `output` says where); bytes and file objects give bytes; PIL gives PIL; an
+            array gives H x W x 4 (H x W x 3 over a background, H x W for a mask) of its dtype.
+
+        Raises:
+            ImageDecodeError: The picture cannot be read.
+            ImageEncodeError: The result cannot be written.
+            OptionError: An argument outside what is allowed.
+        """
+        options = Options(
+            refine=refine,
+            decontaminate="off" if mask else decontaminate,
+            strength=strength,
+            matte=matte,
+            ignore_alpha=ignore_alpha,
+        )
+        if mask and background is not None:
+            raise OptionError("mask=True returns the alpha alone: leave out background")
+        cutout = self._open().run(image, options)
+        return give_back(cutout, image, output, background=background, mask=mask, format=format)
+
+    def map(
+        self,
+        images: Iterable[Any],
+        *,
+        output: Callable[[Any], str | Path] | None = None,
+        background: Any = None,
+        mask: bool = False,
+        format: str | None = None,
+        ordered: bool = True,
+        workers: int = 0,
+        most_in_flight: int | None = None,
+        max_memory: int | None = None,
+        refine: Refine = "guided",
+        decontaminate: Decontaminate = "multilevel",
+        strength: float = 1.0,
+        matte: Literal["clear", "extend"] = "clear",
+        ignore_alpha: bool = False,
+    ) -> Stream:
+        """Cut out many pictures at once, in bounded memory.
+
+        Pictures are pulled from `images` as room becomes free and results wait until they
+        are taken, so neither end can run away. A picture that fails gives an outcome with its
+        error; the others go on.
+
+        Args:
+            images: Sources as `cutout` takes them; may be endless.
+            output: Gives the path to write for a source; the cut-out is then written in the
+                worker and its pixels let go. None: outcomes carry the cut-outs.
+            background: For `output`: see `remove`.
+            mask: For `output`: see `remove`.
+            format: For `output`: default from the path's suffix.
+            ordered: Results in the order of the sources; False: as completed.
+            workers: Threads; 0 means the Remover's own number.
+            most_in_flight: Pictures between pull and hand-over; None: workers + 2.
+            max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            refine: See `cutout`.
+            decontaminate: See `cutout`.
+            strength: See `cutout`.
+            matte: See `cutout`.
+            ignore_alpha: See `cutout`.
+
+        Returns:
+            An iterator of `Outcome`; close it, or use `with`, to cancel.
+        """
+        options = Options(
+            refine=refine,
+            decontaminate="off" if mask else decontaminate,
+            strength=strength,
+            matte=matte,
+            ignore_alpha=ignore_alpha,
+        )
+        count = workers or self._settings.thread_count
+        in_flight = count + 2 if most_in_flight is None else most_in_flight
+        for name, value in (("workers", count), ("most_in_flight", in_flight)):
+            if value < 1:
+                raise OptionError(f"{name} must be at least 1, got {value}")
+        deliver: Callable[[Any, Cutout], Any] | None = None
+        if output is not None:
+            chosen = output
+
+            def deliver(source: Any, cutout: Cutout) -> Path:
+                return write(
+                    cutout,
+                    Path(chosen(source)),
+                    background=background,
+                    mask=mask,
+                    format=format,
+                    threads=1,
+                )
+
+        return Stream(
+            self._open_single_threaded(),
+            images,
+            options,
+            workers=count,
+            most_in_flight=in_flight,
+            max_memory=max_memory,
+            predict=predicted_bytes,
+            deliver=deliver,
+            ordered=ordered,
+        )
+
+    async def remove_async(
+        self, image: Any, output: str | Path | None = None, **options: Any
+    ) -> Any:
+        """`remove` for asyncio: runs in a worker thread, the event loop goes on."""
+        return await asyncio.to_thread(lambda: self.remove(image, output, **options))
+
+
+# One Remover per set of settings serves `remove`, so that a loop over it opens a model once.
+_shared: dict[tuple[Any, ...], Remover] = {}
+_shared_lock = threading.Lock()
+# Distinct settings held open at once; the oldest is closed beyond this.
+_MOST_SHARED = 4
+
+
+def remove(
+    image: Any,
+    output: str | Path | None = None,
+    *,
+    model: str = "auto",
+    background: Any = None,
+    mask: bool = False,
+    format: str | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    threads: int = 0,
+    refine: Refine = "guided",
+    decontaminate: Decontaminate = "multilevel",
+    strength: float = 1.0,
+    matte: Literal["clear", "extend"] = "clear",
+    ignore_alpha: bool = False,
+    max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
+) -> Any:
+    """Take the background out of one picture; the result has the type that was given.
+
+    A shared `Remover` per model and device is kept open between calls. See `Remover` for
+    model, device, backend, threads and max_pixels, and `Remover.remove` for the others, for
+    what is returned and what is raised.
+    """
+    key = (model, device, backend, threads, max_pixels)
+    with _shared_lock:
+        remover = _shared.pop(key, None) or Remover(
+            model, device=device, backend=backend, threads=threads, max_pixels=max_pixels
+        )
+        _shared[key] = remover  # newest last
+        while len(_shared) > _MOST_SHARED:
+            # The oldest is only let go, not closed: another thread may be using it.
+            _shared.pop(next(iter(_shared)))
+    return remover.remove(
+        image,
+        output,
+        background=background,
+        mask=mask,
+        format=format,
+        refine=refine,
+        decontaminate=decontaminate,
+        strength=strength,
+        matte=matte,
+        ignore_alpha=ignore_alpha,
+    )

@@ -1,0 +1,177 @@
+"""`nssbg remove IN OUT` and `nssbg PHOTO...`: cut out pictures from files or a pipe."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nssbg._errors import NssbgError, OptionError
+
+if TYPE_CHECKING:
+    from nssbg._cutout import Cutout
+    from nssbg._remover import Remover
+
+__all__ = ["add_parser", "run"]
+
+# Below this a cut-out is handed over with a warning.
+WEAK = 0.5
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the sub-command."""
+    parser = subparsers.add_parser(
+        "remove",
+        help="cut out a picture (the default command)",
+        description="Cut out pictures. `nssbg remove IN OUT` ('-' is stdin or stdout), or "
+        "`nssbg PHOTO...` which writes PHOTO-cutout.png beside each.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="IN OUT, or pictures (short form)")
+    parser.add_argument("--beside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--mask", action="store_true", help="write the alpha alone, as grey")
+    parser.add_argument(
+        "--background", metavar="COLOUR|PICTURE", help="lay the cut-out over this: '#fff', a file"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("png", "webp", "tiff", "jpeg", "avif", "jxl"),
+        help="default: from OUT's suffix, else png",
+    )
+    parser.add_argument("--model", default="auto", help="name or path (default: auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
+    parser.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
+    parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
+    parser.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
+    parser.add_argument(
+        "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
+    )
+    parser.add_argument(
+        "--strength", type=float, default=1.0, help="share of the estimated edge colour, 0 to 1"
+    )
+    parser.add_argument("--compression", choices=("fast", "default", "best"), default="fast")
+    parser.add_argument("--quality", type=int, help="1 to 100, for lossy formats")
+    parser.add_argument(
+        "--ignore-alpha", action="store_true", help="leave out the picture's own alpha"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int, default=None, help="refuse larger pictures (default 200 MP)"
+    )
+    parser.add_argument("--json", action="store_true", help="report on stdout, one line a picture")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Cut out what the arguments name; returns the exit code (the first failure's)."""
+    pairs = _pairs(arguments)
+    if arguments.json and any(output == "-" for _, output in pairs):
+        raise OptionError("--json reports on stdout, so the picture cannot go there as well")
+    from nssbg import _image_io as image_io
+    from nssbg._remover import Remover
+
+    exit_code = 0
+    with Remover(
+        arguments.model,
+        device=arguments.device,
+        backend=arguments.backend,
+        threads=arguments.threads,
+        max_pixels=(
+            image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
+        ),
+    ) as remover:
+        for source, output in pairs:
+            try:
+                _one(remover, source, output, arguments)
+            except NssbgError as error:
+                # The other pictures go on; the first failure decides the exit code.
+                if arguments.debug or len(pairs) == 1:
+                    raise
+                print(f"nssbg: {error}", file=sys.stderr)
+                exit_code = exit_code or error.exit_code
+    return exit_code
+
+
+def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Input and output of each picture; None: beside the input."""
+    if arguments.beside:
+        if "-" in arguments.paths:
+            raise OptionError("to read stdin say where to write: nssbg remove - OUT")
+        return [(path, None) for path in arguments.paths]
+    if len(arguments.paths) != 2:
+        raise OptionError(
+            f"`nssbg remove` takes IN and OUT, got {len(arguments.paths)} paths; "
+            "for several pictures use `nssbg PHOTO...`"
+        )
+    return [(arguments.paths[0], arguments.paths[1])]
+
+
+def _one(remover: Remover, source: str, output: str | None, arguments: argparse.Namespace) -> None:
+    from nssbg._delivery import default_output, encoded, write
+
+    cutout = remover.cutout(
+        sys.stdin.buffer.read() if source == "-" else Path(source),
+        refine=arguments.refine,
+        decontaminate="off" if arguments.mask else arguments.decontaminate,
+        strength=arguments.strength,
+        ignore_alpha=arguments.ignore_alpha,
+    )
+    if arguments.mask and arguments.background is not None:
+        raise OptionError("--mask writes the alpha alone: leave out --background")
+    settings: dict[str, Any] = {"compression": arguments.compression}
+    if arguments.quality is not None:
+        settings["quality"] = arguments.quality
+    what: dict[str, Any] = {"background": arguments.background, "mask": arguments.mask}
+    if output == "-":
+        sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what, **settings))
+        sys.stdout.buffer.flush()
+        written = "-"
+    else:
+        target = (
+            default_output(source, arguments.format, arguments.mask)
+            if output is None
+            else Path(output)
+        )
+        written = str(write(cutout, target, format=arguments.format, **what, **settings))
+    if arguments.json:
+        print(json.dumps(_report(cutout, source, written)), flush=True)
+    else:
+        _tell(cutout, source, written)
+
+
+def _tell(cutout: Cutout, source: str, written: str) -> None:
+    """One line for a person, on stderr where stdout carries the picture."""
+    stream = sys.stderr if written == "-" else sys.stdout
+    plan = cutout.plan
+    print(
+        f"{source} -> {written}  {cutout.frame.width} x {cutout.frame.height}, {plan.model} on "
+        f"{plan.device}, {cutout.timings.total:.0f} ms, confidence {cutout.confidence:.2f}",
+        file=stream,
+    )
+    for note in (*plan.degraded, *cutout.notes):
+        print(f"  note: {note}", file=sys.stderr)
+    if cutout.confidence < WEAK:
+        print(
+            "  weak: the result may be wrong; look at it, or try another model (nssbg models list)",
+            file=sys.stderr,
+        )
+
+
+def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
+    plan = cutout.plan
+    return {
+        "input": source,
+        "output": written,
+        "width": cutout.frame.width,
+        "height": cutout.frame.height,
+        "model": plan.model,
+        "license": plan.license,
+        "backend": plan.backend,
+        "device": plan.device,
+        "precision": plan.precision,
+        "threads": plan.threads,
+        "reasons": list(plan.reasons),
+        "degraded": list(plan.degraded),
+        "confidence": round(cutout.confidence, 4),
+        "milliseconds": {stage: round(ms, 2) for stage, ms in cutout.timings.stages.items()},
+        "notes": list(cutout.notes),
+    }

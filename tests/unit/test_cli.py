@@ -1,0 +1,121 @@
+"""The command line as a person or a script uses it, in processes of its own."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nssbg.cli.main import main
+
+
+def read(path):
+    """A picture file, closed again."""
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def run(*arguments, stdin=None):
+    """The installed command in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-m", "nssbg.cli.main", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_the_short_form_writes_beside_the_picture(product_path, capsys):
+    assert main([str(product_path), "--model", "studio"]) == 0
+    assert read(product_path.with_name("product-cutout.png")).mode == "RGBA"
+    assert "confidence" in capsys.readouterr().out
+
+
+def test_in_and_out(product_path, tmp_path):
+    target = tmp_path / "cut.tiff"
+    assert main(["remove", str(product_path), str(target), "--model", "studio"]) == 0
+    assert read(target).mode == "RGBA"
+
+
+def test_a_pipe_carries_the_picture_and_nothing_else(product_jpeg):
+    done = run("remove", "-", "-", "--model", "studio", stdin=product_jpeg)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(io.BytesIO(done.stdout)).mode == "RGBA"
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")
+    assert b"confidence" in done.stderr
+
+
+def test_mask_and_background(product_path, tmp_path):
+    mask, white = tmp_path / "m.png", tmp_path / "w.jpg"
+    arguments = ["--model", "studio"]
+    assert main(["remove", str(product_path), str(mask), "--mask", *arguments]) == 0
+    assert read(mask).mode == "L"
+    assert main(["remove", str(product_path), str(white), "--background", "white", *arguments]) == 0
+    assert np.asarray(read(white))[2, 2].min() >= 254
+
+
+def test_json_reports_one_line(product_path, capsys):
+    assert main([str(product_path), "--json", "--model", "studio"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model"] == "studio"
+    assert report["width"] == 400
+    assert report["output"].endswith("product-cutout.png")
+    assert report["milliseconds"]["decode"] > 0
+
+
+def test_a_bad_picture_is_one_line_and_exit_code_3(tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"this is no picture")
+    done = run(bad)
+    assert done.returncode == 3
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 1
+    assert "bad.jpg" in lines[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.jpg"]
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = run("--debug", tmp_path / "missing.jpg")
+    assert b"Traceback" in done.stderr
+    assert done.returncode != 0
+
+
+def test_one_bad_picture_does_not_stop_the_others(product_path, tmp_path, capsys):
+    missing = tmp_path / "missing.jpg"
+    assert main([str(missing), str(product_path), "--model", "studio"]) == 3
+    assert product_path.with_name("product-cutout.png").exists()
+    assert "missing.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["remove", "a.jpg"], 2),
+        (["remove", "-", "-", "--json"], 2),
+        (["-"], 2),
+        (["photo.jpg", "--model", "no-such-model"], 5),
+        (["photo.jpg", "--threads", "-3"], 2),
+    ],
+)
+def test_exit_codes_tell_the_kind(arguments, code, product_path, monkeypatch, capsys):
+    monkeypatch.chdir(product_path.parent)
+    product_path.rename("photo.jpg")
+    assert main(arguments) == code
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_jpeg_without_a_background_says_what_to_do(product_path, tmp_path, capsys):
+    assert main(["remove", str(product_path), str(tmp_path / "x.jpg"), "--model", "studio"]) == 4
+    assert "background" in capsys.readouterr().err
+
+
+def test_version_names_the_isa_level(capsys):
+    assert main(["--version"]) == 0
+    assert "ISA level v" in capsys.readouterr().out
+
+
+def test_no_command_shows_help(capsys):
+    assert main([]) == 2
+    assert "nssbg photo.jpg" in capsys.readouterr().out

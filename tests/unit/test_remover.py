@@ -1,0 +1,237 @@
+"""The public door: types in and out, sharing, pickling, forking, threads, asyncio."""
+
+import asyncio
+import io
+import os
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nssbg
+
+
+def read(path):
+    """A picture file, closed again."""
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def iou(alpha, truth):
+    """Overlap of two alphas at one half."""
+    alpha, truth = np.asarray(alpha, np.float32), np.asarray(truth, np.float32)
+    alpha = alpha / max(alpha.max(), 1)
+    a, b = alpha > 0.5, truth > 0.5
+    return (a & b).sum() / (a | b).sum()
+
+
+def test_array_in_array_out(product):
+    rgb, truth = product
+    before = rgb.copy()
+    rgba = nssbg.remove(rgb, model="studio")
+    assert rgba.shape == (*rgb.shape[:2], 4)
+    assert rgba.dtype == np.uint8
+    assert iou(rgba[..., 3], truth) > 0.97
+    assert np.array_equal(rgb, before)
+
+
+def test_sixteen_bit_array_stays_sixteen_bit(product):
+    rgb = product[0].astype(np.uint16) * 257 + 11
+    rgba = nssbg.remove(rgb, model="studio")
+    assert rgba.dtype == np.uint16
+    opaque = rgba[..., 3] == 65535
+    assert opaque.sum() > 1000
+    assert np.array_equal(rgba[..., :3][opaque], rgb[opaque])
+
+
+def test_float_array_stays_float_and_in_range(product):
+    rgb = (product[0] / 255).astype(np.float32)
+    rgba = nssbg.remove(rgb, model="studio")
+    assert rgba.dtype == np.float32
+    assert rgba.min() >= 0
+    assert rgba.max() <= 1
+    opaque = rgba[..., 3] == 1
+    assert np.abs(rgba[..., :3][opaque] - rgb[opaque]).max() < 1 / 60000
+
+
+def test_bytes_in_png_bytes_out(product, product_jpeg):
+    data = nssbg.remove(product_jpeg, model="studio")
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "RGBA"
+    assert iou(np.asarray(image)[..., 3], product[1]) > 0.97
+
+
+def test_file_object_in_bytes_out(product_jpeg):
+    assert nssbg.remove(io.BytesIO(product_jpeg), model="studio")[:4] == b"\x89PNG"
+
+
+def test_pil_in_pil_out(product):
+    image = nssbg.remove(Image.fromarray(product[0]), model="studio")
+    assert isinstance(image, Image.Image)
+    assert image.mode == "RGBA"
+    mask = nssbg.remove(Image.fromarray(product[0]), model="studio", mask=True)
+    assert mask.mode == "L"
+
+
+def test_path_in_writes_beside_it(product_path):
+    written = nssbg.remove(product_path, model="studio")
+    assert written == product_path.with_name("product-cutout.png")
+    assert read(written).mode == "RGBA"
+    assert sorted(p.name for p in product_path.parent.iterdir()) == [
+        "product-cutout.png",
+        "product.jpg",
+    ]
+
+
+def test_path_to_a_given_place_and_format(product_path, tmp_path):
+    target = tmp_path / "out.webp"
+    assert nssbg.remove(str(product_path), target, model="studio") == target
+    assert read(target).format == "WEBP"
+
+
+def test_the_source_is_never_overwritten(product_path):
+    before = product_path.read_bytes()
+    with pytest.raises(nssbg.OptionError, match="never overwrites"):
+        nssbg.remove(product_path, product_path, model="studio", background="white")
+    assert product_path.read_bytes() == before
+
+
+def test_over_a_background_has_no_alpha(product):
+    rgb = nssbg.remove(product[0], model="studio", background="#00ff00")
+    assert rgb.shape == product[0].shape
+    assert tuple(rgb[2, 2]) == (0, 255, 0)
+
+
+def test_mask_is_the_alpha(product):
+    mask = nssbg.remove(product[0], model="studio", mask=True)
+    assert mask.shape == product[0].shape[:2]
+    assert iou(mask, product[1]) > 0.97
+
+
+def test_mask_over_a_background_is_refused(product):
+    with pytest.raises(nssbg.OptionError, match="mask"):
+        nssbg.remove(product[0], model="studio", mask=True, background="white")
+
+
+def test_an_existing_alpha_is_multiplied_in_or_ignored(product):
+    rgb, _ = product
+    half = np.full((*rgb.shape[:2], 1), 128, np.uint8)
+    rgba = np.concatenate([rgb, half], axis=2)
+    kept = nssbg.remove(rgba, model="studio")[..., 3]
+    assert kept.max() == 128
+    ignored = nssbg.remove(rgba, model="studio", ignore_alpha=True)[..., 3]
+    assert ignored.max() == 255
+
+
+def test_cutout_tells_what_ran(product):
+    with nssbg.Remover("studio", threads=1) as remover:
+        cutout = remover.cutout(product[0])
+    assert cutout.plan.model == "studio"
+    assert cutout.plan.threads == 1
+    assert cutout.confidence > 0.5
+    assert {"decode", "studio", "decontaminate"} <= set(cutout.timings.stages)
+    assert cutout.timings.total > 0
+    assert np.shares_memory(cutout.alpha, cutout.rgba)
+    assert cutout.over("white")[2, 2].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("refine", "sharp"), ("decontaminate", "yes"), ("strength", 1.5), ("matte", "keep")],
+)
+def test_a_wrong_option_names_itself_and_what_is_allowed(product, name, value):
+    with pytest.raises(nssbg.OptionError, match=name):
+        nssbg.remove(product[0], model="studio", **{name: value})
+
+
+def test_wrong_threads_and_pixels_are_refused():
+    with pytest.raises(nssbg.OptionError, match="threads"):
+        nssbg.Remover(threads=-1)
+    with pytest.raises(nssbg.OptionError, match="max_pixels"):
+        nssbg.Remover(max_pixels=0)
+
+
+def test_pixel_cap_refuses_before_decoding(product_path):
+    with pytest.raises(nssbg.ImageDecodeError, match=r"product\.jpg"):
+        nssbg.remove(product_path, model="studio", max_pixels=1000)
+    assert not product_path.with_name("product-cutout.png").exists()
+
+
+def test_an_unknown_model_is_a_model_error(product):
+    with pytest.raises(nssbg.ModelError, match="no-such-model"):
+        nssbg.remove(product[0], model="no-such-model")
+
+
+def test_the_result_does_not_depend_on_threads(product):
+    results = [nssbg.remove(product[0], model="studio", threads=n) for n in (1, 2, 5)]
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+
+
+def test_many_threads_may_share_a_remover(product):
+    with nssbg.Remover("studio") as remover, ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(remover.remove, [product[0]] * 8))
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+def test_a_closed_remover_opens_again(product):
+    remover = nssbg.Remover("studio")
+    first = remover.remove(product[0])
+    remover.close()
+    assert np.array_equal(remover.remove(product[0]), first)
+
+
+def test_a_used_remover_can_be_pickled(product):
+    remover = nssbg.Remover("studio", threads=1)
+    first = remover.remove(product[0])
+    other = pickle.loads(pickle.dumps(remover))
+    assert repr(other) == repr(remover)
+    assert np.array_equal(other.remove(product[0]), first)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_used_remover_works_after_fork(product):
+    remover = nssbg.Remover("studio", threads=2)
+    expected = remover.remove(product[0])
+    child = os.fork()
+    if child == 0:
+        # os._exit: no test machinery may run twice.
+        os._exit(0 if np.array_equal(remover.remove(product[0]), expected) else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_asyncio_gets_the_same_result(product):
+    remover = nssbg.Remover("studio")
+    result = asyncio.run(remover.remove_async(product[0]))
+    assert np.array_equal(result, remover.remove(product[0]))
+
+
+def test_map_writes_files_and_reports_the_broken_one(product_jpeg, tmp_path):
+    sources = []
+    for i in range(6):
+        path = tmp_path / f"{i}.jpg"
+        path.write_bytes(product_jpeg if i != 2 else product_jpeg[:300])
+        sources.append(path)
+    out = tmp_path / "out"
+    out.mkdir()
+    with nssbg.Remover("studio") as remover:
+        outcomes = list(remover.map(sources, output=lambda path: out / f"{path.stem}.png"))
+        alone = remover.remove(product_jpeg)
+    assert [outcome.source for outcome in outcomes] == sources
+    assert isinstance(outcomes[2].error, nssbg.ImageDecodeError)
+    assert "2.jpg" in str(outcomes[2].error)
+    assert sorted(path.name for path in out.iterdir()) == [f"{i}.png" for i in (0, 1, 3, 4, 5)]
+    # One picture at a time or many at once: the same pixels.
+    assert np.array_equal(
+        np.asarray(read(out / "0.png")), np.asarray(Image.open(io.BytesIO(alone)))
+    )
+
+
+def test_map_without_output_gives_cutouts_in_order(product):
+    with nssbg.Remover("studio") as remover:
+        outcomes = list(remover.map([product[0], product[0][:200]], max_memory=1))
+    assert [outcome.cutout.rgba.shape[0] for outcome in outcomes] == [300, 200]

@@ -1,0 +1,181 @@
+"""Measures a model on the held-out photographs, on generated held-out sets and on pictures of
+kinds it was not trained on; writes a table, per-picture figures and contact sheets.
+
+`python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import banks
+import cv2
+import generator
+import measures
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Predictor = Callable[[banks.Pixels], Floats]
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+GENERATED = 200  # pictures of each generated set
+GENERATED_SIDE = 384
+SHEET_SIDE = 160
+
+
+def tensor(rgb: banks.Pixels, side: int) -> Floats:
+    """The network's input: squeezed to a square, averaging areas, and normalised."""
+    shrinking = min(rgb.shape[:2]) > side
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    small = cv2.resize(rgb, (side, side), interpolation=method).astype(np.float32) / 255
+    return ((small - MEAN) / STD).transpose(2, 0, 1)[None]
+
+
+def predictor(model: Path, side: int, threads: int) -> Callable[[Floats], Floats]:
+    """A function from the input tensor to the alpha map, both batched."""
+    if model.suffix == ".onnx":
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(
+            str(model), settings, providers=["CPUExecutionProvider"]
+        )
+        return lambda batch: session.run(None, {"image": batch})[0]
+    import architecture
+    import torch
+
+    torch.set_num_threads(threads)
+    network = architecture.LiteNetwork().to(memory_format=torch.channels_last).eval()
+    network.load_state_dict(torch.load(model, weights_only=True)["average"])
+
+    def run(batch: Floats) -> Floats:
+        with torch.no_grad():
+            return torch.sigmoid(network(torch.from_numpy(batch))).numpy()
+
+    return run
+
+
+def at_own_size(run: Callable[[Floats], Floats], side: int) -> Predictor:
+    """From a picture of any size to its alpha at that size."""
+
+    def predict(rgb: banks.Pixels) -> Floats:
+        alpha = run(tensor(rgb, side))[0, 0].astype(np.float32)
+        full = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return np.clip(full, 0, 1)
+
+    return predict
+
+
+def held_photographs(subset: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
+    """Held-out photographs with their masks."""
+    bank = banks.Bank(banks.work_folder() / "banks", f"held-{subset}")
+    for index, identifier in enumerate(bank.ids):
+        pixels = bank[index]
+        yield identifier, np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(255)
+
+
+def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
+    """Seeded composites of held-out cut-outs over held-out backdrops, or products on plain ones."""
+    sources = generator.Sources(banks.work_folder() / "banks", prefix="held-")
+    sources.foregrounds.pop("people", None)
+    sources.foregrounds.pop("cats", None)
+    stream = generator.Generator(sources, GENERATED_SIDE, 424_242)
+    if kind == "products":
+        stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
+        wanted = {
+            k: v
+            for k, v in generator.FOREGROUND_SHARES.items()
+            if k in ("procedural", "rendered") and k in sources.foregrounds
+        }
+        stream.kinds = generator.unit_shares(wanted)
+    made = 0
+    while made < GENERATED:
+        with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
+        rgb, mask = stream.product() if with_frame else stream.composite()
+        if (mask > 127).mean() < 0.01:
+            continue  # placed outside the frame
+        yield f"{kind}-{made:03d}", rgb, mask / np.float32(255)
+        made += 1
+
+
+def general() -> Iterator[tuple[str, banks.Pixels, Floats]]:
+    """Photographs for measuring only (not part of any training)."""
+    folder = banks.pictures_folder().parent / "evaluation" / "general"
+    for path in sorted(folder.glob("*.jpg")):
+        rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        mask = cv2.imread(str(path.with_suffix(".mask.png")), cv2.IMREAD_GRAYSCALE)
+        yield path.stem, rgb, mask / np.float32(255)
+
+
+def subsets() -> dict[str, Callable[[], Iterator[tuple[str, banks.Pixels, Floats]]]]:
+    """Every set by name."""
+    return {
+        "people": lambda: held_photographs("people"),
+        "cats": lambda: held_photographs("cats"),
+        "composites": lambda: generated("composites"),
+        "products": lambda: generated("products"),
+        "general": general,
+    }
+
+
+def tile(rgb: banks.Pixels) -> banks.Pixels:
+    """A thumbnail of fixed size for a sheet."""
+    scale = SHEET_SIDE / max(rgb.shape[:2])
+    size = (max(1, int(rgb.shape[1] * scale)), max(1, int(rgb.shape[0] * scale)))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    canvas = np.full((SHEET_SIDE, SHEET_SIDE, 3), 128, np.uint8)
+    canvas[: small.shape[0], : small.shape[1]] = small
+    return canvas
+
+
+def column(rgb: banks.Pixels, alpha: Floats, truth: Floats) -> banks.Pixels:
+    """Picture, cut-out over white, over black, alpha, truth: one under the other."""
+    cover = alpha[..., None]
+    over_white = (rgb * cover + 255 * (1 - cover)).astype(np.uint8)
+    over_black = (rgb * cover).astype(np.uint8)
+    maps = [np.repeat((m * 255).astype(np.uint8)[..., None], 3, 2) for m in (alpha, truth)]
+    return np.vstack([tile(x) for x in (rgb, over_white, over_black, *maps)])
+
+
+def main() -> None:
+    """Reads the command line, measures, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
+    parser.add_argument("--sets", nargs="*", default=list(subsets()))
+    parser.add_argument("--output", type=Path, default=banks.work_folder() / "evaluation")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    predict = at_own_size(predictor(options.model, options.side, options.threads), options.side)
+    names = list(measures.MEASURES)
+    print("| set | pictures | " + " | ".join(names) + " |")
+    print("|---|---|" + "---|" * len(names))
+    for name in options.sets:
+        rows, columns = {}, []
+        for identifier, rgb, truth in subsets()[name]():
+            alpha = predict(rgb)
+            rows[identifier] = measures.all_measures(alpha, truth)
+            columns.append((rows[identifier]["IoU"], column(rgb, alpha, truth)))
+            if len(rows) == options.limit:
+                break
+        means = [float(np.mean([r[m] for r in rows.values()])) for m in names]
+        print(
+            f"| {name} | {len(rows)} | " + " | ".join(f"{m:.4f}" for m in means) + " |", flush=True
+        )
+        (options.output / f"{name}.json").write_text(json.dumps(rows, indent=1))
+        typical = [c for _, c in columns[:: max(1, len(columns) // 10)]][:10]
+        worst = [c for _, c in sorted(columns, key=lambda c: c[0])[:10]]
+        for kind, chosen in (("typical", typical), ("worst", worst)):
+            sheet = cv2.cvtColor(np.hstack(chosen), cv2.COLOR_RGB2BGR)
+            cv2.imwrite(str(options.output / f"{name}-{kind}.png"), sheet)
+
+
+if __name__ == "__main__":
+    main()
