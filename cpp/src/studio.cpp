@@ -399,7 +399,7 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
         grow_region(w);
     }
     absorb_shadows(w);
-    report.holes = open_holes(w);
+    report.holes = open_holes(w, fit.surface);
     drop_specks(w);
 
     report.foreground_share = share_of_subject(w);

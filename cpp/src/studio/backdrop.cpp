@@ -323,6 +323,9 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
                     if (ny < 0 || nx < 0 || ny >= cells.height || nx >= cells.width) continue;
                     const auto j = static_cast<std::size_t>(ny * pitch + nx);
                     if (confidence[j] == 0) continue;
+                    // A shadow beside the subject says nothing of the backdrop behind it.
+                    if (cells.residual[0][j] + cells.residual[1][j] + cells.residual[2][j] < -9)
+                        continue;
                     for (int c = 0; c < 3; ++c) sum[c] += cells.residual[c][j];
                     weight += 1;
                 }

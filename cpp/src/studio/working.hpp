@@ -99,7 +99,7 @@ void find_evidence(Working& working);
 void grow_region(Working& working);
 void drop_specks(Working& working);
 void absorb_shadows(Working& working);
-int open_holes(Working& working);
+int open_holes(Working& working, const Surface& border);
 float largest_piece_share(Working& working);
 
 // outline.cpp: planes of the local model alpha = colour . v + k, pitch = width + 1.
