@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
+from nssbg._confidence import confidence
 from nssbg._methods.base import Estimate
-from nssbg._methods.confidence import confidence_of
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner import open_model
@@ -70,7 +70,7 @@ class NetworkMethod:
         """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
             alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
-            confidence = confidence_of(alpha)
+            expected = confidence(alpha)
         # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
         # the result, and a quarter of the bytes to refine.
         if frame.rgb.dtype == np.uint8:
@@ -78,7 +78,7 @@ class NetworkMethod:
         else:
             coarse = alpha
         return Estimate(
-            alpha=coarse, full_size=False, confidence=confidence, plan=self._backend.plan
+            alpha=coarse, full_size=False, confidence=expected.overlap, plan=self._backend.plan
         )
 
     def close(self) -> None:
