@@ -12,7 +12,7 @@ from PIL import Image
 
 from nssbg import _core
 from nssbg._stages.prepare import IMAGENET_MEAN, IMAGENET_STD, prepare
-from tests.reference import prepare as twin
+from reference import prepare_twin as twin
 
 PILLOW = {
     "box": Image.Resampling.BOX,
