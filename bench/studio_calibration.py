@@ -130,12 +130,16 @@ def report(title: str, p: Array, good: Array) -> None:
     ranks[order] = np.arange(len(p))
     positive, negative = good.sum(), (1 - good).sum()
     ranking = (ranks[good > 0].sum() - positive * (positive - 1) / 2) / max(positive * negative, 1)
-    print(f"{title}: {len(p)} pictures, {good.mean():.2f} good, Brier {np.mean((p - good) ** 2):.3f}")
+    print(
+        f"{title}: {len(p)} pictures, {good.mean():.2f} good, Brier {np.mean((p - good) ** 2):.3f}"
+    )
     print(f"  ranking (AUC) {ranking:.3f}; right at 0.5: {np.mean((p > 0.5) == (good > 0)):.3f}")
     for low in np.arange(0, 1, 0.2):
         inside = (p >= low) & (p < low + 0.2 + 1e-9)
         if inside.any():
-            print(f"  {low:.1f}..{low + 0.2:.1f}: {inside.sum():4d}, good {good[inside].mean():.2f}")
+            print(
+                f"  {low:.1f}..{low + 0.2:.1f}: {inside.sum():4d}, good {good[inside].mean():.2f}"
+            )
 
 
 def main() -> None:

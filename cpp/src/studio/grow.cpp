@@ -245,8 +245,7 @@ static float split_difference(const Working& w, Index i, float across[3], float&
 
 // Marks subject pixels of the backdrop's colour under up to `down` less light, edges
 // ignored as long as they are no steeper than `slope`.
-static void mark_shaded(const Working& w, float slope, float down, float up,
-                        std::uint8_t* member) {
+static void mark_shaded(const Working& w, float slope, float down, float up, std::uint8_t* member) {
     for (Index i = 0; i < w.count(); ++i) {
         member[i] = 0;
         if (w.region[i] != 0 || w.gradient[i] > slope) continue;
@@ -254,12 +253,8 @@ static void mark_shaded(const Working& w, float slope, float down, float up,
         float length = 0;
         const float light = split_difference(w, i, across, length);
         const float limit = w.limits.chroma + w.limits.chroma_per_light * absolute(light);
-        const float across2 =
-            across[0] * across[0] + across[1] * across[1] + across[2] * across[2];
-        member[i] = across2 < limit * limit && light < up &&
-                            light > -down * length
-                        ? 1
-                        : 0;
+        const float across2 = across[0] * across[0] + across[1] * across[1] + across[2] * across[2];
+        member[i] = across2 < limit * limit && light < up && light > -down * length ? 1 : 0;
     }
 }
 
@@ -269,10 +264,10 @@ void absorb_shadows(Working& w) {
     // less light, without a steep edge, thin, and bordered by backdrop more than by subject.
     const Scratch<std::int32_t> depth = depth_of_subject(w);
     std::uint8_t* member = w.spare[1].data();
-    mark_shaded(w, std::min(w.limits.slope, 7.0f), w.limits.light_down,
-                w.limits.tight_light + 4.0f, member);
-    const std::int32_t thick = 3 * static_cast<std::int32_t>(
-                                       std::clamp<Index>(std::min(w.height, w.width) / 60, 3, 12));
+    mark_shaded(w, std::min(w.limits.slope, 7.0f), w.limits.light_down, w.limits.tight_light + 4.0f,
+                member);
+    const std::int32_t thick =
+        3 * static_cast<std::int32_t>(std::clamp<Index>(std::min(w.height, w.width) / 60, 3, 12));
     for_each_piece(w, member, w.spare[0].data(), [&](Index size) {
         std::int32_t deepest = 0;
         Index free_sides = 0;
@@ -375,18 +370,18 @@ int open_holes(Working& w, const Surface& border) {
             w.height > 1 ? 2 * down_sum / n / static_cast<double>(w.height - 1) - 1 : 0;
         const double departure =
             (level / n - border.value(0, u, v) - border.value(1, u, v) - border.value(2, u, v)) / 3;
-        const double guess = 0.12 * std::fabs(departure);
-        const double brightest = 1.6 + guess;
+        const double brightest = 1.6;
         const double darkest =
-            40 * size < subject && contrast > 45 ? -0.06 * level / (3 * n) : -2.2 - guess;
-        const bool alike = clipped ? offset < 2.0
-                                   : std::sqrt(tint) < 2.5 && brightness < brightest &&
-                                         brightness > darkest;
+            40 * size < subject && contrast > 45 ? -0.06 * level / (3 * n) : -2.2;
+        const bool alike =
+            clipped ? offset < 2.0
+                    : std::sqrt(tint) < 2.5 && brightness < brightest && brightness > darkest;
         const bool small = 50 * size < subject && contrast > 50 && brightness < 0 && !clipped;
         const bool thin = thickness < (clipped ? 0.5 : (small ? 2.5 : 1.0)) * radius + 6.0;
         // Print on a label cuts it into ragged pieces; a hole is round.
         const bool round = static_cast<double>(rim) < 90.0 * radius;
-        if (!alike || !thin || !round ||
+        const bool known = std::fabs(departure) < 8 || 40 * size < subject;
+        if (!alike || !thin || !round || !known ||
             contrast < 18.0 + 3.0 * static_cast<double>(w.working_noise))
             return;
         ++holes;
