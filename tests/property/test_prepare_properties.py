@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from reference import prepare_twin as twin
 
 from nssbg import _core
 from nssbg._stages.prepare import IMAGENET_MEAN, IMAGENET_STD, prepare
-from reference import prepare_twin as twin
 
 PILLOW = {
     "box": Image.Resampling.BOX,
