@@ -305,29 +305,51 @@ PngSymbolCosts costs_from_codes(const BlockCodes& codes) {
     return costs;
 }
 
+// Whether a parse found matches, other than runs of zeros, that are worth a search: grain has
+// none, and a quick parse serves it.
+bool repeats(const SymbolCounts& counts) {
+    constexpr std::uint64_t shortest_found = 8;  // bytes
+    std::uint64_t literals = 0;
+    for (int i = 0; i < 256; ++i) literals += counts.literals[i];
+    std::uint64_t matches = 0;
+    for (int i = 1; i < distance_symbols; ++i) matches += counts.distances[i];
+    return 16 * shortest_found * matches > literals;
+}
+
 // Writes the strip as one block, ended on a whole byte; returns one past its end.
 Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression compression,
                  bool final, Workspace& work, Byte* out) {
     const PngDeflateKernels& kernels = active_png_deflate_kernels();
     SymbolCounts counts;
-    // Where the searching parse follows, this one only tells what symbols cost.
-    const std::ptrdiff_t parsed_rows =
-        compression == PngCompression::fast ? strip.row_count : (strip.row_count + 3) / 4;
-    std::size_t sequences =
-        kernels.parse(work.filtered.data(), work.rows.data(), parsed_rows, layout.row_bytes,
-                      layout.step, strip.costs, work.table.data(), work.sequences.data(), &counts);
-    BlockCodes codes = codes_from_counts(counts);
-    if (compression != PngCompression::fast) {
-        const PngEffort effort =
-            compression == PngCompression::best ? best_effort : standard_effort;
-        const int rounds = compression == PngCompression::best ? best_rounds : 1;
+    const auto parse_rows = [&](std::ptrdiff_t rows) {
+        counts = SymbolCounts();
+        return kernels.parse(work.filtered.data(), work.rows.data(), rows, layout.row_bytes,
+                             layout.step, strip.costs, work.table.data(), work.sequences.data(),
+                             &counts);
+    };
+    std::size_t sequences = 0;
+    BlockCodes codes;
+    bool searching = compression != PngCompression::fast;
+    if (searching) {
+        // A part of the strip tells what symbols cost, and whether there is anything to find.
+        const std::ptrdiff_t part = (strip.row_count + 3) / 4;
+        sequences = parse_rows(part);
+        codes = codes_from_counts(counts);
+        searching = compression == PngCompression::best || repeats(counts);
+    }
+    if (!searching) {
+        sequences = parse_rows(strip.row_count);
+        codes = codes_from_counts(counts);
+    } else {
+        const bool best = compression == PngCompression::best;
         const PngChains chains{work.heads.data(), work.links.data(), work.prefix.data()};
-        for (int round = 0; round < rounds; ++round) {
+        for (int round = 0; round < (best ? best_rounds : 1); ++round) {
             const PngSymbolCosts costs = costs_from_codes(codes);
             counts = SymbolCounts();
-            sequences = kernels.parse_searching(
-                work.filtered.data(), work.rows.data(), strip.row_count, layout.row_bytes,
-                layout.step, costs, effort, chains, work.sequences.data(), &counts);
+            sequences = kernels.parse_searching(work.filtered.data(), work.rows.data(),
+                                                strip.row_count, layout.row_bytes, layout.step,
+                                                costs, best ? best_effort : standard_effort, chains,
+                                                work.sequences.data(), &counts);
             codes = codes_from_counts(counts);
         }
     }
