@@ -20,6 +20,7 @@ import numpy.typing as npt
 import procedural
 
 mi.set_variant("scalar_rgb")
+mi.set_log_level(mi.LogLevel.Error)
 from mitsuba import ScalarTransform4f as Placement  # noqa: E402 - exists once a variant is set
 
 Floats = npt.NDArray[np.float64]
@@ -298,7 +299,8 @@ class Studio:
             for s in np.linspace(0, 1, 7):
                 point = root + lean * length * s + bend * length * s * s
                 half = width * (1 - 0.85 * s)
-                strip += [point - [half, 0, 0], point + [half, 0, 0]]
+                aside = np.array([half, 0, 0])
+                strip += [point - aside, point + aside]
             for k in range(6):
                 i = start + 2 * k
                 faces += [[i, i + 1, i + 2], [i + 1, i + 3, i + 2]]
@@ -308,14 +310,10 @@ class Studio:
         values["faces"] = np.array(faces).reshape(-1).astype(np.uint32)
         values.update()
         parts.append(mesh)
-        pot = Placement().translate([0, 0.1, 0]).scale([0.32, 0.12, 0.32])
-        parts.append(
-            {
-                "type": "cube" if self.chance(0.5) else "sphere",
-                "to_world": pot,
-                "bsdf": self.material(True),
-            }
-        )
+        # Spheres take no uneven scale.
+        shape, size = ("cube", [0.32, 0.12, 0.32]) if self.chance(0.5) else ("sphere", [0.2] * 3)
+        pot = Placement().translate([0, 0.1, 0]).scale(size)
+        parts.append({"type": shape, "to_world": pot, "bsdf": self.material(True)})
         return parts
 
     # The picture -------------------------------------------------------------------------------

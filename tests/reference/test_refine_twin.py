@@ -71,13 +71,16 @@ def fit(guide: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Coefficients (rows, columns, 4) of the contrast-restored guided filter, averaged."""
     mean = np.stack([box(guide[..., c]) for c in range(3)], -1)
     p = box(alpha)
-    covariance = np.stack(
-        [
-            np.stack([box(guide[..., i] * guide[..., j]) for j in range(3)], -1)
-            for i in range(3)
-        ],
-        -2,
-    ) - mean[..., :, None] * mean[..., None, :]
+    covariance = (
+        np.stack(
+            [
+                np.stack([box(guide[..., i] * guide[..., j]) for j in range(3)], -1)
+                for i in range(3)
+            ],
+            -2,
+        )
+        - mean[..., :, None] * mean[..., None, :]
+    )
     cross = np.stack([box(guide[..., c] * alpha) for c in range(3)], -1) - mean * p[..., None]
     slope = np.linalg.solve(covariance + EPSILON * np.eye(3), cross[..., None])[..., 0]
     spread = np.maximum(box(alpha * alpha) - p * p, 0.65)
@@ -171,9 +174,10 @@ def test_matting_solves_the_matting_laplacian():
     matrix = laplacian(image)
     known = np.where(trimap.ravel() == 255, 1.0, 0.0)
     system = matrix[np.ix_(unknown, unknown)] + MATTING_PRIOR * np.eye(unknown.sum())
-    right = MATTING_PRIOR * guided.ravel()[unknown] - matrix[np.ix_(unknown, ~unknown)] @ known[
-        ~unknown
-    ]
+    right = (
+        MATTING_PRIOR * guided.ravel()[unknown]
+        - matrix[np.ix_(unknown, ~unknown)] @ known[~unknown]
+    )
     exact = np.clip(np.linalg.solve(system, right), 0, 1)
     ours = solved.ravel()
     np.testing.assert_array_equal(ours[~unknown], known[~unknown].astype(np.float32))

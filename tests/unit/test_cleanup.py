@@ -27,7 +27,9 @@ def test_specks_hang_together_by_corners_and_go_by_area():
     alpha = picture("##....", "##..#.", ".....#", "......", "+.....")
     before = alpha.copy()
     cleaned = drop_specks(alpha, 2)
-    np.testing.assert_array_equal(cleaned, picture("##....", "##..#.", ".....#", "......", "......"))
+    np.testing.assert_array_equal(
+        cleaned, picture("##....", "##..#.", ".....#", "......", "......")
+    )
     np.testing.assert_array_equal(
         drop_specks(alpha, 3), picture("##....", "##....", "......", "......", "......")
     )

@@ -21,7 +21,7 @@ from nssbg._methods.choose import open_method
 from nssbg._options import Options
 from nssbg._pipeline.settings import Settings
 from nssbg._stages.decontaminate import decontaminate
-from nssbg._stages.refine import refine
+from nssbg._stages.refine import refine_with_report
 from nssbg._types import Frame, Timings
 
 __all__ = ["Job", "Pipeline", "Stage"]
@@ -42,6 +42,7 @@ class Job:
         estimate: After infer.
         alpha: After refine: H x W.
         cutout: After decontaminate.
+        notes: What the stages had to say so far.
     """
 
     source: Any
@@ -52,6 +53,7 @@ class Job:
     estimate: Estimate | None = None
     alpha: NDArray[Any] | None = None
     cutout: Cutout | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class Pipeline:
         assert job.frame is not None
         job.estimate = self._method.infer(job.frame, job.prepared, job.timings)
         job.prepared = None
+        job.notes.extend((*job.frame.notes, *job.estimate.notes))
         for line in job.estimate.plan.degraded:
             log.warning("%s: %s", job.frame.name, line)
 
@@ -133,9 +136,10 @@ class Pipeline:
         job.alpha = job.estimate.alpha
         if not job.estimate.full_size:
             with job.timings.measure("refine"):
-                job.alpha = refine(
+                job.alpha, report = refine_with_report(
                     job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
                 )
+            job.notes.extend(report.notes)
         if job.frame.alpha is not None:
             with job.timings.measure("merge alpha"):
                 job.alpha = _multiplied(job.alpha, job.frame.alpha)
@@ -160,7 +164,7 @@ class Pipeline:
             plan=job.estimate.plan,
             timings=job.timings,
             confidence=job.estimate.confidence,
-            notes=(*job.frame.notes, *job.estimate.notes),
+            notes=tuple(job.notes),
         )
 
 
@@ -171,7 +175,8 @@ def _multiplied(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:
     """
     full = np.iinfo(existing.dtype).max
     if alpha.dtype == np.float32:
-        return alpha * (existing.astype(np.float32) / np.float32(full))
+        product32: NDArray[np.float32] = alpha * (existing.astype(np.float32) / np.float32(full))
+        return product32
     # alpha / 255 * existing, in existing's own range, so that 16 bits stay 16 bits.
     product = (alpha.astype(np.uint32) * existing.astype(np.uint32) + 127) // 255
     return product.astype(existing.dtype)

@@ -89,9 +89,7 @@ def choke(alpha: Alpha, pixels: float) -> Alpha:
     """
     _check(alpha)
     if not -MOST_PIXELS <= pixels <= MOST_PIXELS:
-        raise OptionError(
-            f"choke takes {-MOST_PIXELS:g} to {MOST_PIXELS:g} pixels, not {pixels!r}"
-        )
+        raise OptionError(f"choke takes {-MOST_PIXELS:g} to {MOST_PIXELS:g} pixels, not {pixels!r}")
     pick = np.minimum if pixels > 0 else np.maximum
     whole, share = int(abs(pixels)), abs(pixels) % 1
     near = _by_disc(alpha, whole, pick)
@@ -114,7 +112,9 @@ def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
         table = np.clip((np.arange(256) / 255 - low) / (high - low), 0, 1)
         stretched: Alpha = np.rint(table * 255).astype(np.uint8)[alpha]
         return stretched
-    stretched = np.clip((alpha - np.float32(low)) / np.float32(high - low), 0, 1).astype(alpha.dtype)
+    stretched = np.clip((alpha - np.float32(low)) / np.float32(high - low), 0, 1).astype(
+        alpha.dtype
+    )
     return stretched
 
 

@@ -180,9 +180,7 @@ def locate(
             if not may_run(runs):
                 notes.append(f"budget: {len(wanted) - index} of {len(wanted)} tiles not run")
                 break
-            answers.append(
-                (tile, _answer(alpha_of, image[tile.y0 : tile.y1, tile.x0 : tile.x1]))
-            )
+            answers.append((tile, _answer(alpha_of, image[tile.y0 : tile.y1, tile.x0 : tile.x1])))
             runs += 1
         used = _paste(canvas, answers, whole, band)
         if used < len(answers):

@@ -183,13 +183,13 @@ class RefineStream:
         """
         want = self._empty
         if not isinstance(rows, np.ndarray) or rows.ndim != 3 or rows.shape[1:] != want.shape[1:]:
-            raise OptionError(
-                f"rows must be n x {want.shape[1]} x 3, not {_shape_of(rows)}"
-            )
+            raise OptionError(f"rows must be n x {want.shape[1]} x 3, not {_shape_of(rows)}")
         if rows.dtype != want.dtype:
             raise OptionError(f"rows must be {want.dtype} as announced, not {rows.dtype}")
         if len(rows) > self._left:
-            raise OptionError(f"{len(rows)} rows pushed, but the picture has only {self._left} left")
+            raise OptionError(
+                f"{len(rows)} rows pushed, but the picture has only {self._left} left"
+            )
         self._left -= len(rows)
         alpha: NDArray[Any] = self._core.push(rows)
         return alpha
@@ -210,8 +210,7 @@ def check_refine_arguments(
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise OptionError(
-            f"the image must be an H x W x 3 array, not {_shape_of(image)}; "
-            "convert it to RGB first"
+            f"the image must be an H x W x 3 array, not {_shape_of(image)}; convert it to RGB first"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise OptionError(f"the image must be uint8 or uint16, not {image.dtype}")

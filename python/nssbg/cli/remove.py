@@ -173,5 +173,5 @@ def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
         "degraded": list(plan.degraded),
         "confidence": round(cutout.confidence, 4),
         "milliseconds": {stage: round(ms, 2) for stage, ms in cutout.timings.stages.items()},
-        "notes": [*cutout.frame.notes, *cutout.notes],
+        "notes": list(cutout.notes),
     }

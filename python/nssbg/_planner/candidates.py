@@ -1,0 +1,245 @@
+"""What could run a model on this machine, and the plan among it: pure functions.
+
+In: the hardware as probed, a model, what the caller wants, and what was measured. Out: a
+Plan that says why. Nothing here loads a runtime or reads a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nssbg._errors import DeviceError, OptionError
+from nssbg._hardware import Device, Hardware
+from nssbg._models.description import ModelDescription
+from nssbg._types import Plan
+
+__all__ = ["MAX_ERROR", "MEAN_ERROR", "Candidate", "Choice", "Measurement", "candidates", "plan"]
+
+# How far an alpha may be from float32's before a faster arithmetic is refused: one step of
+# 8 bits on average, eight anywhere.
+MEAN_ERROR = 1 / 255
+MAX_ERROR = 8 / 255
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
+_ONNXRUNTIME_GPUS = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the caller wants; "auto" and 0 leave it to the planner.
+
+    Attributes:
+        backend: "auto", "onnxruntime", "openvino" or "fake".
+        device: "auto", "cpu", "gpu", "npu", "cuda", ...
+        precision: "auto", "float32", "bfloat16", "float16" or "int8".
+        threads: Threads for runtime and kernels.
+        goal: "latency" (one picture soon) or "throughput" (many pictures).
+    """
+
+    backend: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+    goal: str = "latency"
+
+    @property
+    def key(self) -> str:
+        """The choice as text, for the cache of plans."""
+        return f"{self.backend} {self.device} {self.precision} {self.threads} {self.goal}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run a model.
+
+    Attributes:
+        backend: "onnxruntime" or "openvino".
+        device: As open_backend takes it.
+        precision: "float32", "bfloat16", "float16" or "int8".
+        threads: Threads for the runtime, in all.
+        streams: Pictures at the same time.
+        batch: Pictures in one tensor.
+    """
+
+    backend: str
+    device: str
+    precision: str = "float32"
+    threads: int = 1
+    streams: int = 1
+    batch: int = 1
+
+    def __str__(self) -> str:
+        """Words for reasons and tables."""
+        plural = "s" if self.threads != 1 else ""
+        text = f"{self.backend} {self.device} {self.precision}, {self.threads} thread{plural}"
+        if self.streams > 1:
+            text += f", {self.streams} streams"
+        return text + (f", batch {self.batch}" if self.batch > 1 else "")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How a candidate did.
+
+    Attributes:
+        candidate: What was run.
+        milliseconds: Least time a picture of several runs; 0 where it did not run.
+        mean_error: Mean distance of its alpha from float32's, 0..1.
+        max_error: Largest distance.
+        problem: Why it is out: did not open, too far from float32, too slow to go on; or "".
+    """
+
+    candidate: Candidate
+    milliseconds: float
+    mean_error: float = 0.0
+    max_error: float = 0.0
+    problem: str = ""
+
+
+def _check(choice: Choice) -> None:
+    if choice.precision not in PRECISIONS:
+        raise OptionError(
+            f"precision is {choice.precision!r}, expected one of {', '.join(PRECISIONS)}"
+        )
+    if choice.goal not in ("latency", "throughput"):
+        raise OptionError(f"goal is {choice.goal!r}, expected 'latency' or 'throughput'")
+    if choice.threads < 0:
+        raise OptionError(f"threads is {choice.threads}, expected 0 (all) or more")
+
+
+def _matches(device: Device, wanted: str) -> bool:
+    if wanted in ("auto", device.name):
+        return True
+    if wanted == "gpu":
+        return device.name in ("gpu", *_ONNXRUNTIME_GPUS)
+    return device.id.lower() == wanted
+
+
+def _precisions(device: Device, hardware: Hardware, model: ModelDescription) -> list[str]:
+    if model.precision == "int8":
+        return ["int8"]
+    if device.runtime == "onnxruntime":
+        return [model.precision]
+    if device.name == "cpu":
+        # The plugin computes bfloat16 on any processor; only where there are instructions
+        # for it is it faster.
+        return ["float32", *(["bfloat16"] if hardware.processor.bfloat16 else [])]
+    return [name for name in ("float32", "float16") if name in device.precisions]
+
+
+def candidates(
+    hardware: Hardware, model: ModelDescription, choice: Choice, *, has_int8: bool = False
+) -> list[Candidate]:
+    """Every way to run the model here that the choice allows, the likeliest first.
+
+    Args:
+        hardware: The machine.
+        model: The model; an OpenVINO .xml runs on openvino only.
+        choice: What the caller wants.
+        has_int8: Whether an int8 form of the model is there.
+
+    Raises:
+        DeviceError: Nothing here does what was asked for.
+    """
+    _check(choice)
+    usable = hardware.processor.usable_cores
+    threads = choice.threads or usable
+    is_ir = model.file.endswith(".xml")
+    found: list[Candidate] = []
+    for device in hardware.devices:
+        if device.problem or not _matches(device, choice.device):
+            continue
+        if choice.backend not in ("auto", device.runtime):
+            continue
+        if is_ir and device.runtime == "onnxruntime":
+            continue
+        name = device.id.lower() if device.runtime == "openvino" else device.name
+        precisions = _precisions(device, hardware, model)
+        if has_int8 and device.name == "cpu" and "int8" not in precisions:
+            precisions.append("int8")
+        for precision in precisions:
+            if choice.precision not in ("auto", precision):
+                continue
+            counts = {threads}
+            if device.name == "cpu" and not choice.threads and threads > 4:
+                counts.add(threads // 2)  # two hardware threads a core: half may be faster
+            for count in sorted(counts, reverse=True):
+                found.append(Candidate(device.runtime, name, precision, count))
+                several = device.name == "cpu" and device.runtime == "openvino" and count > 1
+                if choice.goal == "throughput" and several and model.static:
+                    found.append(Candidate(device.runtime, name, precision, count, streams=count))
+    if not found:
+        there = ", ".join(f"{item.runtime} {item.id}" for item in hardware.devices) or "nothing"
+        raise DeviceError(
+            f"{model.name}: nothing here runs it with backend {choice.backend!r}, device "
+            f"{choice.device!r}, precision {choice.precision!r}; there is: {there}"
+        )
+    return sorted(found, key=_likelihood)
+
+
+def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
+    """Sorts by what is fast as a rule; measurements replace it."""
+    device = 0 if candidate.device.partition(".")[0] in ("gpu", *_ONNXRUNTIME_GPUS) else 1
+    runtime = 0 if candidate.backend == "openvino" or device == 0 else 1
+    exact = 0 if candidate.precision == "float32" else 1
+    return device, runtime, exact
+
+
+def plan(
+    hardware: Hardware,
+    model: ModelDescription,
+    choice: Choice,
+    measured: tuple[Measurement, ...] = (),
+    *,
+    has_int8: bool = False,
+) -> tuple[Plan, Candidate]:
+    """The plan for a model on this machine, and the candidate to open.
+
+    Args:
+        hardware: The machine.
+        model: The model.
+        choice: What the caller wants.
+        measured: What a calibration found on this machine; empty: rules decide, and only
+            float32, whose alpha needs no check.
+        has_int8: Whether an int8 form of the model is there.
+
+    Raises:
+        DeviceError: Nothing here does what was asked for.
+    """
+    possible = candidates(hardware, model, choice, has_int8=has_int8)
+    reasons: list[str] = []
+    good = sorted(
+        (item for item in measured if not item.problem and item.candidate in possible),
+        key=lambda item: item.milliseconds,
+    )
+    if good:
+        best = good[0]
+        chosen = best.candidate
+        reasons.append(f"{chosen}: {best.milliseconds:.0f} ms, the fastest measured here")
+        reasons += [
+            f"{item.candidate}: {item.milliseconds:.0f} ms "
+            f"({item.milliseconds / best.milliseconds:.2f} x)"
+            for item in good[1:4]
+        ]
+        reasons += [f"{item.candidate}: out, {item.problem}" for item in measured if item.problem]
+    else:
+        # Without a measurement: the first in likelihood that computes as the file does.
+        plain = [item for item in possible if item.precision in ("float32", model.precision)]
+        if choice.precision != "auto" or not plain:
+            plain = possible
+        chosen = plain[0]
+        reasons.append(f"{chosen}: by rule, nothing measured here; `nssbg tune {model.name}` does")
+        if any(item.precision == "bfloat16" for item in possible) and choice.precision == "auto":
+            reasons.append("bfloat16 may be faster here: taken once tune has checked its alpha")
+    return (
+        Plan(
+            model=model.name,
+            backend=chosen.backend,
+            device=chosen.device.upper(),
+            precision=chosen.precision,
+            threads=chosen.threads,
+            reasons=tuple(reasons),
+            license=model.license,
+        ),
+        chosen,
+    )

@@ -1,0 +1,225 @@
+"""From a model's name to a running network: find, prepare, plan, open; and the tuning.
+
+`open_model` is what the pipeline calls. It loads no runtime but the one that runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg._backends import Backend, open_backend
+from nssbg._errors import DeviceError, ModelError
+from nssbg._hardware import Hardware, hardware
+from nssbg._models.catalog import describe
+from nssbg._models.description import ModelDescription
+from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.places import compiled_folder, models_folder, plans_file
+from nssbg._models.prepared import prepared
+from nssbg._models.store import check_license, pull
+from nssbg._planner import cache as plans
+from nssbg._planner.calibrate import calibrate
+from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates
+
+__all__ = ["int8_form", "measured", "open_model", "resolve_model", "tune"]
+
+log = logging.getLogger("nssbg")
+
+
+def resolve_model(
+    model: str | Path | ModelDescription, *, license: str | None = None
+) -> ModelDescription:
+    """The model with its weights on this machine; pulled if they are not here yet.
+
+    Raises:
+        LicenseError: Its licence was refused (asked before anything is downloaded).
+        ModelError: Unknown, or its weights cannot be had.
+    """
+    described = model if isinstance(model, ModelDescription) else describe(model)
+    check_license(described, license)
+    if described.path is None:
+        described = described.at(pull(described, license=license))
+    return described
+
+
+def int8_form(model: ModelDescription) -> ModelDescription | None:
+    """The int8 form that `nssbg quantize` made of these weights, or None."""
+    if model.path is None or model.path.suffix != ".onnx":
+        return None
+    name = f"{model.name}-{weights_fingerprint(model.path)}.int8.onnx"
+    path = models_folder() / name
+    return replace(model, precision="int8", path=path, file=name) if path.is_file() else None
+
+
+def measured(model: ModelDescription, choice: Choice) -> tuple[Measurement, ...]:
+    """What tuning found for this model on this machine, for this choice or a wider one."""
+    assert model.path is not None
+    fingerprint = weights_fingerprint(model.path)
+    # What was measured for everything serves a narrower choice too.
+    wider = Choice(threads=choice.threads, goal=choice.goal)
+    for tried in dict.fromkeys((choice, wider)):
+        found = plans.load(plans_file(), plans.plan_key(model, fingerprint, tried))
+        allowed = tuple(item for item in found if _allowed(item.candidate, choice))
+        if allowed:
+            return allowed
+    return ()
+
+
+def _allowed(candidate: Candidate, choice: Choice) -> bool:
+    device = candidate.device.partition(".")[0]
+    gpu = choice.device == "gpu" and device not in ("cpu", "npu")
+    return (
+        choice.backend in ("auto", candidate.backend)
+        and (choice.device in ("auto", device, candidate.device) or gpu)
+        and choice.precision in ("auto", candidate.precision)
+        and choice.threads in (0, candidate.threads)
+    )
+
+
+def open_model(
+    model: str | Path | ModelDescription,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    goal: str = "latency",
+    license: str | None = None,
+) -> tuple[ModelDescription, Backend]:
+    """A model by name or path, its weights pulled if need be, opened as the plan says.
+
+    Args:
+        model: A catalog name, a path to .onnx or .xml with a sidecar, or a description.
+        backend: "auto", "onnxruntime", "openvino" or "fake".
+        device: "auto", "cpu", "gpu", "npu", "cuda", ...; one named here runs or it is an error.
+        precision: "auto", "float32", "bfloat16", "float16" or "int8".
+        threads: Threads for the runtime; 0: all usable cores.
+        goal: "latency" or "throughput": which measurements count.
+        license: "any" or "commercial"; None: NSSBG_LICENSE, else "any".
+
+    Returns:
+        The description (how to feed it and read it) and the open backend.
+
+    Raises:
+        LicenseError, ModelError, DeviceError, OptionError: As their names say.
+    """
+    if backend == "fake":
+        described = model if isinstance(model, ModelDescription) else describe(model)
+        return described, open_backend(described, backend="fake", threads=threads)
+    described = resolve_model(model, license=license)
+    ready = prepared(described)
+    choice = Choice(backend, device.lower(), precision, threads, goal)
+    found = measured(described, choice)
+    good = sorted((item for item in found if not item.problem), key=lambda item: item.milliseconds)
+    for item in good:
+        chosen = item.candidate
+        try:
+            opened = _open_candidate(ready, chosen)
+        except (DeviceError, ModelError) as error:
+            # The machine is not as it was when it was measured: say so, take the next.
+            log.warning("%s: measured as best, does not open now: %s", chosen, error)
+            continue
+        _explain(opened, plan_reasons(good, found))
+        return described, opened
+    opened = open_backend(
+        ready,
+        backend=backend,
+        device=device,
+        precision=precision,
+        threads=threads,
+        cache=compiled_folder(),
+    )
+    return described, opened
+
+
+def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
+    source = ready
+    if chosen.precision == "int8" and ready.precision != "int8":
+        quantized = int8_form(ready)
+        if quantized is None:
+            raise ModelError(f"{ready.name}: its int8 form is gone; `nssbg quantize` makes it")
+        source = quantized
+    return open_backend(
+        source,
+        backend=chosen.backend,
+        device=chosen.device,
+        precision="auto" if chosen.precision == "int8" else chosen.precision,
+        threads=chosen.threads,
+        streams=chosen.streams,
+        batch=chosen.batch,
+        cache=compiled_folder(),
+    )
+
+
+def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:
+    """One line for the winner, for those behind it, and for those that are out."""
+    best = good[0]
+    return (
+        f"{best.candidate}: {best.milliseconds:.0f} ms, the fastest measured here",
+        *(
+            f"{item.candidate}: {item.milliseconds:.0f} ms "
+            f"({item.milliseconds / best.milliseconds:.2f} x)"
+            for item in good[1:4]
+        ),
+        *(f"{item.candidate}: out, {item.problem}" for item in found if item.problem),
+    )
+
+
+def _explain(opened: Backend, reasons: tuple[str, ...]) -> None:
+    actual = opened.plan
+    if hasattr(opened, "_plan"):
+        opened._plan = replace(actual, reasons=(*actual.reasons, *reasons))
+
+
+def tune(
+    model: str | Path | ModelDescription,
+    choice: Choice | None = None,
+    *,
+    machine: Hardware | None = None,
+    tensors: Sequence[NDArray[np.float32]] = (),
+    rounds: int = 7,
+    seconds: float = 60.0,
+    license: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Measurement, ...]:
+    """Measure every candidate for a model here and keep what was found.
+
+    Args:
+        model: As open_model takes it.
+        choice: Narrows the candidates; None: everything.
+        machine: The hardware; None: probe it.
+        tensors: Calibration pictures as the model is fed; empty: made ones.
+        rounds: Timed runs a candidate.
+        seconds: After this no further round is started.
+        license: As in open_model.
+        progress: Called with a line for each step.
+
+    Returns:
+        The measurements; also kept on disk, where open_model finds them.
+    """
+    described = resolve_model(model, license=license)
+    wanted = choice or Choice()
+    ready = prepared(described)
+    assert described.path is not None
+    quantized = int8_form(ready)
+    found = calibrate(
+        ready,
+        candidates(machine or hardware(), described, wanted, has_int8=quantized is not None),
+        tensors=tensors,
+        int8=quantized,
+        cache=compiled_folder(),
+        rounds=rounds,
+        seconds=seconds,
+        progress=progress,
+    )
+    key = plans.plan_key(described, weights_fingerprint(described.path), wanted)
+    try:
+        plans.store(plans_file(), key, found)
+    except OSError as error:
+        log.warning("%s: measurements are not kept: %s", plans_file(), error)
+    return found

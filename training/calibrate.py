@@ -1,0 +1,118 @@
+"""Fits the confidence measure on watched photographs and generated pictures that were not trained
+on, and reports how well it follows the real error on the held-out sets.
+
+Prints the weights to be put into python/nssbg/_confidence.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import banks
+import evaluate
+import generator
+import measures
+import numpy as np
+import numpy.typing as npt
+
+sys.path.insert(0, str(banks.REPOSITORY / "python" / "nssbg"))
+import _confidence as trust
+
+Floats = npt.NDArray[np.float32]
+Picture = tuple[banks.Pixels, Floats]
+
+
+def watched() -> Iterator[Picture]:
+    """The photographs kept aside for choices such as this one."""
+    for name in ("people", "cats"):
+        bank = banks.Bank(banks.work_folder() / "banks", name)
+        for index, identifier in enumerate(bank.ids):
+            if banks.is_watched(name, identifier):
+                pixels = bank[index]
+                yield np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(255)
+
+
+def drawn(count: int) -> Iterator[Picture]:
+    """Composites of another seed than those measured, hard ones included."""
+    stream = generator.Generator(
+        generator.Sources(banks.work_folder() / "banks"), evaluate.GENERATED_SIDE, 777
+    )
+    for _ in range(count):
+        rgb, mask = stream.composite()
+        if (mask > 127).mean() > 0.01:
+            yield rgb, mask / np.float32(255)
+
+
+def observed(model: Path, pictures: Iterator[Picture], side: int) -> tuple[Floats, Floats]:
+    """Features (with the mirror's) and real overlaps of a list of pictures."""
+    run = evaluate.predictor(model, side, 2)
+    features, overlaps = [], []
+    for rgb, truth in pictures:
+        batch = evaluate.tensor(rgb, side)
+        both = run(np.concatenate([batch, batch[..., ::-1]]))
+        alpha, mirrored = both[0, 0], both[1, 0, :, ::-1]
+        features.append(trust.confidence_features(alpha, mirrored))
+        full = evaluate.at_own_size(lambda _, a=both[:1]: a, side)(rgb)
+        overlaps.append(measures.overlap(full, truth))
+    return np.array(features, np.float64), np.array(overlaps, np.float64)
+
+
+def fitted(features: Floats, overlaps: Floats, steps: int = 4000) -> Floats:
+    """Logistic regression of a share on features, by Newton's method with a little ridge."""
+    design = np.column_stack([np.ones(len(features)), features])
+    weights = np.zeros(design.shape[1])
+    ridge = 0.05 * np.eye(design.shape[1])
+    ridge[0, 0] = 0
+    for _ in range(min(steps, 60)):
+        guess = 1 / (1 + np.exp(-design @ weights))
+        slope = design.T @ (overlaps - guess) - ridge @ weights
+        curve = (design * (guess * (1 - guess))[:, None]).T @ design + ridge
+        weights = weights + np.linalg.solve(curve, slope)
+    return weights
+
+
+def rank_correlation(first: Floats, second: Floats) -> float:
+    """Spearman's."""
+    ranks = [np.argsort(np.argsort(x)).astype(np.float64) for x in (first, second)]
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def main() -> None:
+    """Fits and reports."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=320)
+    options = parser.parse_args()
+    known = [
+        observed(options.model, watched(), options.side),
+        observed(options.model, drawn(150), options.side),
+    ]
+    features = np.concatenate([f for f, _ in known])
+    overlaps = np.concatenate([o for _, o in known])
+    alone, mirror = fitted(features[:, :3], overlaps), fitted(features, overlaps)
+    for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
+        print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
+    print(
+        "| set | pictures | mean overlap | Pearson | Spearman | Pearson, mirror "
+        "| Spearman, mirror |\n|---|---|---|---|---|---|---|"
+    )
+    for name, pictures in evaluate.subsets().items():
+        f, o = observed(
+            options.model, ((r, t) for _, r, t in islice(pictures(), 200)), options.side
+        )
+        row = []
+        for weights, kept in ((alone, f[:, :3]), (mirror, f)):
+            guess = 1 / (1 + np.exp(-np.column_stack([np.ones(len(kept)), kept]) @ weights))
+            row += [float(np.corrcoef(guess, o)[0, 1]), rank_correlation(guess, o)]
+        print(
+            f"| {name} | {len(o)} | {o.mean():.3f} | " + " | ".join(f"{v:.2f}" for v in row) + " |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

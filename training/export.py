@@ -1,0 +1,182 @@
+"""Turns a checkpoint into the shipped model: ONNX with float16 weights, sidecar and checksum.
+
+Writes a float32 reference beside the checkpoint, checks that the small file agrees with it on ONNX
+Runtime and OpenVINO, and only then puts file and sidecar where the package looks for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import warnings
+from pathlib import Path
+
+import architecture
+import banks
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+SIDE = 320
+LIMIT_BYTES = 6_000_000
+LIMIT_MEAN = 1 / 255  # small file against float32
+LIMIT_RUNTIMES = 2e-3  # one runtime against the other, at any pixel
+BUNDLED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled"
+
+SIDECAR = """\
+# What the network of this folder wants and gives; written by training/export.py.
+name = "nssbg-lite"
+file = "nssbg-lite.onnx"
+size = 320
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+filter = "box"
+fit = "stretch"
+output_index = 0
+activation = "none"
+range = "unit"
+precision = "float32"
+license = "Apache-2.0"
+commercial = true
+verified = true
+family = "nssbg"
+summary = "The network that comes with the package: people, animals, products, single objects"
+bytes = {size}
+checksum = "sha256:{digest}"
+"""
+
+Floats = npt.NDArray[np.float32]
+
+
+class Shipped(nn.Module):
+    """The network with its answer as alpha."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(image))
+
+
+def export_float32(network: nn.Module, target: Path, dynamic: bool) -> None:
+    """The reference: batch norms folded, any batch, at will any size in steps of 32."""
+    axes = {0: "batch", 2: "height", 3: "width"} if dynamic else {0: "batch"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer's remarks on constants
+        torch.onnx.export(
+            Shipped(network).eval(),
+            (torch.zeros(1, 3, SIDE, SIDE),),
+            str(target),
+            input_names=["image"],
+            output_names=["alpha"],
+            dynamic_axes={"image": axes, "alpha": axes},
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def halve_weights(source: Path, target: Path) -> None:
+    """Stores large weights as float16 and casts them back in the graph.
+
+    Arithmetic stays float32: runtimes fold the casts at load, so both give the same answers.
+    """
+    model = onnx.load(str(source))
+    graph = model.graph
+    casts = []
+    for index, tensor in enumerate(graph.initializer):
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < 256:
+            continue
+        small = numpy_helper.from_array(values.astype(np.float16), f"{name}_float16")
+        tensor.CopyFrom(small)
+        casts.append(
+            helper.make_node("Cast", [small.name], [name], f"widen_{index}", to=TensorProto.FLOAT)
+        )
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(target))
+
+
+def run_onnxruntime(model: Path, batch: Floats) -> Floats:
+    """Alpha by ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"image": batch})[0])
+
+
+def run_openvino(model: Path, batch: Floats, precision: str = "f32") -> Floats:
+    """Alpha by OpenVINO, at the named arithmetic precision."""
+    import openvino
+
+    compiled = openvino.Core().compile_model(
+        str(model), "CPU", {"INFERENCE_PRECISION_HINT": precision}
+    )
+    return np.asarray(compiled({"image": batch})[0])
+
+
+def check(reference: Path, small: Path, batch: Floats) -> None:
+    """Raises where the small file is too large or strays from the reference."""
+    wanted = run_onnxruntime(reference, batch)
+    found = run_onnxruntime(small, batch)
+    other = run_openvino(small, batch)
+    strays = float(np.abs(found - wanted).mean())
+    apart = float(np.abs(found - other).max())
+    size = small.stat().st_size
+    ops = {n.op_type for n in onnx.load(str(small)).graph.node}
+    print(f"operators: {sorted(ops)}")
+    print(
+        f"{size} bytes; float16 weights against float32: mean {strays:.2e}, "
+        f"max {float(np.abs(found - wanted).max()):.2e}"
+    )
+    print(f"ONNX Runtime against OpenVINO float32: max {apart:.2e}")
+    half = np.abs(run_openvino(small, batch, "bf16") - wanted)
+    print(f"OpenVINO bfloat16, for the record: mean {half.mean():.2e}, max {half.max():.2e}")
+    if size > LIMIT_BYTES or strays > LIMIT_MEAN or apart > LIMIT_RUNTIMES:
+        raise SystemExit("the small file breaks a limit")
+    if found.min() < 0 or found.max() > 1:
+        raise SystemExit("alpha leaves 0..1")
+
+
+def held_out_batch(count: int = 16) -> Floats:
+    """Real pictures to compare on."""
+    import evaluate
+
+    pictures = evaluate.held_photographs("people")
+    return np.concatenate(
+        [evaluate.tensor(rgb, SIDE) for _, (_, rgb, _) in zip(range(count), pictures, strict=False)]
+    )
+
+
+def main() -> None:
+    """Reads the command line, exports, checks, installs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    runs = banks.work_folder() / "runs" / "lite"
+    parser.add_argument("--checkpoint", type=Path, default=runs / "checkpoint.pt")
+    parser.add_argument("--output", type=Path, default=BUNDLED)
+    parser.add_argument("--dynamic", action="store_true", help="any size in steps of 32")
+    options = parser.parse_args()
+    network = architecture.LiteNetwork().eval()
+    network.load_state_dict(torch.load(options.checkpoint, weights_only=True)["average"])
+    options.output.mkdir(parents=True, exist_ok=True)
+    reference = options.checkpoint.with_name("nssbg-lite-float32.onnx")
+    small = options.checkpoint.with_name("nssbg-lite.onnx")
+    export_float32(network, reference, options.dynamic)
+    halve_weights(reference, small)
+    check(reference, small, held_out_batch())
+    content = small.read_bytes()
+    (options.output / "nssbg-lite.onnx").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    (options.output / "nssbg-lite.toml").write_text(
+        SIDECAR.format(digest=digest, size=len(content))
+    )
+    print(digest)
+
+
+if __name__ == "__main__":
+    main()
