@@ -69,6 +69,10 @@ constexpr std::ptrdiff_t largest_stored = 65535;
 // A chunk's length has 31 bits.
 constexpr std::ptrdiff_t largest_side = 0x7FFFFFFF;
 
+constexpr PngEffort standard_effort{8, 64, false};
+constexpr PngEffort best_effort{256, 258, true};
+constexpr int best_rounds = 3;
+
 void put_big_endian(Byte* out, std::uint32_t value) {
     for (int i = 0; i < 4; ++i) out[i] = static_cast<Byte>(value >> (24 - 8 * i));
 }
@@ -156,15 +160,21 @@ struct Workspace {
     Scratch<PngSequence> sequences;
     Scratch<std::int32_t> table;
     Scratch<Byte> out;
+    Scratch<std::int32_t> heads;
+    Scratch<std::uint16_t> links;
+    Scratch<std::uint32_t> prefix;
 
-    explicit Workspace(const Layout& layout)
+    Workspace(const Layout& layout, bool searching)
         : filtered(strip_size(layout) + slack),
           zeros(static_cast<std::size_t>(layout.row_bytes) + slack),
           rows(static_cast<std::size_t>(layout.strip_rows)),
           sequences(strip_size(layout) / 3 + 4),
           table(std::size_t{1} << png_hash_bits),
           out(strip_size(layout) + strip_size(layout) / largest_stored * 5 + largest_header +
-              slack) {
+              slack),
+          heads(searching ? std::size_t{1} << png_chain_hash_bits : 0),
+          links(searching ? png_chain_size : 0),
+          prefix(searching ? static_cast<std::size_t>(layout.row_bytes) + 1 : 0) {
         std::memset(zeros.data(), 0, zeros.size());
     }
     static std::size_t strip_size(const Layout& layout) {
@@ -187,11 +197,11 @@ std::uint32_t log2_sixteenths(std::uint32_t value) {
     return 16 * top + static_cast<std::uint32_t>(fraction);
 }
 
-// What bytes cost as literals, from every eighth block of 64.
+// What bytes cost as literals, from every eighth block of 64 in every fourth row.
 PngLiteralCosts literal_costs(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count) {
     std::uint32_t counts[256] = {};
     std::uint32_t total = 0;
-    for (std::ptrdiff_t y = 0; y < row_count; ++y) {
+    for (std::ptrdiff_t y = row_count < 8 ? 0 : 1; y < row_count; y += row_count < 8 ? 1 : 4) {
         const Byte* row = data + rows[y].start + 1;
         for (std::ptrdiff_t i = rows[y].begin + (y & 7) * 64; i + 64 <= rows[y].end; i += 512) {
             for (std::ptrdiff_t k = 0; k < 64; ++k) ++counts[row[i + k]];
@@ -273,15 +283,76 @@ Filtered filter_strip(RowSource<T>& source, const Layout& layout, std::ptrdiff_t
     return result;
 }
 
+// What symbols cost under a block's codes; symbols that it lacks cost a little more than any.
+PngSymbolCosts costs_from_codes(const BlockCodes& codes) {
+    constexpr std::uint32_t unit = 16;
+    constexpr int missing_literal = literal_code_limit;
+    constexpr int missing_distance = 9;
+    PngSymbolCosts costs{};
+    const auto priced = [](int length, int missing) {
+        return unit * static_cast<std::uint32_t>(length == 0 ? missing : length);
+    };
+    for (int i = 0; i < 256; ++i)
+        costs.literal[i] = priced(codes.literal_lengths[i], missing_literal);
+    for (int length = shortest_match; length <= longest_match; ++length) {
+        const int symbol = length_table.symbol[length];
+        costs.length[length] = priced(codes.literal_lengths[257 + symbol], missing_literal) +
+                               unit * length_table.extra[symbol];
+    }
+    for (int i = 0; i < distance_symbols; ++i)
+        costs.distance[i] = priced(codes.distance_lengths[i], missing_distance) +
+                            unit * static_cast<std::uint32_t>(distance_extra(i));
+    return costs;
+}
+
+// Whether a parse found matches, other than runs of zeros, that are worth a search: grain has
+// none, and a quick parse serves it.
+bool repeats(const SymbolCounts& counts) {
+    constexpr std::uint64_t shortest_found = 8;  // bytes
+    std::uint64_t literals = 0;
+    for (int i = 0; i < 256; ++i) literals += counts.literals[i];
+    std::uint64_t matches = 0;
+    for (int i = 1; i < distance_symbols; ++i) matches += counts.distances[i];
+    return 16 * shortest_found * matches > literals;
+}
+
 // Writes the strip as one block, ended on a whole byte; returns one past its end.
-Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression, bool final,
-                 Workspace& work, Byte* out) {
+Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression compression,
+                 bool final, Workspace& work, Byte* out) {
     const PngDeflateKernels& kernels = active_png_deflate_kernels();
     SymbolCounts counts;
-    const std::size_t sequences =
-        kernels.parse(work.filtered.data(), work.rows.data(), strip.row_count, layout.row_bytes,
-                      layout.step, strip.costs, work.table.data(), work.sequences.data(), &counts);
-    const BlockCodes codes = codes_from_counts(counts);
+    const auto parse_rows = [&](std::ptrdiff_t rows) {
+        counts = SymbolCounts();
+        return kernels.parse(work.filtered.data(), work.rows.data(), rows, layout.row_bytes,
+                             layout.step, strip.costs, work.table.data(), work.sequences.data(),
+                             &counts);
+    };
+    std::size_t sequences = 0;
+    BlockCodes codes;
+    bool searching = compression != PngCompression::fast;
+    if (searching) {
+        // A part of the strip tells what symbols cost, and whether there is anything to find.
+        const std::ptrdiff_t part = (strip.row_count + 3) / 4;
+        sequences = parse_rows(part);
+        codes = codes_from_counts(counts);
+        searching = compression == PngCompression::best || repeats(counts);
+    }
+    if (!searching) {
+        sequences = parse_rows(strip.row_count);
+        codes = codes_from_counts(counts);
+    } else {
+        const bool best = compression == PngCompression::best;
+        const PngChains chains{work.heads.data(), work.links.data(), work.prefix.data()};
+        for (int round = 0; round < (best ? best_rounds : 1); ++round) {
+            const PngSymbolCosts costs = costs_from_codes(codes);
+            counts = SymbolCounts();
+            sequences = kernels.parse_searching(work.filtered.data(), work.rows.data(),
+                                                strip.row_count, layout.row_bytes, layout.step,
+                                                costs, best ? best_effort : standard_effort, chains,
+                                                work.sequences.data(), &counts);
+            codes = codes_from_counts(counts);
+        }
+    }
     const std::uint64_t stored_pieces =
         static_cast<std::uint64_t>((strip.size + largest_stored - 1) / largest_stored);
     const std::uint64_t stored_bits =
@@ -343,7 +414,9 @@ PngFile encode(const ImageView<const T>& pixels, const PngOptions& options) {
     parallel_for(threads, layout.strips, 1,
                  [&](std::ptrdiff_t begin, std::ptrdiff_t end, int slot) {
                      auto& work = workspaces[static_cast<std::size_t>(slot)];
-                     if (!work) work = std::make_unique<Workspace>(layout);
+                     if (!work)
+                         work = std::make_unique<Workspace>(
+                             layout, options.compression != PngCompression::fast);
                      RowSource<T> source(pixels, layout);
                      for (std::ptrdiff_t strip = begin; strip < end; ++strip) {
                          const Filtered filtered = filter_strip(source, layout, strip, *work);

@@ -80,14 +80,17 @@ CubicTable::CubicTable(ptrdiff_t begin, ptrdiff_t count_, double scale, ptrdiff_
 }
 
 template <class T>
-void upsample_cubic(const ImageView<const T>& coarse, const ImageView<T>& alpha, int threads) {
+void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
+                    ptrdiff_t picture_height, const ImageView<T>& alpha, int threads) {
     using Row = typename Kind<T>::Row;
     const RefineKernels& kernels = active_refine_kernels();
     const auto columns_pass = kernels.*Kind<T>::columns;
     const auto rows_pass = kernels.*Kind<T>::rows;
     const ptrdiff_t height = coarse.height, width = coarse.width;
-    const CubicTable rows(0, alpha.height, static_cast<double>(height) / alpha.height, height);
-    const CubicTable columns(0, alpha.width, static_cast<double>(width) / alpha.width, width);
+    const CubicTable rows(first_row, alpha.height,
+                          static_cast<double>(height) / static_cast<double>(picture_height), height);
+    const CubicTable columns(0, alpha.width,
+                             static_cast<double>(width) / static_cast<double>(alpha.width), width);
 
     // The map with its edges repeated, and for every stretch of output columns and every
     // row the one value that all its taps have, or none.
@@ -163,7 +166,9 @@ void upsample_cubic(const ImageView<const T>& coarse, const ImageView<T>& alpha,
     });
 }
 
-template void upsample_cubic(const ImageView<const uint8_t>&, const ImageView<uint8_t>&, int);
-template void upsample_cubic(const ImageView<const float>&, const ImageView<float>&, int);
+template void upsample_cubic(const ImageView<const uint8_t>&, ptrdiff_t, ptrdiff_t,
+                             const ImageView<uint8_t>&, int);
+template void upsample_cubic(const ImageView<const float>&, ptrdiff_t, ptrdiff_t,
+                             const ImageView<float>&, int);
 
 }  // namespace nssbg::refine_detail

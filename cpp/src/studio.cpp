@@ -48,8 +48,8 @@ void reduce(const ImageView<const T>& rgb, Working& w) {
             }
             const Index at = y * w.width;
             if constexpr (std::is_same_v<T, std::uint8_t>)
-                kernels.planes_from_sums_u8(sums.data(), rgb.width, w.factor, rows,
-                                            w.color[0] + at, w.color[1] + at, w.color[2] + at);
+                kernels.planes_from_sums_u8(sums.data(), rgb.width, w.factor, rows, w.color[0] + at,
+                                            w.color[1] + at, w.color[2] + at);
             else
                 kernels.planes_from_sums_u16(sums.data(), rgb.width, w.factor, rows,
                                              w.color[0] + at, w.color[1] + at, w.color[2] + at);
@@ -82,7 +82,7 @@ float border_noise(const ImageView<const T>& rgb) {
     return *middle * levels_per_unit<T> / 1.6522f;
 }
 
-void smooth_and_gradient(Working& w) {
+void smooth_and_gradient(Working& w, int extra) {
     const auto& kernels = active_studio_kernels();
     const Index width = w.width;
     const auto row = [&](Index y) { return std::clamp<Index>(y, 0, w.height - 1) * width; };
@@ -92,6 +92,17 @@ void smooth_and_gradient(Working& w) {
                 kernels.binomial_row(w.color[c] + row(y - 1), w.color[c] + row(y),
                                      w.color[c] + row(y + 1), w.smooth[c] + row(y), width);
     });
+    for (int round = 0; round < extra; ++round)
+        for (int c = 0; c < 3; ++c) {
+            // The backdrop's plane is not in use yet.
+            std::memcpy(w.backdrop[c], w.smooth[c],
+                        static_cast<std::size_t>(w.count()) * sizeof(float));
+            parallel_for(w.threads, w.height, 32, [&](Index begin, Index end, int) {
+                for (Index y = begin; y < end; ++y)
+                    kernels.binomial_row(w.backdrop[c] + row(y - 1), w.backdrop[c] + row(y),
+                                         w.backdrop[c] + row(y + 1), w.smooth[c] + row(y), width);
+            });
+        }
     parallel_for(w.threads, w.height, 32, [&](Index begin, Index end, int) {
         for (Index y = begin; y < end; ++y) {
             const float* above[3];
@@ -179,7 +190,7 @@ void draw_alpha(const ImageView<const T>& rgb, const Working& w, const AlphaMode
                 const Index j = std::min(i + 1, w.width - 1);
                 const std::uint8_t a = upper[i];
                 return a == upper[j] && a == lower[i] && a == lower[j] && a != 2 ? a
-                                                                                : std::uint8_t{2};
+                                                                                 : std::uint8_t{2};
             };
             Index x = 0;
             while (x < rgb.width) {
@@ -192,11 +203,9 @@ void draw_alpha(const ImageView<const T>& rgb, const Working& w, const AlphaMode
                 if (last + 2 < w.width) {
                     // First full pixel whose left working column is last + 1.
                     stop = std::min(rgb.width, (last + 1) * w.factor + w.factor / 2);
-                    while (stop > x + 1 &&
-                           across.index[static_cast<std::size_t>(stop - 1)] > last)
+                    while (stop > x + 1 && across.index[static_cast<std::size_t>(stop - 1)] > last)
                         --stop;
-                    while (stop < rgb.width &&
-                           across.index[static_cast<std::size_t>(stop)] <= last)
+                    while (stop < rgb.width && across.index[static_cast<std::size_t>(stop)] <= last)
                         ++stop;
                 }
                 if (run_kind != 2) {
@@ -233,12 +242,14 @@ bool draw_shadow(const Working& w, const Surface& surface, Index height, Index w
     const float least = std::max(0.02f, 3.0f * w.working_noise / 255.0f);
     double total = 0;
     for (Index y = 0; y < w.height; ++y) {
-        const double v = w.height > 1 ? 2.0 * static_cast<double>(y) /
-                                                static_cast<double>(w.height - 1) - 1.0 : 0.0;
+        const double v =
+            w.height > 1 ? 2.0 * static_cast<double>(y) / static_cast<double>(w.height - 1) - 1.0
+                         : 0.0;
         for (Index x = 0; x < w.width; ++x) {
             const Index i = y * w.width + x;
-            const double u = w.width > 1 ? 2.0 * static_cast<double>(x) /
-                                                   static_cast<double>(w.width - 1) - 1.0 : 0.0;
+            const double u =
+                w.width > 1 ? 2.0 * static_cast<double>(x) / static_cast<double>(w.width - 1) - 1.0
+                            : 0.0;
             float dot = 0;
             float norm = 0;
             for (int c = 0; c < 3; ++c) {
@@ -332,7 +343,8 @@ void describe(const Working& w, const BorderFit& fit, StudioReport& report) {
     for (Index y = 0; y < w.height; ++y)
         touching += (w.region[y * w.width] == 0 ? 1 : 0) +
                     (w.region[y * w.width + w.width - 1] == 0 ? 1 : 0);
-    report.border_touch = static_cast<float>(touching) / static_cast<float>(2 * (w.height + w.width));
+    report.border_touch =
+        static_cast<float>(touching) / static_cast<float>(2 * (w.height + w.width));
 }
 
 }  // namespace
@@ -364,8 +376,12 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
     w.noise = border_noise(rgb);
     // Box means of f x f pixels and a 3 x 3 binomial (which leaves 3/8 of white noise);
     // never below the rounding of 8 bits.
-    w.working_noise = std::max(0.1f, 0.375f * w.noise / static_cast<float>(w.factor));
-    smooth_and_gradient(w);
+    const float mean_noise = w.noise / static_cast<float>(w.factor);
+    // Grain is smoothed more; k rounds of the binomial leave about 0.375, 0.27, 0.22 of it.
+    const int extra = mean_noise > 3.5f ? 2 : (mean_noise > 1.8f ? 1 : 0);
+    constexpr float left[] = {0.375f, 0.273f, 0.225f};
+    w.working_noise = std::max(0.1f, left[extra] * mean_noise);
+    smooth_and_gradient(w, extra);
 
     const BorderFit fit = fit_border(w);
     w.key = screen_channel(fit, options.chroma);
@@ -383,7 +399,8 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
         find_evidence(w);
         grow_region(w);
     }
-    report.holes = open_holes(w);
+    absorb_shadows(w);
+    report.holes = open_holes(w, fit.surface);
     drop_specks(w);
 
     report.foreground_share = share_of_subject(w);

@@ -34,7 +34,7 @@ EXAMPLES = HERE.parent
 TEST_DATA = EXAMPLES.parent / "tests" / "data"
 TEST_WIDTH = 480
 PASSES = 4  # a picture is the mean of that many, so that outliers can be told
-MASK_SAMPLES = 32
+MASK_SAMPLES = 8  # a pixel of the full size; eleven of those make one of the small mask
 ATTEMPTS = 12
 
 Picture = npt.NDArray[np.float32]

@@ -30,7 +30,7 @@ class Scene:
     camera: Parts
     width: int
     height: int
-    samples: int = 32
+    samples: int = 24
     depth: int = 6
 
 
@@ -376,7 +376,7 @@ def bottle(folder: Path, seed: int) -> Scene:
             "to_world": flag @ mi.ScalarTransform4f().scale((1.4, 0.55, 1)),
             "bsdf": matte((0.08, 0.08, 0.08)),
         }
-    return Scene(subject, lights, view, 1200, 1600, samples=64, depth=14)
+    return Scene(subject, lights, view, 1200, 1600, samples=32, depth=12)
 
 
 EYES = ((-0.112, -0.345, 1.045), (0.112, -0.345, 1.045))
@@ -620,7 +620,7 @@ def portrait(folder: Path, seed: int) -> Scene:
         matte((0.52, 0.58, 0.54)),
         "paper",
     )
-    return Scene(subject, lights, view, 1200, 1600, samples=32, depth=5)
+    return Scene(subject, lights, view, 1200, 1600, samples=20, depth=5)
 
 
 SCENES: dict[str, Callable[[Path, int], Scene]] = {

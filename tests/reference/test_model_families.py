@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from model_graphs import mask_network, run_reference
 from onnx import TensorProto
 from PIL import Image
 
-from model_graphs import mask_network, run_reference
 from nssbg import _image_io as image_io
 from nssbg._backends import open_backend
 from nssbg._models.catalog import builtin_catalog

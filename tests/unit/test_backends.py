@@ -10,9 +10,9 @@ import threading
 
 import numpy as np
 import pytest
+from model_graphs import mask_network, run_reference
 from onnx import TensorProto
 
-from model_graphs import mask_network, run_reference
 from nssbg._backends import Backend, open_backend
 from nssbg._errors import DeviceError, ModelError, NssbgError, OptionError
 from nssbg._models.description import ModelDescription

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-
 from deform_graphs import deform_network
 from model_graphs import mask_network
+
 from nssbg._backends import open_backend
 from nssbg._models import prepared
 from nssbg._models.description import ModelDescription

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from deform_graphs import deform_network
 from model_graphs import mask_network
+
 from nssbg import _doctor, _hardware
 from nssbg._errors import DeviceError, ModelError
 from nssbg._hardware import Device, Runtime, conflicts

@@ -17,7 +17,7 @@ constexpr std::ptrdiff_t longest_cut = longest_match + shortest_match - 1;
 // Sixteenths of a bit: a match's length and distance codes, and the margin that leaves those
 // codes to the matches worth most (found by trial on photographs with and without grain).
 constexpr std::uint32_t match_cost = 9 * 16 + 8;
-constexpr std::uint32_t zero_run_cost = 6 * 16;
+constexpr std::uint32_t zero_run_cost = 10 * 16;
 // Each so many pixels without a match, one more is passed over without a search.
 constexpr std::ptrdiff_t patience_bits = 5;
 constexpr std::ptrdiff_t longest_skip = 16;
@@ -125,6 +125,21 @@ struct Sink {
         if (begin == 0) ++begin;
         if (end - begin >= shortest_match) match(begin, end - begin, 1);
     }
+
+    // Closes the strip, which ends at `stop`; returns the number of sequences.
+    std::size_t finish(std::ptrdiff_t stop, std::ptrdiff_t zeros_from, PngSequence* sequences,
+                       SymbolCounts* counts) {
+        if (zeros_from >= 0 && zeros_from < stop) zeros(zeros_from, stop);
+        if (literal_start < stop) {
+            count_literals(literal_start, stop);
+            *out++ = {static_cast<std::uint32_t>(stop - literal_start), 0, 0};
+        }
+        for (int i = 0; i < 256; ++i)
+            counts->literals[i] +=
+                literals[0][i] + literals[1][i] + literals[2][i] + literals[3][i];
+        counts->extra_bits += extra_bits;
+        return static_cast<std::size_t>(out - sequences);
+    }
 };
 
 std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count,
@@ -152,13 +167,13 @@ std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count
         if (zeros_from < 0) zeros_from = first;
         if (at > zeros_from) sink.zeros(zeros_from, at);
         std::ptrdiff_t misses = 0;
-        while (at + 4 <= end) {
-            const std::uint32_t value = load32(data + at);
+        while (at + 8 <= end) {
+            const std::uint64_t value = load64(data + at);
             std::ptrdiff_t length = 0;
             std::ptrdiff_t distance = 0;
             std::ptrdiff_t from = at;
             if (value == 0) {
-                length = zero_run(data + at, data + end);
+                length = 8 + zero_run(data + at + 8, data + end);
                 if (data[at - 1] != 0) {
                     ++from;
                     --length;
@@ -166,22 +181,27 @@ std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count
                 distance = 1;
                 if (static_cast<std::uint32_t>(length) * costs.zero <= zero_run_cost) length = 0;
             } else {
-                const std::uint32_t hash = (value * 2654435761u) >> (32 - png_hash_bits);
+                const std::uint64_t hash = (value * 0x9E3779B97F4A7C15ull) >> (64 - png_hash_bits);
                 const std::ptrdiff_t candidate = table[hash];
                 table[hash] = static_cast<std::int32_t>(at);
                 distance = at - candidate;
-                if (candidate > 0 && distance <= window && load32(data + candidate) == value) {
-                    length = 4 + match_length(data + at + 4, data + candidate + 4, data + end);
+                if (candidate > 0 && distance <= window && load64(data + candidate) == value) {
+                    length = 8 + match_length(data + at + 8, data + candidate + 8, data + end);
                     if (static_cast<std::uint32_t>(length) * costs.average <=
                         match_cost + bits_of_distance(distance))
                         length = 0;
                 }
             }
             if (length >= shortest_match) {
-                sink.match(from, length, distance);
+                const std::ptrdiff_t stop = from + length;
+                // Bytes before, alpha's zeros above all, often match too.
+                while (from > sink.literal_start && from > distance &&
+                       data[from - 1] == data[from - 1 - distance])
+                    --from;
+                sink.match(from, stop - from, distance);
                 misses = 0;
                 do at += step;
-                while (at < from + length);
+                while (at < stop);
             } else {
                 const std::ptrdiff_t skip = misses >> patience_bits;
                 at += step * (1 + (skip < longest_skip ? skip : longest_skip));
@@ -190,17 +210,158 @@ std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count
         }
         zeros_from = end;
     }
-    const PngRow& last = rows[row_count - 1];
-    const std::ptrdiff_t stop = last.start + 1 + row_bytes;
-    if (zeros_from >= 0 && zeros_from < stop) sink.zeros(zeros_from, stop);
-    if (sink.literal_start < stop) {
-        sink.count_literals(sink.literal_start, stop);
-        *sink.out++ = {static_cast<std::uint32_t>(stop - sink.literal_start), 0, 0};
+    return sink.finish(rows[row_count - 1].start + 1 + row_bytes, zeros_from, sequences, counts);
+}
+
+// A match and what it saves over its bytes as literals, in sixteenths of a bit.
+struct Found {
+    std::ptrdiff_t length = 0;
+    std::ptrdiff_t distance = 0;
+    std::int64_t saving = 0;
+};
+
+struct Searcher {
+    const Byte* data;
+    const PngSymbolCosts& costs;
+    const PngEffort& effort;
+    const PngChains& chains;
+    const std::uint32_t* prefix;  // of the row: cost of its bytes before
+    std::ptrdiff_t row;           // where prefix begins
+    std::ptrdiff_t end;
+    std::uint32_t cheapest_match;  // but for runs
+
+    std::int64_t saving(std::ptrdiff_t at, std::ptrdiff_t length, std::ptrdiff_t distance) const {
+        const std::int64_t literals = prefix[at + length - row] - prefix[at - row];
+        const std::ptrdiff_t priced = length < longest_match ? length : longest_match;
+        return literals - costs.length[priced] -
+               costs.distance[distance_symbol(static_cast<std::uint32_t>(distance))];
     }
-    for (int i = 0; i < 256; ++i)
-        counts->literals[i] += literals[0][i] + literals[1][i] + literals[2][i] + literals[3][i];
-    counts->extra_bits += sink.extra_bits;
-    return static_cast<std::size_t>(sink.out - sequences);
+
+    static std::uint32_t hash(std::uint32_t value) {
+        return (value * 2654435761u) >> (32 - png_chain_hash_bits);
+    }
+
+    void insert(std::ptrdiff_t at) const {
+        const std::uint32_t value = load32(data + at);
+        if (value == 0) return;  // zeros are runs
+        std::int32_t& head = chains.heads[hash(value)];
+        const std::ptrdiff_t back = at - head;
+        if (back == 0) return;  // looked at before
+        chains.links[at & (png_chain_size - 1)] =
+            static_cast<std::uint16_t>(head > 0 && back < window ? back : 0);
+        head = static_cast<std::int32_t>(at);
+    }
+
+    // The match at `at` that saves most; at is inserted.
+    Found find(std::ptrdiff_t at) const {
+        Found best;
+        const std::uint32_t value = load32(data + at);
+        if (value == 0) {
+            if (data[at - 1] != 0) return best;
+            best.length = 4 + zero_run(data + at + 4, data + end);
+            best.distance = 1;
+            best.saving = saving(at, best.length, 1);
+            return best;
+        }
+        insert(at);
+        // Where eight literals cost no more than the cheapest match, shorter ones need no look.
+        const bool long_only =
+            end - at >= 8 && prefix[at + 8 - row] - prefix[at - row] <= cheapest_match;
+        const std::uint64_t eight = long_only ? load64(data + at) : 0;
+        std::ptrdiff_t candidate = at;
+        for (int left = effort.candidates; left > 0; --left) {
+            const std::ptrdiff_t back = chains.links[candidate & (png_chain_size - 1)];
+            candidate -= back;
+            const std::ptrdiff_t distance = at - candidate;
+            if (back == 0 || distance > window) break;
+            if (best.length >= 4 && at + best.length < end &&
+                data[candidate + best.length] != data[at + best.length])
+                continue;
+            if (long_only ? load64(data + candidate) != eight : load32(data + candidate) != value)
+                continue;
+            const std::ptrdiff_t length =
+                4 + match_length(data + at + 4, data + candidate + 4, data + end);
+            const std::int64_t saved = saving(at, length, distance);
+            if (saved > best.saving) best = {length, distance, saved};
+            if (length >= effort.enough) break;
+        }
+        return best;
+    }
+};
+
+std::size_t parse_searching(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count,
+                            std::ptrdiff_t row_bytes, std::ptrdiff_t step,
+                            const PngSymbolCosts& costs, const PngEffort& effort,
+                            const PngChains& chains, PngSequence* sequences, SymbolCounts* counts) {
+    std::uint32_t literals[4][256] = {};
+    Sink sink{data, sequences, literals, counts->literals + 257, counts->distances};
+    std::memset(chains.heads, 0, sizeof(std::int32_t) << png_chain_hash_bits);
+    std::memset(chains.links, 0, sizeof(std::uint16_t) * png_chain_size);
+    std::uint32_t cheapest = costs.distance[2];
+    for (int i = 3; i < distance_symbols; ++i)
+        if (costs.distance[i] < cheapest) cheapest = costs.distance[i];
+    cheapest += costs.length[8] < costs.length[4] ? costs.length[8] : costs.length[4];
+    const std::ptrdiff_t stride = effort.every_byte ? 1 : step;
+    std::ptrdiff_t zeros_from = -1;
+    for (std::ptrdiff_t y = 0; y < row_count; ++y) {
+        const PngRow& row = rows[y];
+        if (data[row.start] != 0) {
+            if (zeros_from >= 0) sink.zeros(zeros_from, row.start);
+            zeros_from = -1;
+        } else if (zeros_from < 0) {
+            zeros_from = row.start;
+        }
+        const std::ptrdiff_t first = row.start + 1;
+        if (row.end == 0) {
+            if (zeros_from < 0) zeros_from = first;
+            continue;
+        }
+        std::ptrdiff_t at = first + row.begin;
+        const std::ptrdiff_t end = first + row.end;
+        if (zeros_from < 0) zeros_from = first;
+        if (at > zeros_from) sink.zeros(zeros_from, at);
+        // Costs of the row's bytes, summed up; matches are priced by two look-ups.
+        std::uint32_t sum = 0;
+        chains.prefix[0] = 0;
+        for (std::ptrdiff_t i = at; i < end; ++i)
+            chains.prefix[i - at + 1] = sum += costs.literal[data[i]];
+        const Searcher search{data, costs, effort, chains, chains.prefix, at, end, cheapest};
+        Found found;
+        bool searched = false;
+        while (at + 4 <= end) {
+            if (!searched) found = search.find(at);
+            searched = false;
+            if (found.saving <= 0) {
+                at += stride;
+                continue;
+            }
+            if (found.length < effort.enough && at + stride + 4 <= end) {
+                const Found next = search.find(at + stride);
+                if (next.saving > found.saving) {
+                    found = next;
+                    at += stride;
+                    searched = true;
+                    continue;
+                }
+            }
+            std::ptrdiff_t from = at;
+            const std::ptrdiff_t stop = at + found.length;
+            while (from > sink.literal_start && from > found.distance &&
+                   data[from - 1] == data[from - 1 - found.distance])
+                --from;
+            sink.match(from, stop - from, found.distance);
+            at += 2 * stride;  // the next position was inserted when it was looked at
+            if (found.distance != 1)
+                for (; at < stop; at += stride) {
+                    if (at + 4 <= end) search.insert(at);
+                }
+            else if (at < stop)
+                at += (stop - at + stride - 1) / stride * stride;
+            if (at > stop && at - stride >= stop) at -= stride;
+        }
+        zeros_from = end;
+    }
+    return sink.finish(rows[row_count - 1].start + 1 + row_bytes, zeros_from, sequences, counts);
 }
 
 Byte* write(const Byte* data, const PngSequence* sequences, std::size_t sequence_count,
@@ -272,6 +433,6 @@ Byte* write(const Byte* data, const PngSequence* sequences, std::size_t sequence
 }  // namespace
 
 extern const PngDeflateKernels png_deflate_kernels;
-const PngDeflateKernels png_deflate_kernels{&parse, &write};
+const PngDeflateKernels png_deflate_kernels{&parse, &parse_searching, &write};
 
 }  // namespace nssbg::NSSBG_LEVEL

@@ -131,9 +131,8 @@ void guided_moments_row(const uint8_t* red, const uint8_t* green, const uint8_t*
     }
 }
 
-void slide(const float* __restrict add_row, const float* __restrict remove, ptrdiff_t count,
-           float* __restrict total) {
-    for (ptrdiff_t x = 0; x < count; ++x) total[x] = (total[x] - remove[x]) + add_row[x];
+void subtract(const float* __restrict remove, ptrdiff_t count, float* __restrict total) {
+    for (ptrdiff_t x = 0; x < count; ++x) total[x] -= remove[x];
 }
 
 void add(const float* __restrict add_row, ptrdiff_t count, float* __restrict total) {
@@ -268,6 +267,16 @@ void lerp_columns(const float* __restrict row, const int32_t* __restrict first,
     }
 }
 
+void weighted_sum(const float* const* rows, const float* taps, ptrdiff_t tap_count,
+                  ptrdiff_t count, float* __restrict out) {
+    for (ptrdiff_t x = 0; x < count; ++x) out[x] = taps[0] * rows[0][x];
+    for (ptrdiff_t k = 1; k < tap_count; ++k) {
+        const float* __restrict row = rows[k];
+        const float tap = taps[k];
+        for (ptrdiff_t x = 0; x < count; ++x) out[x] += tap * row[x];
+    }
+}
+
 void guided_blend_u8(const uint8_t* __restrict red, const uint8_t* __restrict green,
                      const uint8_t* __restrict blue, const float* __restrict coefficients,
                      ptrdiff_t plane, const float* __restrict weight, ptrdiff_t count,
@@ -298,9 +307,9 @@ extern const RefineKernels refine_kernels;
 const RefineKernels refine_kernels{
     &cubic_columns_u8, &cubic_rows_u8,    &cubic_columns_f32,  &cubic_rows_f32,
     &planar_from_rgb_u8, &halve_u8,       &double_u8,          &guided_moments_row,
-    &slide,            &add,              &guided_solve_row,   &sum9_columns,
+    &subtract,            &add,              &guided_solve_row,   &sum9_columns,
     &mean9_rows,       &guided_apply_u8,  &mix_rows,           &double_f32,
-    &lerp_rows,        &lerp_columns,     &guided_blend_u8,    &guided_blend_f32,
+    &lerp_rows,        &lerp_columns,     &weighted_sum, &guided_blend_u8,    &guided_blend_f32,
 };
 
 }  // namespace nssbg::NSSBG_LEVEL

@@ -49,8 +49,8 @@ struct RefineKernels {
                                const std::uint8_t* blue, const std::uint8_t* alpha,
                                std::ptrdiff_t count, float* work, float* out,
                                std::ptrdiff_t plane);
-    // total += add - remove; all are whole numbers below 2^24, so this is exact in any order.
-    void (*slide)(const float* add, const float* remove, std::ptrdiff_t count, float* total);
+    // Running sums; all are whole numbers below 2^24, so they are exact in any order.
+    void (*subtract)(const float* remove, std::ptrdiff_t count, float* total);
     void (*add)(const float* add, std::ptrdiff_t count, float* total);
     // Coefficients (red, green, blue, offset) of count windows.
     void (*guided_solve_row)(const float* sums, std::ptrdiff_t plane, std::ptrdiff_t count,
@@ -73,6 +73,9 @@ struct RefineKernels {
                       float* out);
     // out[x] = row[first[x]] + fraction[x] (row[first[x] + 1] - row[first[x]]).
     void (*lerp_columns)(const float* row, const std::int32_t* first, const float* fraction,
+                         std::ptrdiff_t count, float* out);
+    // out = sum of taps[k] * rows[k], in the order of k.
+    void (*weighted_sum)(const float* const* rows, const float* taps, std::ptrdiff_t tap_count,
                          std::ptrdiff_t count, float* out);
     // out = base + weight (clip(coefficients . colour) - base).
     void (*guided_blend_u8)(const std::uint8_t* red, const std::uint8_t* green,

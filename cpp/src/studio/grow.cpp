@@ -10,6 +10,8 @@
 namespace nssbg::studio {
 namespace {
 
+constexpr Index opening = 6;  // working pixels
+
 using Row3 = void (*)(const std::uint8_t*, const std::uint8_t*, const std::uint8_t*, std::uint8_t*,
                       std::ptrdiff_t);
 
@@ -103,13 +105,17 @@ void grow_region(Working& w) {
         for (Index i = 0; i < w.count(); ++i) region[i] = w.evidence[i] > 0 ? 1 : 0;
         return;
     }
-    const int radius = std::min(w.height, w.width) < 96 ? 1 : 2;
+    // Gaps in an outline up to twice this wide (where light on the subject happens to equal
+    // the backdrop's) do not leak.
+    const int radius =
+        static_cast<int>(std::clamp<Index>(std::min(w.height, w.width) / 96, 1, opening));
     open_by(w, 1, radius, open, eroded, scratch);
     std::memset(region, 0, count);
     std::int32_t* queue = w.queue.data();
     Index seeds = 0;
     const auto seed = [&](Index i) {
-        if (eroded[i] == 0 || region[i] != 0) return;
+        // A subject cut by the border must not seed itself as a deep shadow.
+        if (eroded[i] == 0 || region[i] != 0 || w.evidence[i] < 2) return;
         region[i] = 1;
         queue[seeds++] = static_cast<std::int32_t>(i);
     };
@@ -160,16 +166,15 @@ void drop_specks(Working& w) {
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();
     for (Index i = 0; i < w.count(); ++i) subject[i] = w.region[i] == 0 ? 1 : 0;
-    const Index tiny = std::max<Index>(2, w.count() / 60000);
+    const Index tiny = std::max<Index>(2, std::min<Index>(12, w.count() / 10000));
     const Index small = std::max<Index>(6, w.count() / 3000);
-    const float strong = 14.0f + 8.0f * w.working_noise;
+    const float strong = 24.0f + 8.0f * w.working_noise;
     for_each_piece(w, subject, w.spare[0].data(), [&](Index size) {
         if (size > small) return;
-        float most = 0;
-        for (Index k = 0; k < size; ++k) {
-            most = std::max(most, distance_to_backdrop(w, w.queue[k]));
-        }
-        if (size > tiny && most > strong) return;
+        double sum = 0;
+        for (Index k = 0; k < size; ++k)
+            sum += static_cast<double>(distance_to_backdrop(w, w.queue[k]));
+        if (size > tiny && sum > static_cast<double>(strong) * static_cast<double>(size)) return;
         for (Index k = 0; k < size; ++k) w.region[w.queue[k]] = 1;
     });
 }
@@ -187,12 +192,11 @@ float largest_piece_share(Working& w) {
     return total == 0 ? 0.0f : static_cast<float>(largest) / static_cast<float>(total);
 }
 
-int open_holes(Working& w) {
-    if (w.key >= 0) return 0;
-    // How far each subject pixel lies from the backdrop outside (3-4 chamfer, thirds of a
-    // pixel): the thickness of a handle.
+// How far each subject pixel lies from the backdrop (3-4 chamfer, thirds of a pixel).
+constexpr std::int32_t far = 1 << 28;
+
+static Scratch<std::int32_t> depth_of_subject(const Working& w) {
     Scratch<std::int32_t> depth(static_cast<std::size_t>(w.count()));
-    constexpr std::int32_t far = 1 << 28;
     const Index width = w.width;
     for (Index y = 0; y < w.height; ++y)
         for (Index x = 0; x < width; ++x) {
@@ -218,18 +222,109 @@ int open_holes(Working& w) {
             }
             depth[i] = d;
         }
+    return depth;
+}
+
+// Light difference from the model along the backdrop's own direction, in `light`; returns
+// what is left of the difference, per channel, in `across`.
+static float split_difference(const Working& w, Index i, float across[3], float& length) {
+    float d[3];
+    float u[3];
+    float along = 0;
+    float length2 = 0;
+    for (int c = 0; c < 3; ++c) {
+        d[c] = w.smooth[c][i] - w.backdrop[c][i];
+        u[c] = w.backdrop[c][i] + 16.0f;
+        along += d[c] * u[c];
+        length2 += u[c] * u[c];
+    }
+    length = std::sqrt(length2);
+    for (int c = 0; c < 3; ++c) across[c] = d[c] - u[c] * (along / length2);
+    return along / length;
+}
+
+// Marks subject pixels of the backdrop's colour under up to `down` less light, edges
+// ignored as long as they are no steeper than `slope`.
+static void mark_shaded(const Working& w, float slope, float down, float up, std::uint8_t* member) {
+    for (Index i = 0; i < w.count(); ++i) {
+        member[i] = 0;
+        if (w.region[i] != 0 || w.gradient[i] > slope) continue;
+        float across[3];
+        float length = 0;
+        const float light = split_difference(w, i, across, length);
+        const float limit = w.limits.chroma + w.limits.chroma_per_light * absolute(light);
+        const float across2 = across[0] * across[0] + across[1] * across[1] + across[2] * across[2];
+        member[i] = across2 < limit * limit && light < up && light > -down * length ? 1 : 0;
+    }
+}
+
+void absorb_shadows(Working& w) {
+    if (w.key >= 0) return;
+    // What the growth left standing of a shadow: pieces whose colour is the backdrop's under
+    // less light, without a steep edge, thin, and bordered by backdrop more than by subject.
+    const Scratch<std::int32_t> depth = depth_of_subject(w);
+    std::uint8_t* member = w.spare[1].data();
+    mark_shaded(w, std::min(w.limits.slope, 7.0f), w.limits.light_down, w.limits.tight_light + 4.0f,
+                member);
+    const std::int32_t thick =
+        3 * static_cast<std::int32_t>(std::clamp<Index>(std::min(w.height, w.width) / 60, 3, 12));
+    for_each_piece(w, member, w.spare[0].data(), [&](Index size) {
+        std::int32_t deepest = 0;
+        Index free_sides = 0;
+        Index sides = 0;
+        double tint[3] = {};
+        double darkness = 0;
+        for (Index k = 0; k < size; ++k) {
+            const Index i = w.queue[k];
+            deepest = std::max(deepest, depth[i]);
+            float across[3];
+            float length = 0;
+            darkness -= static_cast<double>(split_difference(w, i, across, length));
+            for (int c = 0; c < 3; ++c) tint[c] += static_cast<double>(across[c]);
+            const Index x = i % w.width;
+            const auto side = [&](Index j) {
+                if (member[j] != 0) return;
+                ++sides;
+                free_sides += w.region[j] != 0 ? 1 : 0;
+            };
+            if (x > 0) side(i - 1);
+            if (x < w.width - 1) side(i + 1);
+            if (i >= w.width) side(i - w.width);
+            if (i + w.width < w.count()) side(i + w.width);
+        }
+        if (5 * free_sides < 2 * sides) return;
+        // A thick piece must also be darker and of exactly the backdrop's tint: over many
+        // pixels the mean tells a shadow from a pale subject whose outline is faint.
+        const double n = static_cast<double>(size);
+        const double offset =
+            std::sqrt(tint[0] * tint[0] + tint[1] * tint[1] + tint[2] * tint[2]) / n;
+        if (deepest > thick && (darkness < 5.0 * n || offset > 1.5 + 0.02 * darkness / n)) return;
+        for (Index k = 0; k < size; ++k) w.evidence[w.queue[k]] = 3;
+    });
+    for (Index i = 0; i < w.count(); ++i)
+        if (w.evidence[i] == 3) w.region[i] = 1;
+}
+
+int open_holes(Working& w, const Surface& border) {
+    if (w.key >= 0) return 0;
+    const Scratch<std::int32_t> depth = depth_of_subject(w);
+    const Index width = w.width;
     std::uint8_t* open = w.spare[1].data();
     std::uint8_t* eroded = w.spare[2].data();
     Scratch<std::uint8_t> scratch(static_cast<std::size_t>(w.count()));
-    open_by(w, 1, 1, open, eroded, scratch.data());
-    for (Index i = 0; i < w.count(); ++i)
-        if (w.region[i] != 0) eroded[i] = 0;
+    // Shade inside a hole changes quickly, so edges do not count here, only steep ones.
+    mark_shaded(w, w.limits.slope, 0.3f, 40.0f, open);
+    morph(w, active_studio_kernels().minimum3_row, open, eroded);
     const Index least = std::max<Index>(6, w.count() / 40000);
+    Index subject = 0;
+    for (Index i = 0; i < w.count(); ++i) subject += w.region[i] == 0 ? 1 : 0;
     int holes = 0;
     for_each_piece(w, eroded, w.spare[0].data(), [&](Index size) {
         if (size < least) return;
         double mean[3] = {};
         double level = 0;
+        double across_sum = 0;
+        double down_sum = 0;
         double contrast = 0;
         Index rim = 0;
         std::int32_t thinnest = far;
@@ -239,11 +334,13 @@ int open_holes(Working& w) {
             const Index y = i / width;
             for (int c = 0; c < 3; ++c)
                 mean[c] += static_cast<double>(w.smooth[c][i] - w.backdrop[c][i]);
+            across_sum += static_cast<double>(x);
+            down_sum += static_cast<double>(y);
             level += static_cast<double>(w.backdrop[0][i] + w.backdrop[1][i] + w.backdrop[2][i]);
             thinnest = std::min(thinnest, depth[i]);
             for (int n = 0; n < 4; ++n) {
-                const Index nx = x + (n == 0 ? -4 : (n == 1 ? 4 : 0));
-                const Index ny = y + (n == 2 ? -4 : (n == 3 ? 4 : 0));
+                const Index nx = x + (n == 0 ? -9 : (n == 1 ? 9 : 0));
+                const Index ny = y + (n == 2 ? -9 : (n == 3 ? 9 : 0));
                 if (nx < 0 || ny < 0 || nx >= width || ny >= w.height) continue;
                 const Index j = ny * width + nx;
                 if (open[j] != 0 || w.region[j] != 0) continue;
@@ -259,19 +356,42 @@ int open_holes(Working& w) {
         contrast /= static_cast<double>(rim);
         const double radius = std::sqrt(n / 3.14159265);
         const double thickness = thinnest / 3.0;
-        const bool clipped = level / n > 3 * 250.0;
+        const bool clipped = level / n > 3 * 252.0;
         // A label or a white part looks like backdrop too. A hole shows the same light as
         // the backdrop outside, through a frame that is thin for its size.
-        // A hole lies in its object's shade, so it may be darker than the model, not brighter.
+        // A hole lies in its object's shade, so it may be darker than the model; hardly
+        // brighter, as the model near a subject holds some of its shadow.
         const double brightness = (mean[0] + mean[1] + mean[2]) / (3 * n);
-        const double allowed = brightness < 0 ? 3.0 + 0.5 * w.limits.tight_light : 2.0;
-        const bool alike = offset < (clipped ? 2.0 : allowed);
-        const bool thin = thickness < (clipped ? 0.5 : 0.9) * radius + 6.0;
-        if (!alike || !thin || contrast < 18.0 + 3.0 * static_cast<double>(w.working_noise)) return;
+        double tint = 0;
+        for (const double m : mean) tint += (m / n - brightness) * (m / n - brightness);
+        // The model behind a subject is a guess where it departs from the border's surface.
+        const double u = w.width > 1 ? 2 * across_sum / n / static_cast<double>(width - 1) - 1 : 0;
+        const double v =
+            w.height > 1 ? 2 * down_sum / n / static_cast<double>(w.height - 1) - 1 : 0;
+        const double departure =
+            (level / n - border.value(0, u, v) - border.value(1, u, v) - border.value(2, u, v)) / 3;
+        const double brightest = 1.6;
+        const double darkest =
+            40 * size < subject && contrast > 45 ? -0.06 * level / (3 * n) : -2.2;
+        const bool alike =
+            clipped ? offset < 2.0
+                    : std::sqrt(tint) < 2.5 && brightness < brightest && brightness > darkest;
+        const bool small = 50 * size < subject && contrast > 50 && brightness < 0 && !clipped;
+        const bool thin = thickness < (clipped ? 0.5 : (small ? 2.5 : 1.0)) * radius + 6.0;
+        // Print on a label cuts it into ragged pieces; a hole is round.
+        const bool round = static_cast<double>(rim) < 90.0 * radius;
+        const bool known = std::fabs(departure) < 8 || 40 * size < subject;
+        if (!alike || !thin || !round || !known ||
+            contrast < 18.0 + 3.0 * static_cast<double>(w.working_noise))
+            return;
         ++holes;
         for (Index k = 0; k < size; ++k) w.region[w.queue[k]] = 1;
     });
-    if (holes > 0) dilate_within(w, open, w.region.data(), scratch.data(), 2);
+    if (holes > 0) {
+        // Out to the hole's own outline, where the colour changes.
+        mark_shaded(w, 1e9f, 0.3f, 40.0f, open);
+        dilate_within(w, open, w.region.data(), scratch.data(), 5);
+    }
     return holes;
 }
 

@@ -59,7 +59,8 @@ Carried carry(const Working& w, const std::vector<std::int32_t>& band,
             } else if (state[j] == band_state) {
                 const auto s = static_cast<std::size_t>(slot[j]);
                 if (out.known[s] == 0) return;
-                for (int c = 0; c < 3; ++c) sum[c] += out.color[3 * s + static_cast<std::size_t>(c)];
+                for (int c = 0; c < 3; ++c)
+                    sum[c] += out.color[3 * s + static_cast<std::size_t>(c)];
                 total += 1;
             }
         });

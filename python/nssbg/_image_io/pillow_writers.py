@@ -17,6 +17,9 @@ from nssbg._image_io.pillow_reader import no_pillow_warnings
 
 __all__ = ["WRITERS"]
 
+_PREDICTOR = 317
+_HORIZONTAL = 2
+
 
 def _image(output: Output) -> Image.Image:
     pixels = np.ascontiguousarray(output.pixels)
@@ -49,27 +52,19 @@ def _write_tiff(output: Output) -> bytes:
     pixels = output.pixels
     if output.premultiplied or (pixels.dtype == np.uint16 and pixels.shape[2] > 1):
         return _write_deep_tiff(output)
-    exif = Image.Exif()
+    # Pillow takes tags from one place only, so the predictor goes with the EXIF block.
+    tags = Image.Exif()
     if output.exif:
-        exif.load(output.exif)
-        exif[0x0112] = 1
+        tags.load(output.exif)
+    tags[_PREDICTOR] = _HORIZONTAL
     return _saved(
         _image(output),
         "TIFF",
         compression="tiff_adobe_deflate",
-        tiffinfo=_tiff_tags(output),
+        exif=tags,
         icc_profile=output.icc_profile,
-        exif=exif if output.exif else None,
         dpi=output.dpi,
     )
-
-
-def _tiff_tags(output: Output) -> Any:
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    tags = ImageFileDirectory_v2()
-    tags[317] = 2  # horizontal predictor
-    return tags
 
 
 def _write_deep_tiff(output: Output) -> bytes:

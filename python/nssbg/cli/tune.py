@@ -40,22 +40,10 @@ def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.flo
     """Pictures as the model is fed."""
     from pathlib import Path
 
-    from nssbg import _image_io as image_io
-    from nssbg._stages.prepare import prepare
+    from nssbg._image_io import decode
+    from nssbg._methods.network import input_tensor
 
-    tensors = []
-    for path in paths:
-        frame = image_io.decode(Path(path))
-        tensors.append(
-            prepare(
-                image_io.model_rgb(frame),
-                model.input_size(frame.height, frame.width),
-                mean=model.mean,
-                std=model.std,
-                filter=model.filter,
-            )
-        )
-    return tensors
+    return [input_tensor(decode(Path(path)), model) for path in paths]
 
 
 def run(args: argparse.Namespace) -> int:
