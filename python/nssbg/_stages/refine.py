@@ -133,8 +133,7 @@ def check_refine_arguments(
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise OptionError(
-            f"the image must be an H x W x 3 array, not {_shape_of(image)}; "
-            "convert it to RGB first"
+            f"the image must be an H x W x 3 array, not {_shape_of(image)}; convert it to RGB first"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise OptionError(f"the image must be uint8 or uint16, not {image.dtype}")
