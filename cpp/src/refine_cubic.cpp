@@ -118,9 +118,10 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
     };
 
     const ptrdiff_t pieces = (alpha.height + rows_per_piece - 1) / rows_per_piece;
-    Scratch<Row> cache(static_cast<std::size_t>(threads * 4 * columns.count));
+    Scratch<Row> cache(static_cast<std::size_t>(threads * 4 * stretch));
+    Scratch<std::int32_t> groups(static_cast<std::size_t>(threads * wide));
     parallel_for(threads, pieces, 1, [&](ptrdiff_t begin, ptrdiff_t end, int slot) {
-        Row* const slots = cache.data() + slot * 4 * columns.count;
+        Row* const slots = cache.data() + slot * 4 * stretch;
         for (ptrdiff_t piece = begin; piece < end; ++piece) {
             const ptrdiff_t y_end = std::min(alpha.height, (piece + 1) * rows_per_piece);
             // Column stretch by column stretch: the four filtered rows stay in the first cache.
@@ -146,11 +147,11 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
                     for (int k = 0; k < 4; ++k) {
                         // Consecutive rows fall into different slots.
                         const ptrdiff_t place = taps[k] & 3;
-                        Row* const row = slots + place * columns.count;
+                        Row* const row = slots + place * stretch;
                         if (held[place] != taps[k]) {
                             columns_pass(padded.data() + taps[k] * wide, columns.first.data() + x0,
                                          Kind<T>::weights(columns) + x0, columns.count, count,
-                                         row);
+                                         groups.data() + slot * wide, row);
                             held[place] = taps[k];
                         }
                         filtered[k] = row;

@@ -115,6 +115,7 @@ void sample_coarse(const GuidedPlan& plan, GuidedScratch& scratch, const RefineK
     const ptrdiff_t width = inputs.width();
     uint8_t* out = at_least(level.alpha, inputs.height() * width);
     std::int16_t* cache = at_least(scratch.shorts, 4 * width);
+    std::int32_t* groups = at_least(scratch.words, plan.coarse.padded_width);
     ptrdiff_t held[4] = {-1, -1, -1, -1};
     for (ptrdiff_t y = inputs.y0; y < inputs.y1; ++y) {
         const ptrdiff_t at = y + table_margin;
@@ -129,7 +130,7 @@ void sample_coarse(const GuidedPlan& plan, GuidedScratch& scratch, const RefineK
                 kernels.cubic_columns_u8(plan.coarse.padded_row(source),
                                          plan.columns.first.data() + x,
                                          plan.columns.weights.data() + x, plan.columns.count,
-                                         width, row);
+                                         width, groups, row);
                 held[source & 3] = source;
             }
             rows[k] = row;

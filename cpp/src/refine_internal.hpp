@@ -110,6 +110,7 @@ struct GuidedScratch {
     Scratch<uint8_t> bytes;
     Scratch<float> floats;
     Scratch<std::int16_t> shorts;
+    Scratch<std::int32_t> words;
 };
 
 struct TileResult {

@@ -22,16 +22,17 @@ struct GuidedParameters {
 
 struct RefineKernels {
     // out[x] = the sum of 4 taps of `row` from first[x] on, scaled by 64. Weights: 4 planes
-    // of `count`, in 1 / 16384.
+    // of `count`, in 1 / 16384. work: first[count - 1] - first[0] + 1 values.
     void (*cubic_columns_u8)(const std::uint8_t* row, const std::int32_t* first,
                              const std::int16_t* weights, std::ptrdiff_t plane,
-                             std::ptrdiff_t count, std::int16_t* out);
+                             std::ptrdiff_t count, std::int32_t* work, std::int16_t* out);
     // Four such rows weighted (in 1 / 16384) and rounded to bytes.
     void (*cubic_rows_u8)(const std::int16_t* const* rows, const std::int16_t* weights,
                           std::ptrdiff_t count, std::uint8_t* out);
     // The same in float; the result is clipped to 0..1.
     void (*cubic_columns_f32)(const float* row, const std::int32_t* first, const float* weights,
-                              std::ptrdiff_t plane, std::ptrdiff_t count, float* out);
+                              std::ptrdiff_t plane, std::ptrdiff_t count, std::int32_t* work,
+                              float* out);
     void (*cubic_rows_f32)(const float* const* rows, const float* weights, std::ptrdiff_t count,
                            float* out);
 
