@@ -163,6 +163,7 @@ static float distance_to_backdrop(const Working& w, Index i) {
 }
 
 void drop_specks(Working& w) {
+    if (w.key >= 0) return;  // before a screen a small piece is a strand
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();
     for (Index i = 0; i < w.count(); ++i) subject[i] = w.region[i] == 0 ? 1 : 0;
@@ -377,7 +378,10 @@ int open_holes(Working& w, const Surface& border) {
             clipped ? offset < 2.0
                     : std::sqrt(tint) < 2.5 && brightness < brightest && brightness > darkest;
         const bool small = 50 * size < subject && contrast > 50 && brightness < 0 && !clipped;
-        const bool thin = thickness < (clipped ? 0.5 : (small ? 2.5 : 1.0)) * radius + 6.0;
+        // A large piece is more often a label; a ring or a picture frame is thin for its hole.
+        const bool large = 20 * size > 3 * subject;
+        const double widest = large || clipped ? 0.5 : (small ? 2.5 : 1.0);
+        const bool thin = thickness < widest * radius + 6.0;
         // Print on a label cuts it into ragged pieces; a hole is round.
         const bool round = static_cast<double>(rim) < 90.0 * radius;
         const bool known = std::fabs(departure) < 8 || 40 * size < subject;
