@@ -137,7 +137,9 @@ def _plain(s: Scene, color: npt.ArrayLike) -> Float:
 
 def _graded(s: Scene, color: npt.ArrayLike) -> Float:
     angle = s.rng.uniform(0, 2 * np.pi)
-    return _paint((1 - 0.22 * (s.y * np.sin(angle) + s.x * np.cos(angle))).astype(np.float32), color)
+    return _paint(
+        (1 - 0.22 * (s.y * np.sin(angle) + s.x * np.cos(angle))).astype(np.float32), color
+    )
 
 
 def _vignette(s: Scene, color: npt.ArrayLike) -> Float:

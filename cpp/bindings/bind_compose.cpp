@@ -61,6 +61,31 @@ void bind_type(nb::module_& module) {
         nb::arg("front").noconvert(), nb::arg("back").noconvert(), nb::arg("threads") = 1,
         "H x W x 4: one straight layer over another, straight result.");
     module.def(
+        "subject_box",
+        [](const Array<const T, 3>& rgba, T threshold, int threads) {
+            const auto view = view_of(rgba);
+            Box box;
+            {
+                nb::gil_scoped_release released;
+                box = subject_box<T>(view, threshold, threads);
+            }
+            return nb::make_tuple(box.top, box.left, box.bottom, box.right);
+        },
+        nb::arg("rgba").noconvert(), nb::arg("threshold"), nb::arg("threads") = 1,
+        "(top, left, bottom, right) of the pixels whose alpha is above the threshold.");
+    module.def(
+        "suppress_spill",
+        [](const Array<const T, 3>& rgba, int screen, float strength, int threads) {
+            auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 4});
+            const auto view = result_view(static_cast<T*>(out.data()), rgba, 4);
+            const auto front = view_of(rgba);
+            nb::gil_scoped_release released;
+            suppress_spill<T>(front, view, screen, strength, threads);
+            return out;
+        },
+        nb::arg("rgba").noconvert(), nb::arg("screen"), nb::arg("strength") = 1.0f,
+        nb::arg("threads") = 1, "A copy of rgba with a chroma screen's spill taken down.");
+    module.def(
         "premultiply",
         [](const Array<const T, 3>& rgba, int threads) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 4});

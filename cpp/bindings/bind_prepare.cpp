@@ -23,13 +23,11 @@ Filter filter_named(const std::string& name) {
 // 3 x H x W as a view whose axes are y, x, c.
 template <class Out, class Stored>
 ImageView<Out> planar_view(const Array<Stored, 3>& array) {
-    return {reinterpret_cast<Out*>(array.data()),
-            static_cast<std::ptrdiff_t>(array.shape(1)),
-            static_cast<std::ptrdiff_t>(array.shape(2)),
-            static_cast<std::ptrdiff_t>(array.shape(0)),
-            static_cast<std::ptrdiff_t>(array.stride(1)),
-            static_cast<std::ptrdiff_t>(array.stride(2)),
-            static_cast<std::ptrdiff_t>(array.stride(0))};
+    return {
+        reinterpret_cast<Out*>(array.data()),         static_cast<std::ptrdiff_t>(array.shape(1)),
+        static_cast<std::ptrdiff_t>(array.shape(2)),  static_cast<std::ptrdiff_t>(array.shape(0)),
+        static_cast<std::ptrdiff_t>(array.stride(1)), static_cast<std::ptrdiff_t>(array.stride(2)),
+        static_cast<std::ptrdiff_t>(array.stride(0))};
 }
 
 // `Stored` is what NumPy calls the memory; float16 arrays come as uint16 views.

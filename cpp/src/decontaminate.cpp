@@ -6,13 +6,13 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include "decontaminate_pyramid.hpp"
+#include "decontaminate_source.hpp"
 #include "kernels/decontaminate.hpp"
 #include "nssbg/parallel.hpp"
 
@@ -27,9 +27,6 @@ constexpr std::ptrdiff_t mean_samples = 256;
 // Runs handed to a thread at a time: some hundred microseconds of work.
 constexpr std::ptrdiff_t runs_per_piece = 8;
 constexpr std::ptrdiff_t rows_per_piece = 64;
-
-template <class T>
-constexpr T opaque = std::numeric_limits<T>::max();
 
 void rgba_row(const DecontaminateKernels& kernels, const std::uint8_t* rgb,
               const std::uint8_t* alpha, std::uint8_t* rgba, std::ptrdiff_t width, bool clear,
@@ -60,54 +57,6 @@ bool convert_alpha_row(const A* alpha, T* out, std::ptrdiff_t width) {
     }
     return good;
 }
-
-// A row of the picture and its alpha at a level, clamped at the borders.
-template <class T>
-class Source {
-public:
-    Source(ImageView<const T> image, ImageView<const T> alpha) : image_(image), alpha_(alpha) {}
-
-    const T* rgb(std::ptrdiff_t y, std::ptrdiff_t x) const { return image_.row(y) + 3 * x; }
-    T alpha(std::ptrdiff_t y, std::ptrdiff_t x) const { return alpha_.row(y)[x]; }
-    const T* alphas(std::ptrdiff_t y, std::ptrdiff_t x) const { return alpha_.row(y) + x; }
-
-    // Row y of level `shift`, columns x0 .. x0 + columns, into row `to` of the tile.
-    void load(const DecontaminateKernels& kernels, int shift, const PyramidLevel& level,
-              std::ptrdiff_t y, std::ptrdiff_t x0, std::ptrdiff_t columns, float* tile,
-              std::ptrdiff_t to) const {
-        const std::ptrdiff_t row = std::clamp<std::ptrdiff_t>(y, 0, level.height - 1) << shift;
-        if (x0 >= 0 && x0 + columns <= level.width) {
-            split(kernels, rgb(row, x0 << shift), std::ptrdiff_t{3} << shift,
-                  alphas(row, x0 << shift), std::ptrdiff_t{1} << shift, tile, to, columns);
-            return;
-        }
-        T colors[3 * region_columns];
-        T alphas[region_columns];
-        for (std::ptrdiff_t i = 0; i < columns; ++i) {
-            const std::ptrdiff_t x = std::clamp<std::ptrdiff_t>(x0 + i, 0, level.width - 1)
-                                     << shift;
-            std::memcpy(colors + 3 * i, rgb(row, x), 3 * sizeof(T));
-            alphas[i] = alpha(row, x);
-        }
-        split(kernels, colors, 3, alphas, 1, tile, to, columns);
-    }
-
-private:
-    static void split(const DecontaminateKernels& kernels, const std::uint8_t* rgb,
-                      std::ptrdiff_t rgb_step, const std::uint8_t* alpha, std::ptrdiff_t alpha_step,
-                      float* tile, std::ptrdiff_t y, std::ptrdiff_t columns) {
-        kernels.halves_from_rgb_u8(rgb, rgb_step, alpha, alpha_step, tile, y, columns);
-    }
-    static void split(const DecontaminateKernels& kernels, const std::uint16_t* rgb,
-                      std::ptrdiff_t rgb_step, const std::uint16_t* alpha,
-                      std::ptrdiff_t alpha_step, float* tile, std::ptrdiff_t y,
-                      std::ptrdiff_t columns) {
-        kernels.halves_from_rgb_u16(rgb, rgb_step, alpha, alpha_step, tile, y, columns);
-    }
-
-    ImageView<const T> image_;
-    ImageView<const T> alpha_;
-};
 
 // Foreground and background of the small levels: every pixel, in double buffers' stead by
 // red-black, borders clamped as published. Values as planes [6][height][width].
@@ -233,17 +182,6 @@ void sweep(const DecontaminateKernels& kernels, float* tile, std::ptrdiff_t colu
                                     regularization);
 }
 
-void write_row(const DecontaminateKernels& kernels, const float* const* from,
-               const std::uint8_t* rgb, const std::uint8_t* alpha, std::uint8_t* rgba,
-               std::ptrdiff_t pixels, float strength, bool extend) {
-    kernels.rgba_from_halves_u8(from, rgb, alpha, rgba, pixels, strength, extend);
-}
-void write_row(const DecontaminateKernels& kernels, const float* const* from,
-               const std::uint16_t* rgb, const std::uint16_t* alpha, std::uint16_t* rgba,
-               std::ptrdiff_t pixels, float strength, bool extend) {
-    kernels.rgba_from_halves_u16(from, rgb, alpha, rgba, pixels, strength, extend);
-}
-
 // The multi-level estimate, from the coarsest level to the picture itself.
 template <class T>
 void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba, ImageView<T> background,
@@ -332,15 +270,8 @@ void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba, Imag
                 if (row >= height) break;
                 const std::ptrdiff_t column = run.block_x * block_side;
                 const std::ptrdiff_t pixels = std::min(run.blocks * block_side, width - column);
-                T* out = rgba.row(row) + 4 * column;
-                write_row(kernels, from, source.rgb(row, column), source.alphas(row, column), out,
-                          pixels, options.strength, options.extend);
-                if (background.empty()) continue;
-                for (std::ptrdiff_t x = 0; x < pixels; ++x)
-                    for (int c = 0; c < 3; ++c)
-                        if (out[4 * x + 3] != 0 && out[4 * x + 3] != opaque<T>)
-                            background.at(row, column + x, c) = static_cast<T>(
-                                from[6 + 2 * c + (x & 1)][x >> 1] * opaque<T> + 0.5f);
+                write_results(kernels, source, from, row, column, pixels, rgba, background,
+                              options);
             }
         }
     };
@@ -439,7 +370,11 @@ void decontaminate(ImageView<const T> image, ImageView<const A> alpha, ImageView
     if (std::all_of(finest.active.begin(), finest.active.end(),
                     [](std::uint8_t flag) { return flag == 0; }))
         return;
-    solve(Source<T>(image, plane), std::move(finest), rgba, background, options);
+    const Source<T> source(image, plane);
+    if (options.method == ForegroundMethod::blur_fusion)
+        solve_blur_fusion(source, std::move(finest), rgba, background, options);
+    else
+        solve(source, std::move(finest), rgba, background, options);
 }
 
 #define NSSBG_INSTANTIATE(T, A)                                                             \

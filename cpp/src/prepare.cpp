@@ -62,8 +62,8 @@ Normalisation normalisation_of(const PrepareOptions& options, bool with_half_tab
         if (!with_half_table) continue;
         result.half_table[c].resize(256);
         for (int value = 0; value < 256; ++value)
-            result.half_table[c][value] = half_bits_from_float(
-                static_cast<float>(value) * result.scale[c] + result.bias[c]);
+            result.half_table[c][value] =
+                half_bits_from_float(static_cast<float>(value) * result.scale[c] + result.bias[c]);
     }
     return result;
 }
@@ -176,10 +176,9 @@ public:
                 kernels.pairs_from_rows_u16(rows, tile.pair_begin + kept, tile.pair_end, fresh);
             held_begin = tile.pair_begin;
             held_end = tile.pair_end;
-            kernels.byte_pairs_from_pairs(units_.data(), tile.pair_begin, channels_,
-                                          table_.first.data(), table_.weights.data(), table_.pairs,
-                                          table_.shift, tile.begin, tile.end, plane_,
-                                          2 * channels_ * plane_, out);
+            kernels.byte_pairs_from_pairs(units_.data(), tile.pair_begin, channels_, table_.view(),
+                                          tile.begin, tile.end, plane_, 2 * channels_ * plane_,
+                                          out);
         }
     }
 
@@ -206,38 +205,37 @@ void resample(const ImageView<const In>& source, const ImageView<Out>& target, c
     const std::ptrdiff_t plane = rounded_up(width, plane_block);
     const std::ptrdiff_t pitch = 2 * channels * plane;
     // A window may begin and end in the middle of a group.
-    const std::ptrdiff_t ring_groups =
-        std::min((along_y.pairs + group_pairs - 2) / group_pairs + 1,
-                 (source.height + group_rows - 1) / group_rows);
+    const std::ptrdiff_t ring_groups = std::min((along_y.pairs + group_pairs - 2) / group_pairs + 1,
+                                                (source.height + group_rows - 1) / group_rows);
     const std::ptrdiff_t ring_pairs = ring_groups * group_pairs;
 
-    parallel_for(
-        threads, height, band_rows(height, threads),
-        [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
-            const GroupFilter<In> groups(source, channels, along_x, tiles, plane);
-            const Scratch<std::uint8_t> ring(ring_pairs * pitch);
-            const Scratch<std::uint8_t> values(channels * plane);
-            std::vector<const std::uint8_t*> rows(along_y.pairs);
-            // Columns between width and plane are never written by the filter along x.
-            std::memset(ring.data(), 0, ring_pairs * pitch);
-            const PrepareKernels& kernels = active_prepare_kernels();
-            std::ptrdiff_t next_group = along_y.first[begin] / group_pairs;
-            for (std::ptrdiff_t i = begin; i < end; ++i) {
-                const std::ptrdiff_t first = along_y.first[i];
-                const std::ptrdiff_t last_group = (first + along_y.pairs - 1) / group_pairs;
-                next_group = std::max(next_group, first / group_pairs);
-                for (; next_group <= last_group; ++next_group)
-                    groups.run(next_group,
-                               ring.data() + next_group % ring_groups * group_pairs * pitch);
-                for (std::ptrdiff_t p = 0; p < along_y.pairs; ++p)
-                    rows[p] = ring.data() + (first + p) % ring_pairs * pitch;
-                kernels.row_from_byte_pairs(rows.data(), along_y.pairs, along_y.window(i),
-                                            along_y.shift, channels * plane, values.data());
-                for (int c = 0; c < 3; ++c)
-                    write_row(values.data() + (channels == 1 ? 0 : c * plane), width, norm, c,
-                              &target.at(content.top + i, content.left, c));
-            }
-        });
+    parallel_for(threads, height, band_rows(height, threads),
+                 [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
+                     const GroupFilter<In> groups(source, channels, along_x, tiles, plane);
+                     const Scratch<std::uint8_t> ring(ring_pairs * pitch);
+                     const Scratch<std::uint8_t> values(channels * plane);
+                     std::vector<const std::uint8_t*> rows(along_y.pairs);
+                     // Columns between width and plane are never written by the filter along x.
+                     std::memset(ring.data(), 0, ring_pairs * pitch);
+                     const PrepareKernels& kernels = active_prepare_kernels();
+                     std::ptrdiff_t next_group = along_y.first[begin] / group_pairs;
+                     for (std::ptrdiff_t i = begin; i < end; ++i) {
+                         const std::ptrdiff_t first = along_y.first[i];
+                         const std::ptrdiff_t last_group =
+                             (first + along_y.pairs - 1) / group_pairs;
+                         next_group = std::max(next_group, first / group_pairs);
+                         for (; next_group <= last_group; ++next_group)
+                             groups.run(next_group, ring.data() + next_group % ring_groups *
+                                                                      group_pairs * pitch);
+                         for (std::ptrdiff_t p = 0; p < along_y.pairs; ++p)
+                             rows[p] = ring.data() + (first + p) % ring_pairs * pitch;
+                         kernels.row_from_byte_pairs(rows.data(), along_y.view(), i,
+                                                     channels * plane, values.data());
+                         for (int c = 0; c < 3; ++c)
+                             write_row(values.data() + (channels == 1 ? 0 : c * plane), width, norm,
+                                       c, &target.at(content.top + i, content.left, c));
+                     }
+                 });
 }
 
 template <class In, class Out>

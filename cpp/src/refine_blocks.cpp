@@ -2,8 +2,6 @@
 // solved by itself between guided values, blended; one row of blocks at a time.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <stdexcept>
 
 #include "nssbg/parallel.hpp"
@@ -14,6 +12,11 @@ namespace {
 
 // The outer cells of a block that are held at the guided result: a window's reach.
 constexpr ptrdiff_t held_ring = 2;
+
+// Above these a block's band counts as hair-like: crossings of one half per side of the block,
+// and the share of soft pixels.
+constexpr std::int64_t hair_crossings = 5;
+constexpr double hair_softness = 0.3;
 
 // Weight of a block at a pixel along one axis: 1 inside, down to 0 over the overlap.
 float ramp(ptrdiff_t pixel, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t count) {
@@ -27,16 +30,31 @@ float ramp(ptrdiff_t pixel, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t count) {
     return std::max(weight, 0.0f);
 }
 
+// Hair, fur, nets and glass against a clean outline: alpha crosses one half many times, or much
+// of the band is soft. A clean outline crosses a block once, in at most two pixels a row.
+bool hair_like(MattingGrid& grid, std::int64_t unknown) {
+    std::int64_t crossings = 0, soft = 0;
+    for (ptrdiff_t y = 1; y < grid.height(); ++y) {
+        const float* mask = grid.unknown(y);
+        const float* here = grid.alpha(y);
+        const float* above = grid.alpha(y - 1);
+        for (ptrdiff_t x = 1; x < grid.width(); ++x) {
+            if (mask[x] == 0) continue;
+            crossings += (here[x] >= 0.5f) != (here[x - 1] >= 0.5f);
+            crossings += (here[x] >= 0.5f) != (above[x] >= 0.5f);
+            soft += here[x] > 0.1f && here[x] < 0.9f;
+        }
+    }
+    return crossings > hair_crossings * (grid.height() + grid.width()) / 2 ||
+           static_cast<double>(soft) > hair_softness * static_cast<double>(unknown);
+}
+
 }  // namespace
 
 MattingPlan matting_plan(RefineLevel level) {
-    MattingPlan plan{{1e-6f, 1e-2f, 1e-3, 400}, 0, level == RefineLevel::automatic};
-    if (const char* text = std::getenv("NM")) {
-        double e, p, t; int it, lv;
-        if (std::sscanf(text, "%lf,%lf,%lf,%d,%d", &e, &p, &t, &it, &lv) == 5)
-            plan = {{(float)e, (float)p, t, it}, lv, false};
-    }
-    return plan;
+    // Measured on the bench (docs/decisions/0502-matting-solver.md): a smaller prior follows the
+    // photograph further and loses more where subject and backdrop share colours.
+    return {{1e-6f, 1e-2f, 3e-3, 400}, level == RefineLevel::automatic};
 }
 
 template <class Pixel>
@@ -85,7 +103,8 @@ void solve_block(const GuidedPlan& plan, const Guide<Pixel>& guide, const Mattin
         }
     }
     if (unknown == 0) return;
-    const MattingResult result = grid.solve(matting.options, matting.levels);
+    if (matting.selective && !hair_like(grid, unknown)) return;
+    const MattingResult result = grid.solve(matting.options);
     counts.iterations = std::max<std::int64_t>(counts.iterations, result.iterations);
     if (!result.solved) {
         counts.refused += 1;
@@ -115,10 +134,8 @@ template void solve_block(const GuidedPlan&, const Guide<std::uint8_t>&, const M
 template void solve_block(const GuidedPlan&, const Guide<std::uint16_t>&, const MattingPlan&,
                           ptrdiff_t, ptrdiff_t, ptrdiff_t, float*, BlockScratch&, BlockCounts&);
 
-MattingStrip::MattingStrip(ptrdiff_t width, ptrdiff_t height)
-    : width_(width),
-      height_(height),
-      rows_(static_cast<std::size_t>((matting_block + 2 * matting_overlap) * width)) {
+MattingStrip::MattingStrip(ptrdiff_t width)
+    : width_(width), rows_(static_cast<std::size_t>((matting_block + 2 * matting_overlap) * width)) {
     std::fill_n(rows_.data(), rows_.size(), 0.0f);
 }
 

@@ -15,7 +15,6 @@ constexpr ptrdiff_t matting_overlap = 32;
 
 struct MattingPlan {
     MattingOptions options;
-    int levels;      // halvings of the grid before the solver starts
     bool selective;  // only blocks whose band is hair-like
 };
 
@@ -43,7 +42,7 @@ void solve_block(const GuidedPlan& plan, const Guide<Pixel>& guide, const Mattin
 
 class MattingStrip {
 public:
-    MattingStrip(ptrdiff_t width, ptrdiff_t height);
+    explicit MattingStrip(ptrdiff_t width);
     template <class Pixel>
     void solve_row(const GuidedPlan& plan, const Guide<Pixel>& guide, const MattingPlan& matting,
                    ptrdiff_t block_y, int threads, std::vector<BlockScratch>& scratch,
@@ -56,7 +55,7 @@ public:
     void carry();
 
 private:
-    ptrdiff_t width_, height_;
+    ptrdiff_t width_;
     Scratch<float> rows_;
 };
 

@@ -110,6 +110,7 @@ struct GuidedScratch {
     Scratch<uint8_t> bytes;
     Scratch<float> floats;
     Scratch<std::int16_t> shorts;
+    Scratch<std::int32_t> words;
 };
 
 struct TileResult {
@@ -130,9 +131,10 @@ Region active_region(const GuidedPlan& plan, const Region& tile);
 void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t count, float* work,
                   float* out, const RefineKernels& kernels);
 
-// Plain cubic upsampling of the whole map.
+// Plain cubic upsampling: fills alpha with the rows of the picture from first_row on.
 template <class T>
-void upsample_cubic(const ImageView<const T>& coarse, const ImageView<T>& alpha, int threads);
+void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
+                    ptrdiff_t picture_height, const ImageView<T>& alpha, int threads);
 
 // Grows a scratch block where it is too small; contents are lost then.
 template <class T>

@@ -1,5 +1,5 @@
 // Preconditioned conjugate gradients on the matting Laplacian, over the runs of band
-// pixels of one rectangle, started from the solution on a grid of half the size.
+// pixels of one rectangle, started from the coarse-to-fine guided result.
 #include "refine_matting.hpp"
 
 #include <algorithm>
@@ -11,8 +11,6 @@ namespace {
 
 // Runs closer than this are computed as one: starting a run costs as much as 16 cells.
 constexpr ptrdiff_t run_gap = 16;
-// Grids smaller than this are not halved further.
-constexpr ptrdiff_t least_grid = 16;
 
 }  // namespace
 
@@ -124,51 +122,7 @@ double MattingGrid::dot(const float* a, const float* b, const MattingKernels& ke
     return sum;
 }
 
-void MattingGrid::start_from_coarser(const MattingOptions& options, int levels) {
-    const ptrdiff_t rows = (height_ + 1) / 2, columns = (width_ + 1) / 2;
-    if (levels < 1 || rows < least_grid || columns < least_grid) return;
-    if (coarser_.empty()) coarser_.resize(1);
-    MattingGrid& half = coarser_.front();
-    half.reset(rows, columns);
-    for (ptrdiff_t y = 0; y < rows; ++y)
-        for (ptrdiff_t x = 0; x < columns; ++x) {
-            float colours[3] = {0, 0, 0}, value = 0, given = 0, given_value = 0;
-            for (ptrdiff_t k = 0; k < 4; ++k) {
-                const ptrdiff_t from_y = std::min(2 * y + k / 2, height_ - 1);
-                const ptrdiff_t from_x = std::min(2 * x + k % 2, width_ - 1);
-                for (int c = 0; c < 3; ++c) colours[c] += colour(c, from_y)[from_x];
-                value += alpha(from_y)[from_x];
-                if (unknown(from_y)[from_x] == 0) {
-                    given += 1;
-                    given_value += alpha(from_y)[from_x];
-                }
-            }
-            for (int c = 0; c < 3; ++c) half.colour(c, y)[x] = 0.25f * colours[c];
-            // A cell is unknown where most of it is, so that given values keep their ground.
-            const bool open = given < 2;
-            half.unknown(y)[x] = open ? 1.0f : 0.0f;
-            half.alpha(y)[x] = open ? 0.25f * value : given_value / given;
-        }
-    half.solve(options, levels - 1);
-    for (ptrdiff_t y = 0; y < height_; ++y) {
-        const ptrdiff_t near_y = y / 2;
-        const ptrdiff_t far_y = clamped((y & 1) != 0 ? near_y + 1 : near_y - 1, 0, rows - 1);
-        const float* near = half.alpha(near_y);
-        const float* far = half.alpha(far_y);
-        const float* mask = unknown(y);
-        float* out = alpha(y);
-        for (ptrdiff_t x = 0; x < width_; ++x) {
-            if (mask[x] == 0) continue;
-            const ptrdiff_t near_x = x / 2;
-            const ptrdiff_t far_x =
-                clamped((x & 1) != 0 ? near_x + 1 : near_x - 1, 0, columns - 1);
-            out[x] = 0.75f * (0.75f * near[near_x] + 0.25f * near[far_x]) +
-                     0.25f * (0.75f * far[near_x] + 0.25f * far[far_x]);
-        }
-    }
-}
-
-MattingResult MattingGrid::solve(const MattingOptions& options, int levels) {
+MattingResult MattingGrid::solve(const MattingOptions& options) {
     MattingResult result;
     if (height_ < 3 || width_ < 3) return result;
     const MattingKernels& kernels = active_matting_kernels();
@@ -197,12 +151,8 @@ MattingResult MattingGrid::solve(const MattingOptions& options, int levels) {
         for (ptrdiff_t i = run.at; i < run.at + run.count; ++i)
             r[i] = plane(mask_plane)[i] != 0 ? options.prior * x[i] - r[i] : 0.0f;
     const double right = std::sqrt(dot(r, r, kernels));
-    // The start, then its residual.
-    start_from_coarser(options, levels);
-    for (const Run& run : pixel_runs_)
-        for (ptrdiff_t i = run.at; i < run.at + run.count; ++i)
-            p[i] = plane(mask_plane)[i] != 0 ? x[i] : 0.0f;
-    // Only the unknown part: the given part is in the right-hand side already.
+    // The residual of the start, whose given part is in the right-hand side already.
+    std::memcpy(p, x, static_cast<std::size_t>(size_) * sizeof(float));
     for (ptrdiff_t y = 0; y < height_; ++y)
         for (ptrdiff_t i = at(y); i < at(y) + width_; ++i)
             if (plane(mask_plane)[i] == 0) p[i] = 0;

@@ -34,9 +34,9 @@ public:
     // 1 where alpha is to be found, 0 where it is given.
     float* unknown(ptrdiff_t y) { return plane(mask_plane) + at(y); }
 
-    // Finds alpha where it is unknown. `open_*`: that side is the picture's edge; on the other
-    // sides the outer two cells must be given.
-    MattingResult solve(const MattingOptions& options, int levels);
+    // Finds alpha where it is unknown, from the alpha that is there. Windows lie inside the
+    // grid, so where its edge is not the picture's, the outer two cells must be given.
+    MattingResult solve(const MattingOptions& options);
 
 private:
     enum Plane { alpha_plane = 3, mask_plane, weight_plane, residual_plane, direction_plane,
@@ -54,12 +54,10 @@ private:
     void prepare(const MattingOptions& options, const MattingKernels& kernels);
     void apply(const float* value, float* out, const MattingKernels& kernels);
     double dot(const float* a, const float* b, const MattingKernels& kernels) const;
-    void start_from_coarser(const MattingOptions& options, int levels);
 
     ptrdiff_t height_ = 0, width_ = 0, stride_ = 0, size_ = 0;
     Scratch<float> memory_;
     std::vector<Run> pixel_runs_, window_runs_;
-    std::vector<MattingGrid> coarser_;  // at most one
 };
 
 }  // namespace nssbg::refine_detail

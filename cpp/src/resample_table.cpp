@@ -13,6 +13,10 @@ constexpr double pi = 3.14159265358979323846;
 // absolute value for Lanczos); Pillow uses 22 as well.
 constexpr int most_fraction_bits = 22;
 constexpr double largest_weight = 32767.0;
+// With fewer fraction bits than this a rounded weight could move a result by more than a tenth of
+// a level; such weights are split into two sets. 10 bits leave both within 16.
+constexpr int fewest_fraction_bits = 16;
+constexpr int split = 10;
 
 double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(pi * x) / (pi * x); }
 
@@ -95,18 +99,36 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
                                std::ldexp(largest_sum * 256.0, table.shift) > 2147483647.0))
         --table.shift;
 
+    if (table.shift < fewest_fraction_bits) {
+        table.split_bits = split;
+        table.shift = most_fraction_bits;
+        while (std::ldexp(largest_sum * 256.0, table.shift) > 2147483647.0) --table.shift;
+    }
+
     const std::ptrdiff_t source_pairs = (source + 1) / 2;
     table.first.resize(outputs);
-    table.weights.assign(outputs * table.pairs * 2, 0);
+    const std::ptrdiff_t set_size = table.pairs * 2;
+    const std::ptrdiff_t window_size = table.view().window_size();
+    table.weights.assign(outputs * window_size, 0);
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
         fill_window(i);
         const std::ptrdiff_t begin = windows[i].begin;
         // Every window has the same length: the last ones start earlier, with zero weights.
         const std::ptrdiff_t first = std::min(begin / 2, source_pairs - table.pairs);
         table.first[i] = static_cast<std::int32_t>(first);
-        std::int16_t* out = table.weights.data() + i * table.pairs * 2 + (begin - 2 * first);
-        for (const double weight : weights)
-            *out++ = static_cast<std::int16_t>(std::lround(std::ldexp(weight, table.shift)));
+        std::int16_t* out = table.weights.data() + i * window_size + (begin - 2 * first);
+        for (const double weight : weights) {
+            const long value = std::lround(std::ldexp(weight, table.shift));
+            if (table.split_bits > 0) {
+                // Steps rounded to nearest; the rest, 512 at most, may be negative.
+                const long step = 1L << split;
+                const long upper = (value + step / 2 + (step << 16)) / step - (1L << 16);
+                out[set_size] = static_cast<std::int16_t>(value - upper * step);
+                *out++ = static_cast<std::int16_t>(upper);
+            } else {
+                *out++ = static_cast<std::int16_t>(value);
+            }
+        }
     }
     return table;
 }
@@ -119,10 +141,8 @@ NeighbourTable neighbour_table(std::ptrdiff_t source, std::ptrdiff_t outputs) {
     // In float, as torch computes it for float tensors.
     const float scale = static_cast<float>(source) / static_cast<float>(outputs);
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
-        const float position =
-            std::max((static_cast<float>(i) + 0.5f) * scale - 0.5f, 0.0f);
-        const std::ptrdiff_t first =
-            std::min(static_cast<std::ptrdiff_t>(position), source - 1);
+        const float position = std::max((static_cast<float>(i) + 0.5f) * scale - 0.5f, 0.0f);
+        const std::ptrdiff_t first = std::min(static_cast<std::ptrdiff_t>(position), source - 1);
         table.first[i] = static_cast<std::int32_t>(first);
         table.second[i] = static_cast<std::int32_t>(std::min(first + 1, source - 1));
         table.second_weight[i] =

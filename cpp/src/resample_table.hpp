@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/prepare.hpp"
 #include "nssbg/prepare.hpp"
 
 namespace nssbg {
@@ -14,18 +15,18 @@ namespace nssbg {
 // multiply and add two at a time; all windows have the same number of pairs, the
 // spare weights being zero.
 struct ResampleTable {
-    std::ptrdiff_t source = 0;            // samples along the axis
-    std::ptrdiff_t pairs = 0;             // pairs in a window
-    int shift = 0;                        // weights are fractions of 1 << shift
-    std::vector<std::int32_t> first;      // first pair of each output's window
-    std::vector<std::int16_t> weights;    // outputs x pairs x 2
+    std::ptrdiff_t source = 0;          // samples along the axis
+    std::ptrdiff_t pairs = 0;           // pairs in a window
+    int shift = 0;                      // weights are fractions of 1 << shift
+    int split_bits = 0;                 // see Weights
+    std::vector<std::int32_t> first;    // first pair of each output's window
+    std::vector<std::int16_t> weights;  // outputs x (1 or 2 sets) x pairs x 2
     std::ptrdiff_t outputs() const { return static_cast<std::ptrdiff_t>(first.size()); }
-    const std::int16_t* window(std::ptrdiff_t output) const {
-        return weights.data() + output * pairs * 2;
-    }
+    Weights view() const { return {first.data(), weights.data(), pairs, shift, split_bits}; }
 };
 
-// Pillow's windows and weights, rounded to 16 bits with as many fraction bits as fit.
+// Pillow's windows and weights, rounded to 16 bits with as many fraction bits as fit; where
+// these are few (large weights: an enlargement or a slight reduction), in two sets of 16 bits.
 ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs);
 
 // The two neighbours of every output and the weight of the second, as torch has them.

@@ -48,8 +48,8 @@ void reduce(const ImageView<const T>& rgb, Working& w) {
             }
             const Index at = y * w.width;
             if constexpr (std::is_same_v<T, std::uint8_t>)
-                kernels.planes_from_sums_u8(sums.data(), rgb.width, w.factor, rows,
-                                            w.color[0] + at, w.color[1] + at, w.color[2] + at);
+                kernels.planes_from_sums_u8(sums.data(), rgb.width, w.factor, rows, w.color[0] + at,
+                                            w.color[1] + at, w.color[2] + at);
             else
                 kernels.planes_from_sums_u16(sums.data(), rgb.width, w.factor, rows,
                                              w.color[0] + at, w.color[1] + at, w.color[2] + at);
@@ -190,7 +190,7 @@ void draw_alpha(const ImageView<const T>& rgb, const Working& w, const AlphaMode
                 const Index j = std::min(i + 1, w.width - 1);
                 const std::uint8_t a = upper[i];
                 return a == upper[j] && a == lower[i] && a == lower[j] && a != 2 ? a
-                                                                                : std::uint8_t{2};
+                                                                                 : std::uint8_t{2};
             };
             Index x = 0;
             while (x < rgb.width) {
@@ -203,11 +203,9 @@ void draw_alpha(const ImageView<const T>& rgb, const Working& w, const AlphaMode
                 if (last + 2 < w.width) {
                     // First full pixel whose left working column is last + 1.
                     stop = std::min(rgb.width, (last + 1) * w.factor + w.factor / 2);
-                    while (stop > x + 1 &&
-                           across.index[static_cast<std::size_t>(stop - 1)] > last)
+                    while (stop > x + 1 && across.index[static_cast<std::size_t>(stop - 1)] > last)
                         --stop;
-                    while (stop < rgb.width &&
-                           across.index[static_cast<std::size_t>(stop)] <= last)
+                    while (stop < rgb.width && across.index[static_cast<std::size_t>(stop)] <= last)
                         ++stop;
                 }
                 if (run_kind != 2) {
@@ -244,12 +242,14 @@ bool draw_shadow(const Working& w, const Surface& surface, Index height, Index w
     const float least = std::max(0.02f, 3.0f * w.working_noise / 255.0f);
     double total = 0;
     for (Index y = 0; y < w.height; ++y) {
-        const double v = w.height > 1 ? 2.0 * static_cast<double>(y) /
-                                                static_cast<double>(w.height - 1) - 1.0 : 0.0;
+        const double v =
+            w.height > 1 ? 2.0 * static_cast<double>(y) / static_cast<double>(w.height - 1) - 1.0
+                         : 0.0;
         for (Index x = 0; x < w.width; ++x) {
             const Index i = y * w.width + x;
-            const double u = w.width > 1 ? 2.0 * static_cast<double>(x) /
-                                                   static_cast<double>(w.width - 1) - 1.0 : 0.0;
+            const double u =
+                w.width > 1 ? 2.0 * static_cast<double>(x) / static_cast<double>(w.width - 1) - 1.0
+                            : 0.0;
             float dot = 0;
             float norm = 0;
             for (int c = 0; c < 3; ++c) {
@@ -343,7 +343,8 @@ void describe(const Working& w, const BorderFit& fit, StudioReport& report) {
     for (Index y = 0; y < w.height; ++y)
         touching += (w.region[y * w.width] == 0 ? 1 : 0) +
                     (w.region[y * w.width + w.width - 1] == 0 ? 1 : 0);
-    report.border_touch = static_cast<float>(touching) / static_cast<float>(2 * (w.height + w.width));
+    report.border_touch =
+        static_cast<float>(touching) / static_cast<float>(2 * (w.height + w.width));
 }
 
 }  // namespace
@@ -399,7 +400,7 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
         grow_region(w);
     }
     absorb_shadows(w);
-    report.holes = open_holes(w);
+    report.holes = open_holes(w, fit.surface);
     drop_specks(w);
 
     report.foreground_share = share_of_subject(w);

@@ -111,8 +111,7 @@ TEST(studio_survives_every_tiny_size_and_noise) {
                 }
                 std::vector<std::uint8_t> alpha;
                 std::vector<std::uint8_t> shadow;
-                const StudioReport report =
-                    run(rgb, height, width, alpha, 1, chroma, &shadow);
+                const StudioReport report = run(rgb, height, width, alpha, 1, chroma, &shadow);
                 CHECK(report.confidence >= 0 && report.confidence <= 1);
             }
 }
@@ -155,8 +154,8 @@ TEST(studio_reads_strides_and_16_bits) {
                 wide[static_cast<std::size_t>((y * width + x) * 3 + c)] =
                     static_cast<std::uint16_t>(value * 257);
             }
-    ImageView<const std::uint8_t> view{planar.data() + (height - 1) * width, height, width, 3,
-                                       -width, 1, height * width};
+    ImageView<const std::uint8_t> view{
+        planar.data() + (height - 1) * width, height, width, 3, -width, 1, height * width};
     std::vector<std::uint8_t> alpha(expected.size());
     studio_alpha<std::uint8_t>(view, packed_view(alpha.data(), height, width, 1), {}, {});
     CHECK(alpha == expected);

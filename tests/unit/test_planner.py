@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from model_graphs import mask_network
+
 from nssbg import _planner as planner
 from nssbg._backends import open_backend
 from nssbg._errors import DeviceError, LicenseError, ModelError, OptionError

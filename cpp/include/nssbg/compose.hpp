@@ -39,4 +39,20 @@ void over_layer(ImageView<const T> front, ImageView<const T> back, ImageView<T> 
 template <class T>
 void premultiply(ImageView<const T> rgba, ImageView<T> out, int threads);
 
+// Chroma screen spill: a copy of rgba whose screen channel (0 red, 1 green, 2 blue) exceeds the
+// larger of the other two by at most 1 - strength of what it did. Alpha is unchanged.
+template <class T>
+void suppress_spill(ImageView<const T> rgba, ImageView<T> out, int screen, float strength,
+                    int threads);
+// The smallest box around all pixels whose alpha is above the threshold, as half-open ranges;
+// all zero where there is none.
+struct Box {
+    std::ptrdiff_t top = 0;
+    std::ptrdiff_t left = 0;
+    std::ptrdiff_t bottom = 0;
+    std::ptrdiff_t right = 0;
+};
+template <class T>
+Box subject_box(ImageView<const T> rgba, T threshold, int threads);
+
 }  // namespace nssbg

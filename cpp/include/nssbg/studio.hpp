@@ -19,24 +19,24 @@ struct StudioOptions {
 
 // What was seen on the way, all in 8-bit levels or shares of 0..1 unless said.
 struct StudioReport {
-    float confidence = 0;         // see docs/decisions/0200-studio-method.md
-    float backdrop_color[3] = {}; // median of the modelled backdrop along the border
-    float backdrop_range = 0;     // spread of the modelled backdrop's brightness
-    float noise = 0;              // standard deviation of one pixel's noise at full size
-    float residual = 0;           // robust spread of the border around the model
-    float border_share = 0;       // share of the border that the model explains
-    float side_share[4] = {};     // the same for top, bottom, left, right
-    float foreground_share = 0;   // share of the picture
-    float outline_contrast = 0;   // mean colour distance across the outline
-    float outline_agreement = 0;  // share of the outline that lies on a real edge
-    float band_share = 0;         // share of the picture in the soft band
-    float subject_unity = 0;      // share of the foreground that is its largest piece
-    float border_touch = 0;       // share of the picture's border that is foreground
-    float backdrop_texture = 0;   // typical gradient inside the backdrop, levels per step
-    float outline_length = 0;     // outline over 2 sqrt(pi area): 1 for a disc
+    float confidence = 0;          // see docs/decisions/0200-studio-method.md
+    float backdrop_color[3] = {};  // median of the modelled backdrop along the border
+    float backdrop_range = 0;      // spread of the modelled backdrop's brightness
+    float noise = 0;               // standard deviation of one pixel's noise at full size
+    float residual = 0;            // robust spread of the border around the model
+    float border_share = 0;        // share of the border that the model explains
+    float side_share[4] = {};      // the same for top, bottom, left, right
+    float foreground_share = 0;    // share of the picture
+    float outline_contrast = 0;    // mean colour distance across the outline
+    float outline_agreement = 0;   // share of the outline that lies on a real edge
+    float band_share = 0;          // share of the picture in the soft band
+    float subject_unity = 0;       // share of the foreground that is its largest piece
+    float border_touch = 0;        // share of the picture's border that is foreground
+    float backdrop_texture = 0;    // typical gradient inside the backdrop, levels per step
+    float outline_length = 0;      // outline over 2 sqrt(pi area): 1 for a disc
     ChromaScreen screen = ChromaScreen::off;
-    int holes = 0;                // enclosed pieces of backdrop that were opened
-    int reduction = 1;            // full pixels per working pixel along each axis
+    int holes = 0;      // enclosed pieces of backdrop that were opened
+    int reduction = 1;  // full pixels per working pixel along each axis
     bool shadow_found = false;
 };
 

@@ -88,6 +88,32 @@ void rgba_from_over(const T* __restrict front, const T* __restrict back, T* __re
 }
 
 template <class T>
+bool mark_columns(const T* __restrict rgba, std::ptrdiff_t width, T threshold,
+                  std::uint8_t* __restrict columns) {
+    unsigned any = 0;
+    for (std::ptrdiff_t x = 0; x < width; ++x) {
+        const bool over = rgba[4 * x + 3] > threshold;
+        columns[x] = static_cast<std::uint8_t>(columns[x] | over);
+        any |= over;
+    }
+    return any != 0;
+}
+
+template <class T>
+void without_spill(T* __restrict rgba, std::ptrdiff_t width, int screen, std::uint32_t share) {
+    const int first = screen == 0 ? 1 : 0;
+    const int second = screen == 2 ? 1 : 2;
+    for (std::ptrdiff_t x = 0; x < width; ++x) {
+        const std::uint32_t one = rgba[4 * x + first];
+        const std::uint32_t other = rgba[4 * x + second];
+        const std::uint32_t limit = one > other ? one : other;
+        const std::uint32_t value = rgba[4 * x + screen];
+        const std::uint32_t excess = value > limit ? value - limit : 0;
+        rgba[4 * x + screen] = static_cast<T>(value - ((excess * share + 128) >> 8));
+    }
+}
+
+template <class T>
 void linear_gradient(const T* __restrict colors, std::ptrdiff_t count, float from, float step,
                      T* __restrict out, std::ptrdiff_t width) {
     const auto last = static_cast<float>(count - 1);
@@ -113,8 +139,9 @@ void radial_gradient(const T* __restrict colors, std::ptrdiff_t count, float x0,
 }
 
 template <class T>
-constexpr ComposeRows<T> rows{&rgb_from_over<T>, &premultiplied<T>, &rgba_from_over<T>,
-                              &linear_gradient<T>, &radial_gradient<T>};
+constexpr ComposeRows<T> rows{&rgb_from_over<T>,  &premultiplied<T>, &rgba_from_over<T>,
+                              &mark_columns<T>,   &without_spill<T>, &linear_gradient<T>,
+                              &radial_gradient<T>};
 
 }  // namespace
 

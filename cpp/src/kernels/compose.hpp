@@ -17,6 +17,11 @@ struct ComposeRows {
     void (*premultiplied)(const T* rgba, T* out, std::ptrdiff_t width);
     // Straight front over straight back, straight result (the Porter-Duff "over").
     void (*rgba_from_over)(const T* front, const T* back, T* out, std::ptrdiff_t width);
+    // columns[x] |= (alpha of x > threshold); whether any was.
+    bool (*mark_columns)(const T* rgba, std::ptrdiff_t width, T threshold, std::uint8_t* columns);
+    // Takes the screen's channel down to the larger of the other two, by share / 256 of the
+    // excess, in place. screen: 0 red, 1 green, 2 blue.
+    void (*without_spill)(T* rgba, std::ptrdiff_t width, int screen, std::uint32_t share);
     // A gradient's row: out[x] = colors[clamp(int(from + x * step))], three channels.
     void (*linear_gradient)(const T* colors, std::ptrdiff_t count, float from, float step, T* out,
                             std::ptrdiff_t width);

@@ -11,7 +11,7 @@ namespace {
 std::int16_t eight_bits(std::uint8_t value) { return value; }
 // round(value / 257), exactly.
 std::int16_t eight_bits(std::uint16_t value) {
-    return static_cast<std::int16_t>((value - (value >> 8) + 128) >> 8);
+    return static_cast<std::int16_t>((std::uint32_t{value} * 255u + 32895u) >> 16);
 }
 
 // Any strides, any picture: the twin of the fast form below.
@@ -23,9 +23,10 @@ void pairs_from_any_rows(const RowGroup<T>& group, std::ptrdiff_t begin, std::pt
             for (std::ptrdiff_t r = 0; r < group_rows; ++r)
                 for (std::ptrdiff_t side = 0; side < 2; ++side) {
                     const std::ptrdiff_t x = 2 * pair + side;
-                    *units++ = x < group.width ? eight_bits(group.rows[r][x * group.stride_x +
-                                                                          c * group.stride_c])
-                                               : std::int16_t{0};
+                    *units++ =
+                        x < group.width
+                            ? eight_bits(group.rows[r][x * group.stride_x + c * group.stride_c])
+                            : std::int16_t{0};
                 }
 }
 
@@ -98,8 +99,7 @@ void pairs_from_rows_u8(const RowGroup<std::uint8_t>& group, std::ptrdiff_t begi
                 store_unit(turned.unit[c], units + c * unit_values, units + (3 + c) * unit_values);
         }
     } else if (group.channels == 1 && group.stride_x == 1) {
-        const __m128i mask =
-            _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
+        const __m128i mask = _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
         for (; done + 8 <= end && 2 * done + 16 <= group.width;
              done += 8, units += 8 * unit_values) {
             const Turned turned = turn(group.rows, 2 * done, mask);
@@ -144,8 +144,7 @@ void turn_byte_pairs(const std::uint8_t* columns, std::ptrdiff_t pitch, std::uin
         b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
         b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
     }
-    for (int i = 0; i < 8; ++i)
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * pitch), b[i]);
+    for (int i = 0; i < 8; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * pitch), b[i]);
 #else
     for (int pair = 0; pair < 8; ++pair)
         for (int k = 0; k < 8; ++k)
@@ -153,75 +152,103 @@ void turn_byte_pairs(const std::uint8_t* columns, std::ptrdiff_t pitch, std::uin
 #endif
 }
 
+// Half of the last kept bit, which makes the final shift round.
+inline std::int32_t half_of(int shift) { return shift > 0 ? std::int32_t{1} << (shift - 1) : 0; }
+
+// One output column: `channels` sums over a window of pairs.
 template <int channels>
-void filter_columns(const std::int16_t* units, std::ptrdiff_t units_first,
-                    const std::int32_t* first, const std::int16_t* weights, std::ptrdiff_t pairs,
-                    int shift, std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t plane,
-                    std::ptrdiff_t pitch, std::uint8_t* out) {
+inline void filter_window(const std::int16_t* units, const std::int16_t* weight,
+                          const Weights& weights, std::uint8_t* out, std::ptrdiff_t out_plane) {
     constexpr std::ptrdiff_t unit_values = 2 * group_rows;
-    const std::int32_t half = shift > 0 ? std::int32_t{1} << (shift - 1) : 0;
+    const std::int32_t half = half_of(weights.shift);
+    const bool split = weights.split_bits > 0;
+    const auto sum_up = [&](Sixteen& a, Sixteen& b, Sixteen& c) {
+        const std::int16_t* at = units;
+        for (std::ptrdiff_t p = 0; p < weights.pairs; ++p, at += channels * unit_values) {
+            const std::int32_t pair = load_pair(weight);
+            weight += 2;
+            a.add(at, pair);
+            if constexpr (channels == 3) {
+                b.add(at + unit_values, pair);
+                c.add(at + 2 * unit_values, pair);
+            }
+        }
+    };
+    Sixteen a(split ? 0 : half);
+    Sixteen b = a;
+    Sixteen c = a;
+    sum_up(a, b, c);
+    if (split) {
+        for (Sixteen* sum : {&a, &b, &c}) {
+            sum->shift_up(weights.split_bits);
+            sum->add_constant(half);
+        }
+        sum_up(a, b, c);
+    }
+    a.store(out, weights.shift);
+    if constexpr (channels == 3) {
+        b.store(out + out_plane, weights.shift);
+        c.store(out + 2 * out_plane, weights.shift);
+    }
+}
+
+template <int channels>
+void filter_columns(const std::int16_t* units, std::ptrdiff_t units_first, const Weights& weights,
+                    std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t plane,
+                    std::ptrdiff_t pitch, std::uint8_t* out) {
     alignas(64) std::uint8_t columns[channels][column_block * group_rows] = {};
     for (std::ptrdiff_t j = begin; j < end; j += column_block) {
         const std::ptrdiff_t filled = end - j < column_block ? end - j : column_block;
-        for (std::ptrdiff_t k = 0; k < filled; ++k) {
-            const std::int16_t* at =
-                units + (first[j + k] - units_first) * channels * unit_values;
-            const std::int16_t* weight = weights + (j + k) * pairs * 2;
-            if constexpr (channels == 3) {
-                Sixteen red(half);
-                Sixteen green(half);
-                Sixteen blue(half);
-                for (std::ptrdiff_t p = 0; p < pairs; ++p, at += 3 * unit_values, weight += 2) {
-                    const std::int32_t pair = load_pair(weight);
-                    red.add(at, pair);
-                    green.add(at + unit_values, pair);
-                    blue.add(at + 2 * unit_values, pair);
-                }
-                red.store(columns[0] + k * group_rows, shift);
-                green.store(columns[1] + k * group_rows, shift);
-                blue.store(columns[2] + k * group_rows, shift);
-            } else {
-                Sixteen grey(half);
-                for (std::ptrdiff_t p = 0; p < pairs; ++p, at += unit_values, weight += 2)
-                    grey.add(at, load_pair(weight));
-                grey.store(columns[0] + k * group_rows, shift);
-            }
-        }
+        for (std::ptrdiff_t k = 0; k < filled; ++k)
+            filter_window<channels>(
+                units + (weights.first[j + k] - units_first) * channels * 2 * group_rows,
+                weights.window(j + k), weights, columns[0] + k * group_rows,
+                column_block * group_rows);
         for (int c = 0; c < channels; ++c)
             turn_byte_pairs(columns[c], pitch, out + 2 * (c * plane + j));
     }
 }
 
 void byte_pairs_from_pairs(const std::int16_t* units, std::ptrdiff_t units_first,
-                           std::ptrdiff_t channels, const std::int32_t* first,
-                           const std::int16_t* weights, std::ptrdiff_t pairs, int shift,
-                           std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t plane,
-                           std::ptrdiff_t pitch, std::uint8_t* out) {
-    (channels == 3 ? filter_columns<3> : filter_columns<1>)(
-        units, units_first, first, weights, pairs, shift, begin, end, plane, pitch, out);
+                           std::ptrdiff_t channels, const Weights& weights, std::ptrdiff_t begin,
+                           std::ptrdiff_t end, std::ptrdiff_t plane, std::ptrdiff_t pitch,
+                           std::uint8_t* out) {
+    (channels == 3 ? filter_columns<3> : filter_columns<1>)(units, units_first, weights, begin, end,
+                                                            plane, pitch, out);
 }
 
-void row_from_byte_pairs(const std::uint8_t* const* rows, std::ptrdiff_t pairs,
-                         const std::int16_t* weights, int shift, std::ptrdiff_t count,
-                         std::uint8_t* out) {
-    const std::int32_t half = shift > 0 ? std::int32_t{1} << (shift - 1) : 0;
+void row_from_byte_pairs(const std::uint8_t* const* rows, const Weights& weights,
+                         std::ptrdiff_t output, std::ptrdiff_t count, std::uint8_t* out) {
+    const std::int32_t half = half_of(weights.shift);
+    const bool split = weights.split_bits > 0;
     for (std::ptrdiff_t x = 0; x < count; x += plane_block) {
-        Sixteen a(half);
-        Sixteen b(half);
-        Sixteen c(half);
-        Sixteen d(half);
-        for (std::ptrdiff_t p = 0; p < pairs; ++p) {
-            const std::uint8_t* at = rows[p] + 2 * x;
-            const std::int32_t pair = load_pair(weights + 2 * p);
-            a.add_bytes(at, pair);
-            b.add_bytes(at + 32, pair);
-            c.add_bytes(at + 64, pair);
-            d.add_bytes(at + 96, pair);
+        const std::int16_t* weight = weights.window(output);
+        const auto sum_up = [&](Sixteen& a, Sixteen& b, Sixteen& c, Sixteen& d) {
+            for (std::ptrdiff_t p = 0; p < weights.pairs; ++p, weight += 2) {
+                const std::uint8_t* at = rows[p] + 2 * x;
+                const std::int32_t pair = load_pair(weight);
+                a.add_bytes(at, pair);
+                b.add_bytes(at + 32, pair);
+                c.add_bytes(at + 64, pair);
+                d.add_bytes(at + 96, pair);
+            }
+        };
+        Sixteen a(split ? 0 : half);
+        Sixteen b = a;
+        Sixteen c = a;
+        Sixteen d = a;
+        sum_up(a, b, c, d);
+        if (split) {
+            for (Sixteen* sum : {&a, &b, &c, &d}) {
+                sum->shift_up(weights.split_bits);
+                sum->add_constant(half);
+            }
+            sum_up(a, b, c, d);
         }
-        a.store(out + x, shift);
-        b.store(out + x + 16, shift);
-        c.store(out + x + 32, shift);
-        d.store(out + x + 48, shift);
+        a.store(out + x, weights.shift);
+        b.store(out + x + 16, weights.shift);
+        c.store(out + x + 32, weights.shift);
+        d.store(out + x + 48, weights.shift);
     }
 }
 

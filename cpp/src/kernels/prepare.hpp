@@ -26,6 +26,22 @@ struct RowGroup {
     std::ptrdiff_t channels;  // 1 or 3
 };
 
+// One axis of a resize as the kernels read it. Weights of one window: `pairs` pairs, scaled by
+// 1 << shift. With split_bits > 0 there follow as many pairs again: the first set holds the
+// upper bits of each weight, in steps of 1 << split_bits, the second the rest.
+struct Weights {
+    const std::int32_t* first;
+    const std::int16_t* values;
+    std::ptrdiff_t pairs;
+    int shift;
+    int split_bits;
+
+    std::ptrdiff_t window_size() const { return pairs * (split_bits > 0 ? 4 : 2); }
+    const std::int16_t* window(std::ptrdiff_t output) const {
+        return values + output * window_size();
+    }
+};
+
 struct PrepareKernels {
     // Writes units[pair][channel][row][2] as int16 for pairs [begin, end); samples beyond the
     // width are 0.
@@ -37,14 +53,13 @@ struct PrepareKernels {
     // pair is `units_first`. Writes 8 rows of byte pairs (row 2k, row 2k + 1), `pitch` bytes
     // apart, channel planes of `plane` pairs.
     void (*byte_pairs_from_pairs)(const std::int16_t* units, std::ptrdiff_t units_first,
-                                  std::ptrdiff_t channels, const std::int32_t* first,
-                                  const std::int16_t* weights, std::ptrdiff_t pairs, int shift,
+                                  std::ptrdiff_t channels, const Weights& weights,
                                   std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t plane,
                                   std::ptrdiff_t pitch, std::uint8_t* out);
-    // Filters along y: `count` columns (a multiple of 64) from `pairs` rows of byte pairs.
-    void (*row_from_byte_pairs)(const std::uint8_t* const* rows, std::ptrdiff_t pairs,
-                                const std::int16_t* weights, int shift, std::ptrdiff_t count,
-                                std::uint8_t* out);
+    // Filters along y: `count` columns (a multiple of 64) of one output row from its window of
+    // rows of byte pairs.
+    void (*row_from_byte_pairs)(const std::uint8_t* const* rows, const Weights& weights,
+                                std::ptrdiff_t output, std::ptrdiff_t count, std::uint8_t* out);
     // out = value * scale + bias.
     void (*f32_from_u8)(const std::uint8_t* values, std::ptrdiff_t count, float scale, float bias,
                         float* out);

@@ -33,14 +33,18 @@ struct Sixteen {
     }
     // units: 16 pairs of bytes.
     void add_bytes(const std::uint8_t* units, std::int32_t weights) {
-        const __m512i wide = _mm512_cvtepu8_epi16(
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(units)));
+        const __m512i wide =
+            _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(units)));
         sums = _mm512_add_epi32(sums, _mm512_madd_epi16(wide, _mm512_set1_epi32(weights)));
+    }
+    void shift_up(int bits) { sums = _mm512_sll_epi32(sums, _mm_cvtsi32_si128(bits)); }
+    void add_constant(std::int32_t value) {
+        sums = _mm512_add_epi32(sums, _mm512_set1_epi32(value));
     }
     // Shifts down, clips to 0 .. 255 and stores 16 bytes.
     void store(std::uint8_t* out, int shift) const {
-        const __m512i value = _mm512_max_epi32(
-            _mm512_sra_epi32(sums, _mm_cvtsi32_si128(shift)), _mm512_setzero_si512());
+        const __m512i value = _mm512_max_epi32(_mm512_sra_epi32(sums, _mm_cvtsi32_si128(shift)),
+                                               _mm512_setzero_si512());
         _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtusepi32_epi8(value));
     }
 };
@@ -65,6 +69,15 @@ struct Sixteen {
         const auto* at = reinterpret_cast<const __m128i*>(units);
         add_wide(_mm256_cvtepu8_epi16(_mm_loadu_si128(at)),
                  _mm256_cvtepu8_epi16(_mm_loadu_si128(at + 1)), weights);
+    }
+    void shift_up(int bits) {
+        const __m128i count = _mm_cvtsi32_si128(bits);
+        low = _mm256_sll_epi32(low, count);
+        high = _mm256_sll_epi32(high, count);
+    }
+    void add_constant(std::int32_t value) {
+        low = _mm256_add_epi32(low, _mm256_set1_epi32(value));
+        high = _mm256_add_epi32(high, _mm256_set1_epi32(value));
     }
     void store(std::uint8_t* out, int shift) const {
         const __m128i count = _mm_cvtsi32_si128(shift);
@@ -98,9 +111,15 @@ struct Sixteen {
             const __m128i bytes = _mm_loadu_si128(at + i);
             sums[2 * i] =
                 _mm_add_epi32(sums[2 * i], _mm_madd_epi16(_mm_unpacklo_epi8(bytes, zero), pair));
-            sums[2 * i + 1] = _mm_add_epi32(
-                sums[2 * i + 1], _mm_madd_epi16(_mm_unpackhi_epi8(bytes, zero), pair));
+            sums[2 * i + 1] = _mm_add_epi32(sums[2 * i + 1],
+                                            _mm_madd_epi16(_mm_unpackhi_epi8(bytes, zero), pair));
         }
+    }
+    void shift_up(int bits) {
+        for (auto& sum : sums) sum = _mm_sll_epi32(sum, _mm_cvtsi32_si128(bits));
+    }
+    void add_constant(std::int32_t value) {
+        for (auto& sum : sums) sum = _mm_add_epi32(sum, _mm_set1_epi32(value));
     }
     void store(std::uint8_t* out, int shift) const {
         const __m128i count = _mm_cvtsi32_si128(shift);
@@ -129,6 +148,12 @@ struct Sixteen {
     }
     void add(const std::int16_t* units, std::int32_t weights) { add_any(units, weights); }
     void add_bytes(const std::uint8_t* units, std::int32_t weights) { add_any(units, weights); }
+    void shift_up(int bits) {
+        for (auto& sum : sums) sum *= std::int32_t{1} << bits;
+    }
+    void add_constant(std::int32_t value) {
+        for (auto& sum : sums) sum += value;
+    }
     void store(std::uint8_t* out, int shift) const {
         for (int i = 0; i < 16; ++i) {
             const std::int32_t value = sums[i] >> shift;

@@ -94,8 +94,7 @@ void gradient_row(const float* const above[3], const float* const here[3],
         const float y0 = b0[x] - a0[x];
         const float y1 = b1[x] - a1[x];
         const float y2 = b2[x] - a2[x];
-        return 0.5f * std::sqrt(((x0 * x0 + y0 * y0) + (x1 * x1 + y1 * y1)) +
-                                (x2 * x2 + y2 * y2));
+        return 0.5f * std::sqrt(((x0 * x0 + y0 * y0) + (x1 * x1 + y1 * y1)) + (x2 * x2 + y2 * y2));
     };
     for (std::ptrdiff_t x = 1; x < width - 1; ++x) out[x] = value(x, x - 1, x + 1);
     out[0] = value(0, 0, width > 1 ? 1 : 0);
@@ -110,15 +109,15 @@ void mean9_row(const float* __restrict column_sums, float* __restrict out, std::
         if (x == 4 && width > 8) {
             for (; x < width - 4; ++x) {
                 const float* s = column_sums + x;
-                out[x] = (((s[-4] + s[4]) + (s[-3] + s[3])) + ((s[-2] + s[2]) + (s[-1] + s[1])) +
-                          s[0]) *
-                         (1.0f / 81.0f);
+                out[x] =
+                    (((s[-4] + s[4]) + (s[-3] + s[3])) + ((s[-2] + s[2]) + (s[-1] + s[1])) + s[0]) *
+                    (1.0f / 81.0f);
             }
         }
-        out[x] = (((clamped(x - 4) + clamped(x + 4)) + (clamped(x - 3) + clamped(x + 3))) +
-                  ((clamped(x - 2) + clamped(x + 2)) + (clamped(x - 1) + clamped(x + 1))) +
-                  clamped(x)) *
-                 (1.0f / 81.0f);
+        out[x] =
+            (((clamped(x - 4) + clamped(x + 4)) + (clamped(x - 3) + clamped(x + 3))) +
+             ((clamped(x - 2) + clamped(x + 2)) + (clamped(x - 1) + clamped(x + 1))) + clamped(x)) *
+            (1.0f / 81.0f);
     }
 }
 
@@ -189,10 +188,10 @@ void screen_evidence_row(const float* __restrict key, const float* __restrict ri
         // dark subjects with a green cast would count as screen.
         const float saturation = difference * backdrop_key[x];
         const float backdrop_saturation = backdrop_difference * key[x];
-        const bool loose = (saturation > 0.72f * backdrop_saturation) &
-                           (difference > 0.40f * backdrop_difference);
-        const bool tight = (saturation > 0.85f * backdrop_saturation) &
-                           (difference > 0.85f * backdrop_difference);
+        const bool loose =
+            (saturation > 0.72f * backdrop_saturation) & (difference > 0.40f * backdrop_difference);
+        const bool tight =
+            (saturation > 0.85f * backdrop_saturation) & (difference > 0.85f * backdrop_difference);
         out[x] = static_cast<std::uint8_t>((loose ? 1 : 0) + ((loose & tight) ? 1 : 0));
     }
 }
@@ -208,8 +207,8 @@ void minimum3_row(const std::uint8_t* __restrict above, const std::uint8_t* __re
     for (std::ptrdiff_t x = 1; x < width - 1; ++x)
         out[x] = lesser(lesser(column(x - 1), column(x + 1)), column(x));
     for (const std::ptrdiff_t x : {std::ptrdiff_t{0}, width - 1})
-        out[x] = lesser(lesser(column(x > 0 ? x - 1 : x), column(x < width - 1 ? x + 1 : x)),
-                        column(x));
+        out[x] =
+            lesser(lesser(column(x > 0 ? x - 1 : x), column(x < width - 1 ? x + 1 : x)), column(x));
 }
 
 void maximum3_row(const std::uint8_t* __restrict above, const std::uint8_t* __restrict here,
@@ -283,15 +282,14 @@ void alpha_row_u8(const std::uint8_t* rgb, const AlphaModelRows& model, const st
     alpha_row(rgb, model, index, weight, key, begin, end, 1.0f, alpha);
 }
 
-void alpha_row_u16(const std::uint16_t* rgb, const AlphaModelRows& model,
-                   const std::int32_t* index, const float* weight, int key, std::ptrdiff_t begin,
-                   std::ptrdiff_t end, std::uint8_t* alpha) {
+void alpha_row_u16(const std::uint16_t* rgb, const AlphaModelRows& model, const std::int32_t* index,
+                   const float* weight, int key, std::ptrdiff_t begin, std::ptrdiff_t end,
+                   std::uint8_t* alpha) {
     alpha_row(rgb, model, index, weight, key, begin, end, 1.0f / 257.0f, alpha);
 }
 
 void bytes_row(const float* __restrict plane, const std::int32_t* __restrict index,
-               const float* __restrict weight, std::uint8_t* __restrict out,
-               std::ptrdiff_t width) {
+               const float* __restrict weight, std::uint8_t* __restrict out, std::ptrdiff_t width) {
     for (std::ptrdiff_t x = 0; x < width; ++x)
         out[x] = byte_of(between(plane, index[x], weight[x]));
 }
@@ -300,9 +298,9 @@ void bytes_row(const float* __restrict plane, const std::int32_t* __restrict ind
 
 extern const StudioKernels studio_kernels;
 const StudioKernels studio_kernels{
-    &add_row_u8,   &add_row_u16,  &planes_from_sums_u8, &planes_from_sums_u16, &binomial_row,
-    &gradient_row, &mean9_row,    &backdrop_row,        &evidence_row,         &screen_evidence_row,
-    &minimum3_row, &maximum3_row, &lerp_row,            &alpha_row_u8,         &alpha_row_u16,
-    &bytes_row};
+    &add_row_u8,   &add_row_u16,         &planes_from_sums_u8, &planes_from_sums_u16,
+    &binomial_row, &gradient_row,        &mean9_row,           &backdrop_row,
+    &evidence_row, &screen_evidence_row, &minimum3_row,        &maximum3_row,
+    &lerp_row,     &alpha_row_u8,        &alpha_row_u16,       &bytes_row};
 
 }  // namespace nssbg::NSSBG_LEVEL

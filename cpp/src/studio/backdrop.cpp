@@ -10,8 +10,8 @@ namespace nssbg::studio {
 namespace {
 
 void basis(double u, double v, int terms, double* out) {
-    const double all[most_terms] = {1,         u,         v,         u * u,     u * v,
-                                    v * v,     u * u * u, u * u * v, u * v * v, v * v * v};
+    const double all[most_terms] = {1,     u,         v,         u * u,     u * v,
+                                    v * v, u * u * u, u * u * v, u * v * v, v * v * v};
     for (int i = 0; i < terms; ++i) out[i] = all[i];
 }
 
@@ -71,8 +71,7 @@ void residuals_of(const std::vector<BorderSample>& samples, const Surface& surfa
     for (std::size_t s = 0; s < samples.size(); ++s) {
         double sum = 0;
         for (int c = 0; c < 3; ++c) {
-            const double d =
-                samples[s].color[c] - surface.value(c, samples[s].u, samples[s].v);
+            const double d = samples[s].color[c] - surface.value(c, samples[s].u, samples[s].v);
             sum += d * d;
         }
         out[s] = static_cast<float>(std::sqrt(sum / 3));
@@ -94,10 +93,12 @@ std::vector<BorderSample> border_samples(const Working& w) {
     std::vector<BorderSample> samples;
     const auto add = [&](Index y, Index x, int side) {
         BorderSample s{};
-        s.u = static_cast<float>(w.width > 1 ? 2.0 * static_cast<double>(x) /
-                                                       static_cast<double>(w.width - 1) - 1.0 : 0.0);
-        s.v = static_cast<float>(w.height > 1 ? 2.0 * static_cast<double>(y) /
-                                                        static_cast<double>(w.height - 1) - 1.0 : 0.0);
+        s.u = static_cast<float>(
+            w.width > 1 ? 2.0 * static_cast<double>(x) / static_cast<double>(w.width - 1) - 1.0
+                        : 0.0);
+        s.v = static_cast<float>(
+            w.height > 1 ? 2.0 * static_cast<double>(y) / static_cast<double>(w.height - 1) - 1.0
+                         : 0.0);
         s.position = y * w.width + x;
         for (int c = 0; c < 3; ++c) s.color[c] = w.smooth[c][s.position];
         s.side = side;
@@ -245,8 +246,10 @@ void fill_backdrop(Working& w, const Surface& surface, const Cells& cells) {
         std::vector<float> lerped(static_cast<std::size_t>(pitch));
         const float step = w.width > 1 ? 2.0f / static_cast<float>(w.width - 1) : 0.0f;
         for (Index y = begin; y < end; ++y) {
-            const double v = w.height > 1 ? 2.0 * static_cast<double>(y) /
-                                                    static_cast<double>(w.height - 1) - 1.0 : 0.0;
+            const double v =
+                w.height > 1
+                    ? 2.0 * static_cast<double>(y) / static_cast<double>(w.height - 1) - 1.0
+                    : 0.0;
             const float position = (static_cast<float>(y) + 0.5f) / Cells::size - 0.5f;
             const Index top = std::clamp<Index>(static_cast<Index>(std::floor(position)), 0,
                                                 std::max<Index>(0, cells.height - 2));
@@ -293,7 +296,8 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
             for (auto& plane : cells.residual) plane[static_cast<std::size_t>(i)] = 0;
             if (seen < 16) continue;
             const double n = static_cast<double>(seen);
-            const double u = w.width > 1 ? 2 * u_mean / n / static_cast<double>(w.width - 1) - 1 : 0;
+            const double u =
+                w.width > 1 ? 2 * u_mean / n / static_cast<double>(w.width - 1) - 1 : 0;
             const double v =
                 w.height > 1 ? 2 * v_mean / n / static_cast<double>(w.height - 1) - 1 : 0;
             for (int c = 0; c < 3; ++c)
@@ -323,12 +327,14 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
                     if (ny < 0 || nx < 0 || ny >= cells.height || nx >= cells.width) continue;
                     const auto j = static_cast<std::size_t>(ny * pitch + nx);
                     if (confidence[j] == 0) continue;
+                    // A shadow beside the subject says nothing of the backdrop behind it.
+                    if (cells.residual[0][j] + cells.residual[1][j] + cells.residual[2][j] < -9)
+                        continue;
                     for (int c = 0; c < 3; ++c) sum[c] += cells.residual[c][j];
                     weight += 1;
                 }
                 if (weight == 0) continue;
-                for (int c = 0; c < 3; ++c)
-                    next[c][static_cast<std::size_t>(i)] = sum[c] / weight;
+                for (int c = 0; c < 3; ++c) next[c][static_cast<std::size_t>(i)] = sum[c] / weight;
                 unknown = true;
                 if (confidence[static_cast<std::size_t>(i)] == 0) changed_any = true;
                 known[static_cast<std::size_t>(i)] = 0.5f;

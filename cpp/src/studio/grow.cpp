@@ -163,6 +163,7 @@ static float distance_to_backdrop(const Working& w, Index i) {
 }
 
 void drop_specks(Working& w) {
+    if (w.key >= 0) return;  // before a screen a small piece is a strand
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();
     for (Index i = 0; i < w.count(); ++i) subject[i] = w.region[i] == 0 ? 1 : 0;
@@ -245,7 +246,7 @@ static float split_difference(const Working& w, Index i, float across[3], float&
 
 // Marks subject pixels of the backdrop's colour under up to `down` less light, edges
 // ignored as long as they are no steeper than `slope`.
-static void mark_shaded(const Working& w, float slope, float down, std::uint8_t* member) {
+static void mark_shaded(const Working& w, float slope, float down, float up, std::uint8_t* member) {
     for (Index i = 0; i < w.count(); ++i) {
         member[i] = 0;
         if (w.region[i] != 0 || w.gradient[i] > slope) continue;
@@ -253,12 +254,8 @@ static void mark_shaded(const Working& w, float slope, float down, std::uint8_t*
         float length = 0;
         const float light = split_difference(w, i, across, length);
         const float limit = w.limits.chroma + w.limits.chroma_per_light * absolute(light);
-        const float across2 =
-            across[0] * across[0] + across[1] * across[1] + across[2] * across[2];
-        member[i] = across2 < limit * limit && light < w.limits.tight_light + 4.0f &&
-                            light > -down * length
-                        ? 1
-                        : 0;
+        const float across2 = across[0] * across[0] + across[1] * across[1] + across[2] * across[2];
+        member[i] = across2 < limit * limit && light < up && light > -down * length ? 1 : 0;
     }
 }
 
@@ -268,9 +265,10 @@ void absorb_shadows(Working& w) {
     // less light, without a steep edge, thin, and bordered by backdrop more than by subject.
     const Scratch<std::int32_t> depth = depth_of_subject(w);
     std::uint8_t* member = w.spare[1].data();
-    mark_shaded(w, std::min(w.limits.slope, 7.0f), w.limits.light_down, member);
-    const std::int32_t thick = 3 * static_cast<std::int32_t>(
-                                       std::clamp<Index>(std::min(w.height, w.width) / 60, 3, 12));
+    mark_shaded(w, std::min(w.limits.slope, 7.0f), w.limits.light_down, w.limits.tight_light + 4.0f,
+                member);
+    const std::int32_t thick =
+        3 * static_cast<std::int32_t>(std::clamp<Index>(std::min(w.height, w.width) / 60, 3, 12));
     for_each_piece(w, member, w.spare[0].data(), [&](Index size) {
         std::int32_t deepest = 0;
         Index free_sides = 0;
@@ -308,7 +306,7 @@ void absorb_shadows(Working& w) {
         if (w.evidence[i] == 3) w.region[i] = 1;
 }
 
-int open_holes(Working& w) {
+int open_holes(Working& w, const Surface& border) {
     if (w.key >= 0) return 0;
     const Scratch<std::int32_t> depth = depth_of_subject(w);
     const Index width = w.width;
@@ -316,7 +314,7 @@ int open_holes(Working& w) {
     std::uint8_t* eroded = w.spare[2].data();
     Scratch<std::uint8_t> scratch(static_cast<std::size_t>(w.count()));
     // Shade inside a hole changes quickly, so edges do not count here, only steep ones.
-    mark_shaded(w, w.limits.slope, 0.3f, open);
+    mark_shaded(w, w.limits.slope, 0.3f, 40.0f, open);
     morph(w, active_studio_kernels().minimum3_row, open, eroded);
     const Index least = std::max<Index>(6, w.count() / 40000);
     Index subject = 0;
@@ -326,6 +324,8 @@ int open_holes(Working& w) {
         if (size < least) return;
         double mean[3] = {};
         double level = 0;
+        double across_sum = 0;
+        double down_sum = 0;
         double contrast = 0;
         Index rim = 0;
         std::int32_t thinnest = far;
@@ -335,6 +335,8 @@ int open_holes(Working& w) {
             const Index y = i / width;
             for (int c = 0; c < 3; ++c)
                 mean[c] += static_cast<double>(w.smooth[c][i] - w.backdrop[c][i]);
+            across_sum += static_cast<double>(x);
+            down_sum += static_cast<double>(y);
             level += static_cast<double>(w.backdrop[0][i] + w.backdrop[1][i] + w.backdrop[2][i]);
             thinnest = std::min(thinnest, depth[i]);
             for (int n = 0; n < 4; ++n) {
@@ -363,20 +365,37 @@ int open_holes(Working& w) {
         const double brightness = (mean[0] + mean[1] + mean[2]) / (3 * n);
         double tint = 0;
         for (const double m : mean) tint += (m / n - brightness) * (m / n - brightness);
-        const double darkest = contrast > 45 ? -0.045 * level / (3 * n) : -4.5;
-        const bool alike = clipped ? offset < 2.0
-                                   : std::sqrt(tint) < 2.5 && brightness < 4.5 && brightness > darkest;
+        // The model behind a subject is a guess where it departs from the border's surface.
+        const double u = w.width > 1 ? 2 * across_sum / n / static_cast<double>(width - 1) - 1 : 0;
+        const double v =
+            w.height > 1 ? 2 * down_sum / n / static_cast<double>(w.height - 1) - 1 : 0;
+        const double departure =
+            (level / n - border.value(0, u, v) - border.value(1, u, v) - border.value(2, u, v)) / 3;
+        const double brightest = 1.6;
+        const double darkest =
+            40 * size < subject && contrast > 45 ? -0.06 * level / (3 * n) : -2.2;
+        const bool alike =
+            clipped ? offset < 2.0
+                    : std::sqrt(tint) < 2.5 && brightness < brightest && brightness > darkest;
         const bool small = 50 * size < subject && contrast > 50 && brightness < 0 && !clipped;
-        const bool thin = thickness < (clipped ? 0.5 : (small ? 2.5 : 0.9)) * radius + 6.0;
+        // A large piece is more often a label; a ring or a picture frame is thin for its hole.
+        const bool large = 20 * size > 3 * subject;
+        const double widest = large || clipped ? 0.5 : (small ? 2.5 : 1.0);
+        const bool thin = thickness < widest * radius + 6.0;
         // Print on a label cuts it into ragged pieces; a hole is round.
         const bool round = static_cast<double>(rim) < 90.0 * radius;
-        if (!alike || !thin || !round ||
+        const bool known = std::fabs(departure) < 8 || 40 * size < subject;
+        if (!alike || !thin || !round || !known ||
             contrast < 18.0 + 3.0 * static_cast<double>(w.working_noise))
             return;
         ++holes;
         for (Index k = 0; k < size; ++k) w.region[w.queue[k]] = 1;
     });
-    if (holes > 0) dilate_within(w, open, w.region.data(), scratch.data(), 2);
+    if (holes > 0) {
+        // Out to the hole's own outline, where the colour changes.
+        mark_shaded(w, 1e9f, 0.3f, 40.0f, open);
+        dilate_within(w, open, w.region.data(), scratch.data(), 5);
+    }
     return holes;
 }
 

@@ -59,7 +59,8 @@ Carried carry(const Working& w, const std::vector<std::int32_t>& band,
             } else if (state[j] == band_state) {
                 const auto s = static_cast<std::size_t>(slot[j]);
                 if (out.known[s] == 0) return;
-                for (int c = 0; c < 3; ++c) sum[c] += out.color[3 * s + static_cast<std::size_t>(c)];
+                for (int c = 0; c < 3; ++c)
+                    sum[c] += out.color[3 * s + static_cast<std::size_t>(c)];
                 total += 1;
             }
         });
@@ -166,6 +167,16 @@ AlphaModel model_outline(Working& w) {
         // Strands over a screen: whatever is partly screen is in the band.
         const int first = w.key == 1 ? 0 : 1;
         const int second = w.key == 1 ? 2 : 0;
+        const float strand = 3.0f + 4.0f * w.working_noise;
+        for (Index i = 0; i < count; ++i) {
+            if (state[i] != backdrop_state || w.evidence[i] == 2) continue;
+            // A fold or a shadow is smooth; a strand is not.
+            if (w.gradient[i] < strand && 1.5f * w.surroundings[i] < strand) continue;
+            state[i] = band_state;
+            for_neighbours(w, i, [&](Index j) {
+                if (state[j] == backdrop_state) state[j] = band_state;
+            });
+        }
         for (Index i = 0; i < count; ++i) {
             if (state[i] != subject_state) continue;
             const float key = w.color[w.key][i] - std::max(w.color[first][i], w.color[second][i]);

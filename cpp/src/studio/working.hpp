@@ -39,7 +39,7 @@ struct Working {
     Plane3 smooth;            // after a 3 x 3 binomial: what colours are judged by
     Plane3 backdrop;          // the model
     Scratch<float> gradient;
-    Scratch<float> surroundings;   // mean gradient around
+    Scratch<float> surroundings;     // mean gradient around
     Scratch<std::uint8_t> evidence;  // 0 no backdrop, 1 loose, 2 tight
     Scratch<std::uint8_t> region;    // 1 backdrop, 0 subject
     Scratch<std::uint8_t> spare[3];
@@ -99,7 +99,7 @@ void find_evidence(Working& working);
 void grow_region(Working& working);
 void drop_specks(Working& working);
 void absorb_shadows(Working& working);
-int open_holes(Working& working);
+int open_holes(Working& working, const Surface& border);
 float largest_piece_share(Working& working);
 
 // outline.cpp: planes of the local model alpha = colour . v + k, pitch = width + 1.

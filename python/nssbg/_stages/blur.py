@@ -17,9 +17,9 @@ __all__ = ["blur_masked", "blur_plane"]
 
 Float = NDArray[np.float32]
 
-# Standard deviation, in cells of the coarse grid, down to which pictures are averaged. At two
-# cells the grid's own footprint is under a tenth of the blur's variance.
-_CELL_SIGMA = 2.0
+# Standard deviation, in cells of the coarse grid, down to which pictures are averaged: a point
+# is then off by at most half a cell, an eighth of the blur.
+_CELL_SIGMA = 4.0
 
 
 def blur_plane(plane: Float, sigma: float) -> Float:
@@ -56,8 +56,8 @@ def blur_masked(image: Picture, alpha: Picture, sigma: float) -> Picture:
         spread *= 2
         total = total + weight * _wide(cells, spread)
         weight *= np.float32(1e-2)
-    color: Float = total[..., :3] / np.maximum(total[..., 3:], np.float32(1e-20))
-    result = _enlarged(color, height, width, factor)
+    color = total[..., :3] / np.maximum(total[..., 3:], np.float32(1e-20))
+    result = _enlarged(cast("Float", color), height, width, factor)
     values = np.floor(np.clip(result, 0.0, 1.0) * np.float32(full) + np.float32(0.5))
     return cast("Picture", values.astype(image.dtype))
 

@@ -16,7 +16,7 @@ from nssbg import _core
 from nssbg._errors import OptionError
 from nssbg._types import Picture
 
-__all__ = ["Matte", "Method", "decontaminate", "estimate_colors"]
+__all__ = ["Matte", "Method", "decontaminate", "estimate_colors", "suppress_spill"]
 
 Method: TypeAlias = Literal["multilevel", "blur-fusion", "off"]
 Matte: TypeAlias = Literal["clear", "extend"]
@@ -24,6 +24,8 @@ Alpha: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 _METHODS = ("multilevel", "blur-fusion", "off")
 _MATTES = ("clear", "extend")
+# In channel order.
+_SCREENS = ("red", "green", "blue")
 
 
 def decontaminate(
@@ -87,6 +89,49 @@ def estimate_colors(
     background = np.empty_like(image, order="C")
     rgba = _run(image, alpha, method, 1.0, "extend", threads, background)
     return rgba[..., :3], background
+
+
+def suppress_spill(
+    rgba: Picture,
+    *,
+    screen: Literal["green", "blue", "red"] = "green",
+    strength: float = 1.0,
+    threads: int = 1,
+) -> Picture:
+    """Take a chroma screen's reflected light out of the subject.
+
+    Decontamination frees soft pixels of the background; the light that a screen throws on the
+    subject itself (hair, shoulders, glossy products) remains, in opaque pixels too. Here the
+    screen's channel is limited to the larger of the other two. Subjects that are themselves of
+    the screen's colour lose it, so this is an option of its own and off unless asked for.
+
+    Args:
+        rgba: H x W x 4, uint8 or uint16, straight.
+        screen: The screen's colour.
+        strength: 0.0 changes nothing, 1.0 takes all of the excess.
+        threads: Threads to use; 0 means all usable cores.
+
+    Returns:
+        A new H x W x 4 of the same dtype; alpha and the other channels are unchanged.
+
+    Raises:
+        OptionError: A shape, dtype or option is not as described.
+    """
+    if screen not in _SCREENS:
+        raise OptionError(f"screen must be one of {', '.join(_SCREENS)}, got {screen!r}")
+    if not 0.0 <= strength <= 1.0:
+        raise OptionError(f"strength must be 0.0 to 1.0, got {strength}")
+    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype not in (np.uint8, np.uint16):
+        raise OptionError(
+            f"a cut-out is H x W x 4 of uint8 or uint16, got shape {rgba.shape} of {rgba.dtype}"
+        )
+    result = _core.suppress_spill(
+        np.ascontiguousarray(rgba),
+        _SCREENS.index(screen),
+        strength=strength,
+        threads=threads or _core.usable_cores(),
+    )
+    return cast("Picture", result)
 
 
 def _run(

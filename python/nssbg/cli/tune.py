@@ -38,10 +38,12 @@ def add_parser(subparsers: Any) -> None:
 
 def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.float32]]:
     """Pictures as the model is fed."""
-    from nssbg._image_io import decode
-    from nssbg._pipeline import input_tensor
+    from pathlib import Path
 
-    return [input_tensor(decode(path), model) for path in paths]
+    from nssbg._image_io import decode
+    from nssbg._methods.network import input_tensor
+
+    return [input_tensor(decode(Path(path)), model) for path in paths]
 
 
 def run(args: argparse.Namespace) -> int:
