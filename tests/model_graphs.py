@@ -19,6 +19,7 @@ def mask_network(
     input_name: str = "input",
     batch: str | int = "batch",
     seed: int = 0,
+    smooth: bool = False,
 ) -> Path:
     """A two-layer convolutional network; outputs name what each gives, in order.
 
@@ -29,6 +30,10 @@ def mask_network(
     kind = np.float16 if input_type == TensorProto.FLOAT16 else np.float32
     first = (random.normal(size=(8, 3, 3, 3)) * 0.3).astype(kind)
     second = (random.normal(size=(1, 8, 3, 3)) * 0.3).astype(kind)
+    if smooth:  # blurs instead of random taps: rounding in the input is not amplified
+        blur = np.outer([1, 2, 1], [1, 2, 1]) / 16
+        first = (first[..., 1:2, 1:2] * 2 * blur).astype(kind)
+        second = (second[..., 1:2, 1:2] * 2 * blur).astype(kind)
     height, width = size or ("height", "width")
     nodes = [
         helper.make_node("Conv", [input_name, "w1"], ["a"], pads=[1] * 4),
@@ -40,7 +45,12 @@ def mask_network(
     sources = {"logits": "raw", "probability": "squashed", "other": "negated"}
     infos = []
     for index, name in enumerate(outputs):
-        nodes.append(helper.make_node("Cast", [sources[name]], [f"{name}_{index}"], to=output_type))
+        kind = (
+            {"op_type": "Identity"}
+            if output_type == input_type
+            else {"op_type": "Cast", "to": output_type}
+        )
+        nodes.append(helper.make_node(inputs=[sources[name]], outputs=[f"{name}_{index}"], **kind))
         infos.append(
             helper.make_tensor_value_info(f"{name}_{index}", output_type, [batch, 1, height, width])
         )

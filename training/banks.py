@@ -82,7 +82,7 @@ def write_bank(folder: Path, name: str, items: Iterable[tuple[str, str, Pixels]]
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     offset = 0
-    with open(folder / f"{name}.bin.part", "wb") as sink:
+    with (folder / f"{name}.bin.part").open("wb") as sink:
         for identifier, tag, pixels in items:
             contiguous = np.ascontiguousarray(pixels, dtype=np.uint8)
             sink.write(contiguous.tobytes())
@@ -91,6 +91,6 @@ def write_bank(folder: Path, name: str, items: Iterable[tuple[str, str, Pixels]]
             )
             offset += contiguous.size
     (folder / f"{name}.json.part").write_text(json.dumps(entries))
-    os.replace(folder / f"{name}.bin.part", folder / f"{name}.bin")
-    os.replace(folder / f"{name}.json.part", folder / f"{name}.json")
+    (folder / f"{name}.bin.part").replace(folder / f"{name}.bin")
+    (folder / f"{name}.json.part").replace(folder / f"{name}.json")
     return len(entries)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 sys.path.insert(0, str(banks.REPOSITORY / "python" / "nssbg"))
-import _confidence as trust  # noqa: E402 - the one file, without the package's compiled core
+import _confidence as trust
 
 Floats = npt.NDArray[np.float32]
 Picture = tuple[banks.Pixels, Floats]
@@ -87,24 +87,31 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--side", type=int, default=320)
     options = parser.parse_args()
-    known = [observed(options.model, watched(), options.side),
-             observed(options.model, drawn(150), options.side)]
+    known = [
+        observed(options.model, watched(), options.side),
+        observed(options.model, drawn(150), options.side),
+    ]
     features = np.concatenate([f for f, _ in known])
     overlaps = np.concatenate([o for _, o in known])
     alone, mirror = fitted(features[:, :3], overlaps), fitted(features, overlaps)
     for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
         print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
-    print("| set | pictures | mean overlap | Pearson | Spearman | Pearson, mirror "
-          "| Spearman, mirror |\n|---|---|---|---|---|---|---|")
+    print(
+        "| set | pictures | mean overlap | Pearson | Spearman | Pearson, mirror "
+        "| Spearman, mirror |\n|---|---|---|---|---|---|---|"
+    )
     for name, pictures in evaluate.subsets().items():
-        f, o = observed(options.model, ((r, t) for _, r, t in islice(pictures(), 200)),
-                        options.side)
+        f, o = observed(
+            options.model, ((r, t) for _, r, t in islice(pictures(), 200)), options.side
+        )
         row = []
         for weights, kept in ((alone, f[:, :3]), (mirror, f)):
             guess = 1 / (1 + np.exp(-np.column_stack([np.ones(len(kept)), kept]) @ weights))
             row += [float(np.corrcoef(guess, o)[0, 1]), rank_correlation(guess, o)]
-        print(f"| {name} | {len(o)} | {o.mean():.3f} | "
-              + " | ".join(f"{v:.2f}" for v in row) + " |", flush=True)
+        print(
+            f"| {name} | {len(o)} | {o.mean():.3f} | " + " | ".join(f"{v:.2f}" for v in row) + " |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -94,9 +94,7 @@ def halve_weights(source: Path, target: Path) -> None:
         small = numpy_helper.from_array(values.astype(np.float16), f"{name}_float16")
         tensor.CopyFrom(small)
         casts.append(
-            helper.make_node(
-                "Cast", [small.name], [name], f"widen_{index}", to=TensorProto.FLOAT
-            )
+            helper.make_node("Cast", [small.name], [name], f"widen_{index}", to=TensorProto.FLOAT)
         )
     for cast in reversed(casts):
         graph.node.insert(0, cast)
@@ -132,8 +130,10 @@ def check(reference: Path, small: Path, batch: Floats) -> None:
     size = small.stat().st_size
     ops = {n.op_type for n in onnx.load(str(small)).graph.node}
     print(f"operators: {sorted(ops)}")
-    print(f"{size} bytes; float16 weights against float32: mean {strays:.2e}, "
-          f"max {float(np.abs(found - wanted).max()):.2e}")
+    print(
+        f"{size} bytes; float16 weights against float32: mean {strays:.2e}, "
+        f"max {float(np.abs(found - wanted).max()):.2e}"
+    )
     print(f"ONNX Runtime against OpenVINO float32: max {apart:.2e}")
     half = np.abs(run_openvino(small, batch, "bf16") - wanted)
     print(f"OpenVINO bfloat16, for the record: mean {half.mean():.2e}, max {half.max():.2e}")
@@ -172,7 +172,9 @@ def main() -> None:
     content = small.read_bytes()
     (options.output / "nssbg-lite.onnx").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    (options.output / "nssbg-lite.toml").write_text(SIDECAR.format(digest=digest, size=len(content)))
+    (options.output / "nssbg-lite.toml").write_text(
+        SIDECAR.format(digest=digest, size=len(content))
+    )
     print(digest)
 
 

@@ -66,8 +66,11 @@ class Studio:
         colour = self.bitmap() if textured and self.chance(0.5) else self.tint()
         draw = self.rng.random()
         if draw < 0.35:
-            return {"type": "roughplastic", "diffuse_reflectance": colour,
-                    "alpha": self.between(0.05, 0.4)}
+            return {
+                "type": "roughplastic",
+                "diffuse_reflectance": colour,
+                "alpha": self.between(0.05, 0.4),
+            }
         if draw < 0.5:
             return {"type": "plastic", "diffuse_reflectance": colour}
         if draw < 0.75:
@@ -75,8 +78,14 @@ class Studio:
             return {"type": "twosided", "bsdf": inner}
         if draw < 0.9:
             metal = str(self.rng.choice(["Al", "Au", "Cu", "Cr", "Ag"]))
-            return {"type": "twosided", "bsdf": {"type": "roughconductor", "material": metal,
-                                                 "alpha": self.between(0.03, 0.4)}}
+            return {
+                "type": "twosided",
+                "bsdf": {
+                    "type": "roughconductor",
+                    "material": metal,
+                    "alpha": self.between(0.03, 0.4),
+                },
+            }
         return {"type": "dielectric"}
 
     # Geometry ----------------------------------------------------------------------------------
@@ -90,8 +99,9 @@ class Studio:
         faces = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
         properties = mi.Properties()
         properties["mesh_bsdf"] = mi.load_dict(material)
-        mesh = mi.Mesh("grid", rows * columns, len(faces), has_vertex_texcoords=True,
-                       props=properties)
+        mesh = mi.Mesh(
+            "grid", rows * columns, len(faces), has_vertex_texcoords=True, props=properties
+        )
         values = mi.traverse(mesh)
         values["vertex_positions"] = points.reshape(-1).astype(np.float32)
         values["faces"] = faces.reshape(-1).astype(np.uint32)
@@ -106,23 +116,39 @@ class Studio:
         heights = np.sort(np.concatenate([[0, 1], self.rng.random(knots - 2)]))
         radii = self.rng.random(knots) * 0.4 + 0.08
         rows = np.linspace(0, 1, 60)
-        smooth = np.convolve(np.pad(np.interp(rows, heights, radii), 5, mode="edge"),
-                             np.hanning(13)[1:-1] / np.hanning(13).sum(), "valid")
+        smooth = np.convolve(
+            np.pad(np.interp(rows, heights, radii), 5, mode="edge"),
+            np.hanning(13)[1:-1] / np.hanning(13).sum(),
+            "valid",
+        )
         tall = self.between(0.6, 1.6)
-        profile = [(0.0, 0.0)] + [(float(r), float(h) * tall) for r, h in
-                                  zip(smooth, rows, strict=True)]
-        profile += [(float(smooth[-1]) * 0.9, tall), (float(smooth[-1]) * 0.85, tall * 0.8),
-                    (0.0, tall * 0.8)]
+        profile = [(0.0, 0.0)] + [
+            (float(r), float(h) * tall) for r, h in zip(smooth, rows, strict=True)
+        ]
+        profile += [
+            (float(smooth[-1]) * 0.9, tall),
+            (float(smooth[-1]) * 0.85, tall * 0.8),
+            (0.0, tall * 0.8),
+        ]
         turn = np.linspace(0, 2 * math.pi, 49)
-        points = np.array([[[r * math.cos(t), h, r * math.sin(t)] for t in turn]
-                           for r, h in profile])
+        points = np.array(
+            [[[r * math.cos(t), h, r * math.sin(t)] for t in turn] for r, h in profile]
+        )
         parts: list[Any] = [self.grid_mesh(points, self.two_sided(self.material(True)))]
         if self.chance(0.3):
             size = float(smooth[30]) * 0.6
             middle = np.array([float(smooth[30]), tall * 0.55, 0])
-            parts.append(self.tube(
-                np.array([middle + size * np.array([math.cos(t), math.sin(t), 0])
-                          for t in np.linspace(-1.6, 1.6, 24)]), self.between(0.02, 0.06)))
+            parts.append(
+                self.tube(
+                    np.array(
+                        [
+                            middle + size * np.array([math.cos(t), math.sin(t), 0])
+                            for t in np.linspace(-1.6, 1.6, 24)
+                        ]
+                    ),
+                    self.between(0.02, 0.06),
+                )
+            )
         if self.chance(0.25):
             top = Placement().translate([0, tall + 0.08, 0]).scale(float(smooth[-1]) * 0.9)
             parts.append({"type": "sphere", "to_world": top, "bsdf": self.material(False)})
@@ -142,8 +168,9 @@ class Studio:
         side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-9
         up = np.cross(ahead, side)
         turn = np.linspace(0, 2 * math.pi, 13)
-        points = (path[:, None] + radius * (np.cos(turn)[None, :, None] * side[:, None]
-                                            + np.sin(turn)[None, :, None] * up[:, None]))
+        points = path[:, None] + radius * (
+            np.cos(turn)[None, :, None] * side[:, None] + np.sin(turn)[None, :, None] * up[:, None]
+        )
         return self.grid_mesh(points, self.two_sided(self.material(False)))
 
     def cable(self) -> list[Any]:
@@ -153,11 +180,16 @@ class Studio:
             knots = self.rng.random((int(self.rng.integers(4, 8)), 3)) * [1.6, 0.9, 1.0]
             knots += [-0.8, 0.05, -0.5]
             steps = np.linspace(0, len(knots) - 1, 160)
-            path = np.column_stack([np.interp(steps, np.arange(len(knots)), knots[:, k])
-                                    for k in range(3)])
+            path = np.column_stack(
+                [np.interp(steps, np.arange(len(knots)), knots[:, k]) for k in range(3)]
+            )
             window = np.hanning(43)[1:-1]
-            path = np.column_stack([np.convolve(np.pad(path[:, k], 20, mode="edge"),
-                                                window / window.sum(), "valid") for k in range(3)])
+            path = np.column_stack(
+                [
+                    np.convolve(np.pad(path[:, k], 20, mode="edge"), window / window.sum(), "valid")
+                    for k in range(3)
+                ]
+            )
             parts.append(self.tube(path, math.exp(self.between(math.log(0.01), math.log(0.08)))))
         return parts
 
@@ -172,8 +204,9 @@ class Studio:
         parts = []
         left = -0.5
         for _ in range(int(self.rng.integers(1, 4))):
-            size = np.array([self.between(0.15, 0.8), self.between(0.15, 1.2),
-                             self.between(0.1, 0.7)])
+            size = np.array(
+                [self.between(0.15, 0.8), self.between(0.15, 1.2), self.between(0.1, 0.7)]
+            )
             low = np.array([left, 0, self.between(-0.5, 0)])
             parts.append(self.cube(low, low + size, self.material(True)))
             left += float(size[0]) + self.between(0.0, 0.1)
@@ -190,19 +223,23 @@ class Studio:
         x0, z0 = -wide / 2, -deep / 2
         for x in (x0, -x0 - leg):
             for z in (z0, -z0 - leg):
-                parts.append(self.cube(np.array([x, 0, z]), np.array([x + leg, tall, z + leg]),
-                                       wood))
+                parts.append(
+                    self.cube(np.array([x, 0, z]), np.array([x + leg, tall, z + leg]), wood)
+                )
         levels = [tall] if self.chance(0.6) else np.linspace(0.1, tall, 4)
         for level in levels:
-            parts.append(self.cube(np.array([x0, level, z0]),
-                                   np.array([-x0, level + board, -z0]), wood))
+            parts.append(
+                self.cube(np.array([x0, level, z0]), np.array([-x0, level + board, -z0]), wood)
+            )
         if self.chance(0.5):
             back = tall + self.between(0.4, 0.9)
             for x in np.linspace(x0, -x0 - leg, int(self.rng.integers(2, 6))):
-                parts.append(self.cube(np.array([x, tall, z0]), np.array([x + leg, back, z0 + leg]),
-                                       wood))
-            parts.append(self.cube(np.array([x0, back - 0.1, z0]),
-                                   np.array([-x0, back, z0 + leg]), wood))
+                parts.append(
+                    self.cube(np.array([x, tall, z0]), np.array([x + leg, back, z0 + leg]), wood)
+                )
+            parts.append(
+                self.cube(np.array([x0, back - 0.1, z0]), np.array([-x0, back, z0 + leg]), wood)
+            )
         return parts
 
     def rock(self) -> list[Any]:
@@ -214,15 +251,26 @@ class Studio:
             radius = np.ones((40, 61))
             for _ in range(8):
                 wave = self.rng.integers(1, 5, 2)
-                radius += self.between(0, 0.09) * np.sin(
-                    wave[0] * theta[:, None] + self.between(0, 6)
-                ) * np.cos(wave[1] * phi[None] + self.between(0, 6)) * np.sin(theta)[:, None]
+                radius += (
+                    self.between(0, 0.09)
+                    * np.sin(wave[0] * theta[:, None] + self.between(0, 6))
+                    * np.cos(wave[1] * phi[None] + self.between(0, 6))
+                    * np.sin(theta)[:, None]
+                )
             size = self.between(0.2, 0.5)
             flat = self.between(0.6, 1.2)
-            points = size * radius[..., None] * np.stack(
-                [np.sin(theta)[:, None] * np.cos(phi)[None],
-                 flat * np.broadcast_to(np.cos(theta)[:, None], radius.shape),
-                 np.sin(theta)[:, None] * np.sin(phi)[None]], -1)
+            points = (
+                size
+                * radius[..., None]
+                * np.stack(
+                    [
+                        np.sin(theta)[:, None] * np.cos(phi)[None],
+                        flat * np.broadcast_to(np.cos(theta)[:, None], radius.shape),
+                        np.sin(theta)[:, None] * np.sin(phi)[None],
+                    ],
+                    -1,
+                )
+            )
             points[..., 1] -= points[..., 1].min()
             points[..., 0] += (k - 0.5) * 0.5 if k else 0
             points[..., 2] += self.between(-0.3, 0.3)
@@ -232,8 +280,9 @@ class Studio:
     def brush(self) -> list[Any]:
         """Grass, bristles or hair: many thin strands from a base."""
         parts: list[Any] = []
-        material = self.two_sided({"type": "roughplastic", "diffuse_reflectance": self.tint(),
-                                   "alpha": 0.3})
+        material = self.two_sided(
+            {"type": "roughplastic", "diffuse_reflectance": self.tint(), "alpha": 0.3}
+        )
         strip = []
         reach, wild = self.between(0.5, 1.0), self.between(0.1, 0.5)
         width = self.between(0.006, 0.02)
@@ -250,7 +299,8 @@ class Studio:
             for s in np.linspace(0, 1, 7):
                 point = root + lean * length * s + bend * length * s * s
                 half = width * (1 - 0.85 * s)
-                strip += [point - [half, 0, 0], point + [half, 0, 0]]
+                aside = np.array([half, 0, 0])
+                strip += [point - aside, point + aside]
             for k in range(6):
                 i = start + 2 * k
                 faces += [[i, i + 1, i + 2], [i + 1, i + 3, i + 2]]
@@ -270,33 +320,51 @@ class Studio:
 
     def lights(self) -> Scene:
         """A dim even room and one to three soft boxes."""
-        scene: Scene = {"room": {"type": "constant",
-                                 "radiance": {"type": "rgb", "value": self.between(0.25, 0.9)}}}
+        scene: Scene = {
+            "room": {
+                "type": "constant",
+                "radiance": {"type": "rgb", "value": self.between(0.25, 0.9)},
+            }
+        }
         for k in range(int(self.rng.integers(1, 4))):
             angle, lift = self.between(0, 2 * math.pi), self.between(0.4, 1.4)
             reach = self.between(2.5, 4)
-            where = [reach * math.cos(angle) * math.cos(lift), reach * math.sin(lift),
-                     reach * math.sin(angle) * math.cos(lift)]
+            where = [
+                reach * math.cos(angle) * math.cos(lift),
+                reach * math.sin(lift),
+                reach * math.sin(angle) * math.cos(lift),
+            ]
             size = self.between(0.2, 1.3)
             power = self.between(1, 6) / (size * size)
             warm = self.between(0.8, 1.2)
             scene[f"light{k}"] = {
                 "type": "rectangle",
                 "to_world": Placement().look_at(where, [0, 0.4, 0], [0.1, 1, 0]).scale(size),
-                "emitter": {"type": "area", "radiance": {
-                    "type": "rgb", "value": [power * warm, power, power / warm]}},
+                "emitter": {
+                    "type": "area",
+                    "radiance": {"type": "rgb", "value": [power * warm, power, power / warm]},
+                },
             }
         return scene
 
-    def camera(self, side: int, samples: int, where: list[float], aim: list[float],
-               angle: float) -> Scene:
+    def camera(
+        self, side: int, samples: int, where: list[float], aim: list[float], angle: float
+    ) -> Scene:
         """The sensor, square."""
-        return {"type": "perspective", "fov": angle,
-                "to_world": Placement().look_at(where, aim, [0, 1, 0]),
-                "film": {"type": "hdrfilm", "width": side, "height": side,
-                         "pixel_format": "rgba", "component_format": "float32",
-                         "rfilter": {"type": "gaussian"}},
-                "sampler": {"type": "independent", "sample_count": samples}}
+        return {
+            "type": "perspective",
+            "fov": angle,
+            "to_world": Placement().look_at(where, aim, [0, 1, 0]),
+            "film": {
+                "type": "hdrfilm",
+                "width": side,
+                "height": side,
+                "pixel_format": "rgba",
+                "component_format": "float32",
+                "rfilter": {"type": "gaussian"},
+            },
+            "sampler": {"type": "independent", "sample_count": samples},
+        }
 
     def frame(self) -> tuple[str, banks.Pixels]:
         """The kind of object and its five channels."""
@@ -308,13 +376,17 @@ class Studio:
         angle = self.between(20, 45)
         aim = [self.between(-0.1, 0.1), self.between(0.35, 0.6), 0.0]
         reach = self.between(0.7, 1.15) / math.tan(math.radians(angle / 2))
-        where = [reach * math.cos(turn) * math.cos(lift), aim[1] + reach * math.sin(lift),
-                 reach * math.sin(turn) * math.cos(lift)]
+        where = [
+            reach * math.cos(turn) * math.cos(lift),
+            aim[1] + reach * math.sin(lift),
+            reach * math.sin(turn) * math.cos(lift),
+        ]
         integrator = {"type": "path", "max_depth": 6, "hide_emitters": True}
         things = {f"part{k}": part for k, part in enumerate(parts)}
         base: Scene = {"type": "scene", "integrator": integrator, **lights}
-        scene = mi.load_dict({**base, **things,
-                              "camera": self.camera(SIDE, SAMPLES, where, aim, angle)})
+        scene = mi.load_dict(
+            {**base, **things, "camera": self.camera(SIDE, SAMPLES, where, aim, angle)}
+        )
         shot = np.array(mi.render(scene, seed=int(self.rng.integers(1 << 30))))
         alpha = np.clip(shot[..., 3:], 0, 1)
         straight = shot[..., :3] / np.maximum(alpha, 1e-3)
@@ -323,20 +395,27 @@ class Studio:
         gain *= self.between(0.7, 1.3)
         coloured = np.clip(straight * gain, 0, 1) ** (1 / 2.2)
         # The same floor with and without the object: their ratio is the shadow.
-        floor = {"floor": {"type": "rectangle", "bsdf": {"type": "diffuse", "reflectance": {
-            "type": "rgb", "value": 0.7}},
-            "to_world": Placement().rotate([1, 0, 0], -90).scale(300)}}
+        floor = {
+            "floor": {
+                "type": "rectangle",
+                "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.7}},
+                "to_world": Placement().rotate([1, 0, 0], -90).scale(300),
+            }
+        }
         view = self.camera(SHADOW_SIDE, SHADOW_SAMPLES, where, aim, angle)
         seed = int(self.rng.integers(1 << 30))
         direct = {**base, "integrator": {"type": "direct", "hide_emitters": True}}
         bare = np.array(mi.render(mi.load_dict({**direct, **floor, "camera": view}), seed=seed))
-        stood = np.array(mi.render(
-            mi.load_dict({**direct, **floor, **things, "camera": view}), seed=seed))
+        stood = np.array(
+            mi.render(mi.load_dict({**direct, **floor, **things, "camera": view}), seed=seed)
+        )
         # Only floor counts: neither the object's own pixels nor what lies past the floor's end.
         cover = cv2.resize(alpha, (SHADOW_SIDE, SHADOW_SIDE), interpolation=cv2.INTER_AREA)
         floor_seen = ((cover < 0.02) & (bare[..., 3] > 0.9)).astype(np.float32)
-        sums = [cv2.GaussianBlur((x[..., :3].mean(-1) * floor_seen).astype(np.float32), (0, 0), 1.6)
-                for x in (stood, bare)]
+        sums = [
+            cv2.GaussianBlur((x[..., :3].mean(-1) * floor_seen).astype(np.float32), (0, 0), 1.6)
+            for x in (stood, bare)
+        ]
         kept = np.where(sums[1] > 1e-3, sums[0] / np.maximum(sums[1], 1e-3), 1.0)
         kept = np.clip(kept, 0, 1) ** (1 / 2.2)
         kept = cv2.resize(kept.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -344,9 +423,9 @@ class Studio:
         return draw.__name__, (five * 255 + 0.5).astype(np.uint8)
 
 
-def items(folder: str, seeds: range, surfaces: banks.Bank) -> Iterator[
-    tuple[str, str, banks.Pixels]
-]:
+def items(
+    folder: str, seeds: range, surfaces: banks.Bank
+) -> Iterator[tuple[str, str, banks.Pixels]]:
     """Renders each seed once; finished ones are kept as small files beside the banks."""
     parts = banks.work_folder() / folder
     parts.mkdir(parents=True, exist_ok=True)
@@ -371,8 +450,9 @@ def main() -> None:
     folder = banks.work_folder() / "banks"
     surfaces = banks.Bank(folder, "backgrounds")
     held = banks.Bank(folder, "held-backgrounds")
-    banks.write_bank(folder, "held-rendered",
-                     items("renders", range(900_000, 900_000 + options.held), held))
+    banks.write_bank(
+        folder, "held-rendered", items("renders", range(900_000, 900_000 + options.held), held)
+    )
     for count in range(options.portion, options.count + 1, options.portion):
         banks.write_bank(folder, "rendered", items("renders", range(count), surfaces))
         print(count, flush=True)

@@ -11,7 +11,6 @@ import copy
 import math
 import os
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,12 +23,14 @@ import generator
 import losses
 import muon
 import numpy as np
+import tomllib
 import torch
 from torch import distributed
 from torch.utils.data import DataLoader, IterableDataset
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+ECHO_DELAY = 12
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,20 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
             self.seed * 100 + (info.id if info else 0),
             self.phase.easy,
         )
+        earlier: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         while True:
             pairs = [stream.sample() for _ in range(self.phase.batch)]
-            yield (
+            fresh = (
                 torch.from_numpy(np.stack([p[0] for p in pairs])),
                 torch.from_numpy(np.stack([p[1] for p in pairs])),
                 torch.from_numpy(np.stack([losses.boundary_map(p[1]) for p in pairs])),
             )
+            yield fresh
+            # Making a sample costs about half of learning from it at small sizes: each is shown
+            # once more, mirrored, a few batches later.
+            earlier.append(tuple(t.flip(2) for t in fresh))
+            if len(earlier) > ECHO_DELAY:
+                yield earlier.pop(0)
 
 
 def normalised(rgb: torch.Tensor) -> torch.Tensor:
@@ -268,14 +276,13 @@ def train(rank: int, options: argparse.Namespace) -> None:
         for path, content in wanted:
             part = path.with_suffix(".part")
             torch.save(content, part)
-            os.replace(part, path)
-
-    log = open(runs / "log.txt", "a")  # noqa: SIM115 - open for the whole run
+            part.replace(path)
 
     def say(text: str) -> None:
         if rank == 0:
             print(text, flush=True)
-            print(text, file=log, flush=True)
+            with (runs / "log.txt").open("a") as log:
+                print(text, file=log)
 
     say(f"{time.strftime('%H:%M:%S')} start at step {step} of {recipe.steps}")
     total_loss, total_error, since = 0.0, 0.0, time.time()
@@ -288,7 +295,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             Samples(work / "banks", share, seed),
             batch_size=None,
             num_workers=options.workers,
-            prefetch_factor=4,
+            prefetch_factor=4 if options.workers else None,
         )
         for rgb, mask, outline in loader:
             rate = recipe.rate_at(step)
@@ -337,7 +344,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
         distributed.destroy_process_group()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="lite", help="folder of the run")
@@ -349,7 +356,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=29517)
     parser.add_argument("--report", type=int, default=50)
     parser.add_argument("--watch", type=int, default=1000)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.ranks == 1:
         train(0, options)
     else:

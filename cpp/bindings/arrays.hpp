@@ -55,9 +55,11 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
     return nb::ndarray<nb::numpy, T>(static_cast<T*>(memory), shape, owner);
 }
 
-void bind_png(nb::module_& module);
+void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_refine(nb::module_& module);
+void bind_png(nb::module_& module);
+void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_studio(nb::module_& module);
 

@@ -33,11 +33,10 @@ void bind_types(nb::module_& module) {
             options.regularization = regularization;
             options.threads = threads;
             auto rgba = pooled_array<T>({image.shape(0), image.shape(1), 4});
-            const auto rgba_view =
-                packed_view(static_cast<T*>(rgba.data()), static_cast<std::ptrdiff_t>(image.shape(0)),
-                            static_cast<std::ptrdiff_t>(image.shape(1)), 4);
-            const ImageView<T> background_view =
-                background ? view_of(*background) : ImageView<T>{};
+            const auto rgba_view = packed_view(static_cast<T*>(rgba.data()),
+                                               static_cast<std::ptrdiff_t>(image.shape(0)),
+                                               static_cast<std::ptrdiff_t>(image.shape(1)), 4);
+            const ImageView<T> background_view = background ? view_of(*background) : ImageView<T>{};
             const auto image_view = view_of(image);
             const auto alpha_view = view_of(alpha);
             nb::gil_scoped_release released;
@@ -48,8 +47,7 @@ void bind_types(nb::module_& module) {
         nb::arg("background").noconvert().none() = nb::none(), nb::arg("method") = "multilevel",
         nb::arg("strength") = 1.0f, nb::arg("extend") = false,
         nb::arg("gradient_weight") = DecontaminateOptions{}.gradient_weight,
-        nb::arg("regularization") = DecontaminateOptions{}.regularization,
-        nb::arg("threads") = 1,
+        nb::arg("regularization") = DecontaminateOptions{}.regularization, nb::arg("threads") = 1,
         "Straight H x W x 4 from H x W x 3 and its alpha, edge colours freed of the background.");
 }
 

@@ -1,10 +1,77 @@
-// Binds PNG: unfiltering for the reader, encoding for the writer.
+// Binds what reading and writing pictures needs: PNG's filters and encoder, orientation.
+#include <nanobind/stl/string.h>
+
 #include "arrays.hpp"
+#include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
 
 namespace nssbg::bindings {
+namespace {
+
+PngCompression compression_from(const std::string& name) {
+    if (name == "fast") return PngCompression::fast;
+    if (name == "default") return PngCompression::standard;
+    if (name == "best") return PngCompression::best;
+    throw std::invalid_argument("compression is '" + name +
+                                "'; expected 'fast', 'default' or 'best'");
+}
+
+template <class T>
+nb::bytes encode(const Array<const T, 3>& pixels, const std::string& compression, nb::bytes chunks,
+                 int threads) {
+    PngOptions options;
+    options.compression = compression_from(compression);
+    options.threads = threads;
+    options.chunks = reinterpret_cast<const std::uint8_t*>(chunks.c_str());
+    options.chunk_bytes = chunks.size();
+    const ImageView<const T> view = view_of(pixels);
+    PngFile file;
+    {
+        nb::gil_scoped_release release;
+        file = png_encode(view, options);
+    }
+    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(file.size()));
+    if (bytes == nullptr) nb::raise_python_error();
+    auto* out = reinterpret_cast<std::uint8_t*>(PyBytes_AsString(bytes));
+    {
+        nb::gil_scoped_release release;  // nobody else knows the object yet
+        file.copy_to(out);
+    }
+    return nb::steal<nb::bytes>(bytes);
+}
+
+template <class T>
+nb::ndarray<nb::numpy, T> turned(const Array<const T, 3>& pixels, int orientation, int threads) {
+    const ImageView<const T> view = view_of(pixels);
+    const bool swapped = orientation >= 5;
+    auto out = pooled_array<T>(
+        {pixels.shape(swapped ? 1 : 0), pixels.shape(swapped ? 0 : 1), pixels.shape(2)});
+    {
+        nb::gil_scoped_release release;
+        orient(view, orientation, threads, out.data());
+    }
+    return out;
+}
+
+constexpr const char* orient_doc =
+    "Turn H x W x C pixels (C 1, 3 or 4; uint8 or uint16, packed rows) as an EXIF orientation, "
+    "1 to 8, asks.";
+
+constexpr const char* encode_doc =
+    "Encode H x W x C samples (C 1, 3 or 4; uint8 or uint16, any strides) to a PNG file's bytes; "
+    "chunks are whole chunks to stand before the pixels.";
+
+}  // namespace
 
 void bind_png(nb::module_& module) {
+    module.def("png_encode", &encode<std::uint8_t>, nb::arg("pixels"), nb::arg("compression"),
+               nb::arg("chunks"), nb::arg("threads"), encode_doc);
+    module.def("png_encode", &encode<std::uint16_t>, nb::arg("pixels"), nb::arg("compression"),
+               nb::arg("chunks"), nb::arg("threads"), encode_doc);
+    module.def("orient", &turned<std::uint8_t>, nb::arg("pixels"), nb::arg("orientation"),
+               nb::arg("threads"), orient_doc);
+    module.def("orient", &turned<std::uint16_t>, nb::arg("pixels"), nb::arg("orientation"),
+               nb::arg("threads"), orient_doc);
     module.def(
         "png_unfilter",
         [](const nb::ndarray<const std::uint8_t, nb::numpy, nb::ndim<2>, nb::device::cpu,

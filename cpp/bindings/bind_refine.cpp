@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "nssbg/cleanup.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/refine.hpp"
 
@@ -60,6 +61,78 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
     return nb::make_tuple(alpha, dict_of(report));
 }
 
+template <class T>
+nb::dict cleaned(const Array<T, 2>& alpha, bool pinholes, double level, std::int64_t least_area,
+                 bool keep_largest) {
+    ComponentOptions options;
+    options.pinholes = pinholes;
+    options.level = level;
+    options.least_area = least_area;
+    options.keep_largest = keep_largest;
+    const ImageView<T> view = view_of(alpha);
+    ComponentReport report;
+    {
+        const nb::gil_scoped_release release;
+        report = clean_components(view, options);
+    }
+    nb::dict result;
+    result["components"] = report.components;
+    result["changed"] = report.changed;
+    result["gave_up"] = report.gave_up;
+    return result;
+}
+
+template <class T>
+nb::ndarray<nb::numpy, T> feathered(const Array<const T, 2>& alpha, double sigma, int threads) {
+    auto out = pooled_array<T>({alpha.shape(0), alpha.shape(1)});
+    const ImageView<const T> view = view_of(alpha);
+    const ImageView<T> out_view = packed_view(out.data(), view.height, view.width, 1);
+    const nb::gil_scoped_release release;
+    feather(view, sigma, resolve_threads(threads), out_view);
+    return out;
+}
+
+template <class T>
+void bind_cleanup(nb::module_& module) {
+    module.def("clean_components", &cleaned<T>, nb::arg("alpha").noconvert(), nb::arg("pinholes"),
+               nb::arg("level"), nb::arg("least_area"), nb::arg("keep_largest"),
+               "Drop specks or fill pinholes of an alpha, in place.");
+    module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
+               nb::arg("threads"), "Gaussian blur of an alpha.");
+}
+
+template <class Pixel, class T>
+void bind_stream(nb::module_& module, const char* name) {
+    using Stream = RefineStream<Pixel, T>;
+    nb::class_<Stream>(module, name)
+        .def(
+            "__init__",
+            [](Stream* self, std::ptrdiff_t height, std::ptrdiff_t width,
+               const Array<const T, 2>& coarse, const std::string& level, int threads) {
+                RefineOptions options;
+                options.level = level_from_name(level);
+                options.threads = resolve_threads(threads);
+                new (self) Stream(height, width, view_of(coarse), options);
+            },
+            nb::arg("height"), nb::arg("width"), nb::arg("coarse").noconvert(), nb::arg("level"),
+            nb::arg("threads"))
+        .def(
+            "push",
+            [](Stream& self, const Array<const Pixel, 3>& rows) {
+                const ImageView<const Pixel> view = view_of(rows);
+                {
+                    const nb::gil_scoped_release release;
+                    self.push(view);
+                }
+                const auto width = static_cast<std::size_t>(view.width);
+                auto alpha = pooled_array<T>({static_cast<std::size_t>(self.ready()), width});
+                self.take(packed_view(alpha.data(), self.ready(), view.width, 1));
+                return alpha;
+            },
+            nb::arg("rows").noconvert())
+        .def("report", [](const Stream& self) { return dict_of(self.report()); });
+}
+
 template <class Pixel, class T>
 void bind_one(nb::module_& module) {
     module.def("refine", &refined<Pixel, T>, nb::arg("image").noconvert(),
@@ -75,6 +148,12 @@ void bind_refine(nb::module_& module) {
     bind_one<std::uint8_t, float>(module);
     bind_one<std::uint16_t, std::uint8_t>(module);
     bind_one<std::uint16_t, float>(module);
+    bind_stream<std::uint8_t, std::uint8_t>(module, "RefineStreamU8U8");
+    bind_stream<std::uint8_t, float>(module, "RefineStreamU8F32");
+    bind_stream<std::uint16_t, std::uint8_t>(module, "RefineStreamU16U8");
+    bind_stream<std::uint16_t, float>(module, "RefineStreamU16F32");
+    bind_cleanup<std::uint8_t>(module);
+    bind_cleanup<float>(module);
 }
 
 }  // namespace nssbg::bindings

@@ -8,4 +8,8 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_studio(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_refine(module);
+    nssbg::bindings::bind_compose(module);
+    nssbg::bindings::bind_decontaminate(module);
+    nssbg::bindings::bind_png(module);
+    nssbg::bindings::bind_prepare(module);
 }

@@ -6,13 +6,13 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include "decontaminate_pyramid.hpp"
+#include "decontaminate_source.hpp"
 #include "kernels/decontaminate.hpp"
 #include "nssbg/parallel.hpp"
 
@@ -27,9 +27,6 @@ constexpr std::ptrdiff_t mean_samples = 256;
 // Runs handed to a thread at a time: some hundred microseconds of work.
 constexpr std::ptrdiff_t runs_per_piece = 8;
 constexpr std::ptrdiff_t rows_per_piece = 64;
-
-template <class T>
-constexpr T opaque = std::numeric_limits<T>::max();
 
 void rgba_row(const DecontaminateKernels& kernels, const std::uint8_t* rgb,
               const std::uint8_t* alpha, std::uint8_t* rgba, std::ptrdiff_t width, bool clear,
@@ -61,60 +58,6 @@ bool convert_alpha_row(const A* alpha, T* out, std::ptrdiff_t width) {
     return good;
 }
 
-// A row of the picture and its alpha at a level, clamped at the borders.
-template <class T>
-class Source {
-public:
-    Source(ImageView<const T> image, const T* alpha, std::ptrdiff_t alpha_stride,
-           std::ptrdiff_t alpha_step)
-        : image_(image), alpha_(alpha), alpha_stride_(alpha_stride), alpha_step_(alpha_step) {}
-
-    const T* rgb(std::ptrdiff_t y, std::ptrdiff_t x) const { return image_.row(y) + 3 * x; }
-    T alpha(std::ptrdiff_t y, std::ptrdiff_t x) const {
-        return alpha_[y * alpha_stride_ + x * alpha_step_];
-    }
-
-    // Row y of level `shift`, columns x0 .. x0 + columns, into row `to` of the tile.
-    void load(const DecontaminateKernels& kernels, int shift, const PyramidLevel& level,
-              std::ptrdiff_t y, std::ptrdiff_t x0, std::ptrdiff_t columns, float* tile,
-              std::ptrdiff_t to) const {
-        const std::ptrdiff_t row = std::clamp<std::ptrdiff_t>(y, 0, level.height - 1) << shift;
-        if (x0 >= 0 && x0 + columns <= level.width) {
-            split(kernels, rgb(row, x0 << shift), std::ptrdiff_t{3} << shift,
-                  alpha_ + row * alpha_stride_ + (x0 << shift) * alpha_step_, alpha_step_ << shift,
-                  tile, to, columns);
-            return;
-        }
-        T colors[3 * region_columns];
-        T alphas[region_columns];
-        for (std::ptrdiff_t i = 0; i < columns; ++i) {
-            const std::ptrdiff_t x =
-                std::clamp<std::ptrdiff_t>(x0 + i, 0, level.width - 1) << shift;
-            std::memcpy(colors + 3 * i, rgb(row, x), 3 * sizeof(T));
-            alphas[i] = alpha(row, x);
-        }
-        split(kernels, colors, 3, alphas, 1, tile, to, columns);
-    }
-
-private:
-    static void split(const DecontaminateKernels& kernels, const std::uint8_t* rgb,
-                      std::ptrdiff_t rgb_step, const std::uint8_t* alpha, std::ptrdiff_t alpha_step,
-                      float* tile, std::ptrdiff_t y, std::ptrdiff_t columns) {
-        kernels.halves_from_rgb_u8(rgb, rgb_step, alpha, alpha_step, tile, y, columns);
-    }
-    static void split(const DecontaminateKernels& kernels, const std::uint16_t* rgb,
-                      std::ptrdiff_t rgb_step, const std::uint16_t* alpha,
-                      std::ptrdiff_t alpha_step, float* tile, std::ptrdiff_t y,
-                      std::ptrdiff_t columns) {
-        kernels.halves_from_rgb_u16(rgb, rgb_step, alpha, alpha_step, tile, y, columns);
-    }
-
-    ImageView<const T> image_;
-    const T* alpha_;
-    std::ptrdiff_t alpha_stride_;
-    std::ptrdiff_t alpha_step_;
-};
-
 // Foreground and background of the small levels: every pixel, in double buffers' stead by
 // red-black, borders clamped as published. Values as planes [6][height][width].
 struct SmallLevel {
@@ -145,8 +88,8 @@ void solve_small(const Source<T>& source, int shift, SmallLevel& level, float gr
                 const float b = 1.0f - a;
                 float weights[4];
                 for (int n = 0; n < 4; ++n)
-                    weights[n] = regularization +
-                                 gradient_weight * std::fabs(a - alpha_at(ys[n], xs[n]));
+                    weights[n] =
+                        regularization + gradient_weight * std::fabs(a - alpha_at(ys[n], xs[n]));
                 const float sum = (weights[0] + weights[1]) + (weights[2] + weights[3]);
                 const float aa = a * a + sum;
                 const float bb = b * b + sum;
@@ -161,10 +104,8 @@ void solve_small(const Source<T>& source, int shift, SmallLevel& level, float gr
                         f += weights[n] * level.at(c, ys[n], xs[n]);
                         g += weights[n] * level.at(c + 3, ys[n], xs[n]);
                     }
-                    level.at(c, y, x) =
-                        std::clamp(inverse * (bb * f - ab * g), 0.0f, 1.0f);
-                    level.at(c + 3, y, x) =
-                        std::clamp(inverse * (aa * g - ab * f), 0.0f, 1.0f);
+                    level.at(c, y, x) = std::clamp(inverse * (bb * f - ab * g), 0.0f, 1.0f);
+                    level.at(c + 3, y, x) = std::clamp(inverse * (aa * g - ab * f), 0.0f, 1.0f);
                 }
             }
 }
@@ -193,16 +134,15 @@ void mean_colors(const Source<T>& source, std::ptrdiff_t height, std::ptrdiff_t 
     for (int side = 0; side < 2; ++side) {
         const int k = sums[side][3] > 0 ? side : sums[2 + side][3] > 0 ? 2 + side : 4;
         for (int c = 0; c < 3; ++c)
-            colors[side * 3 + c] =
-                static_cast<float>(static_cast<double>(sums[k][c]) /
-                                   (static_cast<double>(sums[k][3]) * opaque<T>));
+            colors[side * 3 + c] = static_cast<float>(
+                static_cast<double>(sums[k][c]) / (static_cast<double>(sums[k][3]) * opaque<T>));
     }
 }
 
 // Copies the coarser level's colours under a region into the tile, doubled in both
 // directions; coordinates beyond the level are clamped.
-void load_coarse(const DecontaminateKernels& kernels, const PyramidLevel& coarse,
-                 std::ptrdiff_t y0, std::ptrdiff_t x0, std::ptrdiff_t columns, float* tile) {
+void load_coarse(const DecontaminateKernels& kernels, const PyramidLevel& coarse, std::ptrdiff_t y0,
+                 std::ptrdiff_t x0, std::ptrdiff_t columns, float* tile) {
     std::uint16_t row[region_columns / 2];
     for (std::ptrdiff_t y = 0; y < region_rows / 2; ++y) {
         const std::ptrdiff_t v = std::clamp<std::ptrdiff_t>(y0 + y, 0, coarse.height - 1);
@@ -217,13 +157,17 @@ void load_coarse(const DecontaminateKernels& kernels, const PyramidLevel& coarse
                 const std::ptrdiff_t count =
                     inside ? std::min({block_side - u % block_side, columns - i, coarse.width - u})
                            : 1;
-                std::memcpy(row + i, from + u % block_side, count * sizeof(row[0]));
+                if (count == block_side)  // a constant size: one or two moves
+                    std::memcpy(row + i, from, block_side * sizeof(row[0]));
+                else
+                    for (std::ptrdiff_t q = 0; q < count; ++q)
+                        row[i + q] = from[u % block_side + q];
                 i += count;
             }
-            for (std::ptrdiff_t k = 0; k < 2; ++k)
-                kernels.halves_from_fixed(row, half_row(tile, plane_fore + plane, 2 * y + k, 0),
-                                          half_row(tile, plane_fore + plane, 2 * y + k, 1),
-                                          columns);
+            const int to = plane_fore + plane;
+            kernels.halves_from_fixed(
+                row, half_row(tile, to, 2 * y, 0), half_row(tile, to, 2 * y, 1),
+                half_row(tile, to, 2 * y + 1, 0), half_row(tile, to, 2 * y + 1, 1), columns);
         }
     }
 }
@@ -238,21 +182,10 @@ void sweep(const DecontaminateKernels& kernels, float* tile, std::ptrdiff_t colu
                                     regularization);
 }
 
-void write_row(const DecontaminateKernels& kernels, const float* const* from,
-               const std::uint8_t* rgb, std::uint8_t* rgba, std::ptrdiff_t pixels, float strength,
-               bool extend) {
-    kernels.rgba_from_halves_u8(from, rgb, rgba, pixels, strength, extend);
-}
-void write_row(const DecontaminateKernels& kernels, const float* const* from,
-               const std::uint16_t* rgb, std::uint16_t* rgba, std::ptrdiff_t pixels,
-               float strength, bool extend) {
-    kernels.rgba_from_halves_u16(from, rgb, rgba, pixels, strength, extend);
-}
-
 // The multi-level estimate, from the coarsest level to the picture itself.
 template <class T>
-void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba,
-           ImageView<T> background, const DecontaminateOptions& options) {
+void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba, ImageView<T> background,
+           const DecontaminateOptions& options) {
     const DecontaminateKernels& kernels = active_decontaminate_kernels();
     const std::ptrdiff_t height = finest.height;
     const std::ptrdiff_t width = finest.width;
@@ -296,9 +229,9 @@ void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba,
         for (int plane = 0; plane < 6; ++plane)
             for (std::ptrdiff_t y = 0; y < level.height; ++y)
                 for (std::ptrdiff_t x = 0; x < level.width; ++x)
-                    level.block(y / block_side, x / block_side)[plane * PyramidLevel::block_values +
-                                                                y % block_side * block_side +
-                                                                x % block_side] =
+                    level.block(y / block_side,
+                                x / block_side)[plane * PyramidLevel::block_values +
+                                                y % block_side * block_side + x % block_side] =
                         static_cast<std::uint16_t>(small.at(plane, y, x) * 65535.0f + 0.5f);
     }
 
@@ -319,29 +252,26 @@ void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba,
                 for (int k = 0; k < 12; ++k)
                     from[k] = half_row(tile, plane_fore + k / 2, y + halo, k & 1) + halo / 2;
                 if (at > 0) {
-                    for (std::ptrdiff_t b = 0; b < run.blocks; ++b)
-                        for (int plane = 0; plane < 6; ++plane)
-                            kernels.fixed_from_halves(
-                                from[2 * plane] + b * block_side / 2,
-                                from[2 * plane + 1] + b * block_side / 2,
-                                level.block(run.block_y, run.block_x + b) +
-                                    plane * PyramidLevel::block_values + y * block_side,
-                                block_side);
+                    std::uint32_t words[region_columns / 2];
+                    for (int plane = 0; plane < 6; ++plane) {
+                        kernels.fixed_from_halves(from[2 * plane], from[2 * plane + 1], words,
+                                                  run.blocks * block_side / 2);
+                        // A run's blocks have adjacent slots.
+                        std::uint16_t* to = level.block(run.block_y, run.block_x) +
+                                            plane * PyramidLevel::block_values + y * block_side;
+                        for (std::ptrdiff_t b = 0; b < run.blocks; ++b)
+                            std::memcpy(to + b * PyramidLevel::slot_values,
+                                        words + b * block_side / 2,
+                                        block_side * sizeof(std::uint16_t));
+                    }
                     continue;
                 }
                 const std::ptrdiff_t row = run.block_y * block_side + y;
                 if (row >= height) break;
                 const std::ptrdiff_t column = run.block_x * block_side;
                 const std::ptrdiff_t pixels = std::min(run.blocks * block_side, width - column);
-                T* out = rgba.row(row) + 4 * column;
-                write_row(kernels, from, source.rgb(row, column), out, pixels, options.strength,
-                          options.extend);
-                if (background.empty()) continue;
-                for (std::ptrdiff_t x = 0; x < pixels; ++x)
-                    for (int c = 0; c < 3; ++c)
-                        if (out[4 * x + 3] != 0 && out[4 * x + 3] != opaque<T>)
-                            background.at(row, column + x, c) = static_cast<T>(
-                                from[6 + 2 * c + (x & 1)][x >> 1] * opaque<T> + 0.5f);
+                write_results(kernels, source, from, row, column, pixels, rgba, background,
+                              options);
             }
         }
     };
@@ -361,10 +291,10 @@ void solve(const Source<T>& source, PyramidLevel finest, ImageView<T> rgba,
                 if (alpha == opaque<T> || (alpha == 0 && !options.extend)) continue;
                 for (int c = 0; c < 3; ++c) {
                     const float photo = static_cast<float>(source.rgb(y, x)[c]);
-                    rgba.at(y, x, c) = static_cast<T>(
-                        small.at(c, y, x) * (options.strength * opaque<T>)+photo *
-                            (1.0f - options.strength) +
-                        0.5f);
+                    rgba.at(y, x, c) =
+                        static_cast<T>(small.at(c, y, x) * (options.strength * opaque<T>)+photo *
+                                           (1.0f - options.strength) +
+                                       0.5f);
                     if (!background.empty() && alpha != 0)
                         background.at(y, x, c) =
                             static_cast<T>(small.at(c + 3, y, x) * opaque<T> + 0.5f);
@@ -389,8 +319,8 @@ void decontaminate(ImageView<const T> image, ImageView<const A> alpha, ImageView
     check_rows(alpha, 1, "alpha");
     check_rows(rgba, 4, "rgba");
     if (image.empty()) throw std::invalid_argument("image must not be empty");
-    if (alpha.height != image.height || alpha.width != image.width ||
-        rgba.height != image.height || rgba.width != image.width)
+    if (alpha.height != image.height || alpha.width != image.width || rgba.height != image.height ||
+        rgba.width != image.width)
         throw std::invalid_argument("image, alpha and rgba must have the same height and width");
     if (!background.empty()) {
         check_rows(background, 3, "background");
@@ -411,22 +341,24 @@ void decontaminate(ImageView<const T> image, ImageView<const A> alpha, ImageView
     std::uint8_t* soft = extend ? other.data() : finest.active.data();
     std::uint8_t* open = extend ? finest.active.data() : other.data();
     std::atomic<bool> good{true};
+    // An alpha of another type is converted once: the colours must fit the alpha that is written.
+    Scratch<T> converted(std::is_same_v<T, A> ? 0 : image.height * image.width);
+    ImageView<const T> plane;
+    if constexpr (std::is_same_v<T, A>)
+        plane = alpha;
+    else
+        plane = packed_view<const T>(converted.data(), image.height, image.width, 1);
     // Pieces are whole block rows, so that no two threads set the same flag.
     static_assert(rows_per_piece % block_side == 0, "pieces are whole block rows");
     parallel_for(options.threads, image.height, rows_per_piece,
                  [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
-                     Scratch<T> converted(std::is_same_v<T, A> ? 0 : image.width);
                      for (std::ptrdiff_t y = begin; y < end; ++y) {
-                         const T* row;
-                         if constexpr (std::is_same_v<T, A>) {
-                             row = alpha.row(y);
-                         } else {
-                             if (!convert_alpha_row(alpha.row(y), converted.data(), image.width))
+                         if constexpr (!std::is_same_v<T, A>)
+                             if (!convert_alpha_row(
+                                     alpha.row(y), converted.data() + y * image.width, image.width))
                                  good = false;
-                             row = converted.data();
-                         }
                          const std::ptrdiff_t blocks = y / block_side * finest.blocks_x;
-                         rgba_row(kernels, image.row(y), row, rgba.row(y), image.width,
+                         rgba_row(kernels, image.row(y), plane.row(y), rgba.row(y), image.width,
                                   !options.extend, soft + blocks, open + blocks);
                          if (!background.empty())
                              std::memcpy(background.row(y), image.row(y),
@@ -438,18 +370,15 @@ void decontaminate(ImageView<const T> image, ImageView<const A> alpha, ImageView
     if (std::all_of(finest.active.begin(), finest.active.end(),
                     [](std::uint8_t flag) { return flag == 0; }))
         return;
-    if constexpr (std::is_same_v<T, A>) {
-        solve(Source<T>(image, alpha.data, alpha.stride_y, 1), std::move(finest), rgba,
-              background, options);
-    } else {
-        // The alpha that was written is the alpha that the colours must fit.
-        solve(Source<T>(image, rgba.data + 3, rgba.stride_y, 4), std::move(finest), rgba,
-              background, options);
-    }
+    const Source<T> source(image, plane);
+    if (options.method == ForegroundMethod::blur_fusion)
+        solve_blur_fusion(source, std::move(finest), rgba, background, options);
+    else
+        solve(source, std::move(finest), rgba, background, options);
 }
 
-#define NSSBG_INSTANTIATE(T, A)                                                                 \
-    template void decontaminate<T, A>(ImageView<const T>, ImageView<const A>, ImageView<T>,     \
+#define NSSBG_INSTANTIATE(T, A)                                                             \
+    template void decontaminate<T, A>(ImageView<const T>, ImageView<const A>, ImageView<T>, \
                                       ImageView<T>, const DecontaminateOptions&);
 NSSBG_INSTANTIATE(std::uint8_t, std::uint8_t)
 NSSBG_INSTANTIATE(std::uint8_t, std::uint16_t)

@@ -115,6 +115,7 @@ void sample_coarse(const GuidedPlan& plan, GuidedScratch& scratch, const RefineK
     const ptrdiff_t width = inputs.width();
     uint8_t* out = at_least(level.alpha, inputs.height() * width);
     std::int16_t* cache = at_least(scratch.shorts, 4 * width);
+    std::int32_t* groups = at_least(scratch.words, plan.coarse.padded_width);
     ptrdiff_t held[4] = {-1, -1, -1, -1};
     for (ptrdiff_t y = inputs.y0; y < inputs.y1; ++y) {
         const ptrdiff_t at = y + table_margin;
@@ -129,7 +130,7 @@ void sample_coarse(const GuidedPlan& plan, GuidedScratch& scratch, const RefineK
                 kernels.cubic_columns_u8(plan.coarse.padded_row(source),
                                          plan.columns.first.data() + x,
                                          plan.columns.weights.data() + x, plan.columns.count,
-                                         width, row);
+                                         width, groups, row);
                 held[source & 3] = source;
             }
             rows[k] = row;
@@ -153,6 +154,26 @@ void double_alpha(const GuidedScratch::Level& coarser, GuidedScratch::Level& lev
         const ptrdiff_t near = y >> 1;
         const ptrdiff_t far = (y & 1) != 0 ? near + 1 : near - 1;
         kernels.double_u8(row_of(near), row_of(far), width / 2, out + (y - inputs.y0) * width);
+    }
+}
+
+// Where the user's trimap is sure over a whole cell, alpha is what it says.
+void constrain(const GuidedPlan& plan, GuidedScratch::Level& level, int step) {
+    if (plan.trimap.data == nullptr) return;
+    const ptrdiff_t last_y = plan.trimap.height - 1, last_x = plan.trimap.width - 1;
+    for (ptrdiff_t y = level.inputs.y0; y < level.inputs.y1; ++y) {
+        uint8_t* row = level.alpha.data() + (y - level.inputs.y0) * level.inputs.width();
+        const ptrdiff_t top = clamped(y * step, 0, last_y);
+        const ptrdiff_t bottom = clamped(y * step + step - 1, 0, last_y);
+        for (ptrdiff_t x = level.inputs.x0; x < level.inputs.x1; ++x) {
+            const ptrdiff_t left = clamped(x * step, 0, last_x);
+            const ptrdiff_t right = clamped(x * step + step - 1, 0, last_x);
+            const uint8_t value = plan.trimap.at(top, left);
+            // Corners suffice: trimaps have no detail finer than a cell.
+            if ((value == 0 || value == 255) && plan.trimap.at(top, right) == value &&
+                plan.trimap.at(bottom, left) == value && plan.trimap.at(bottom, right) == value)
+                row[x - level.inputs.x0] = value;
+        }
     }
 }
 
@@ -181,12 +202,8 @@ void fit(const GuidedPlan& plan, GuidedScratch& scratch, GuidedScratch::Level& l
         const ptrdiff_t guide_row = (y + level.inputs.y0 - level.needed.y0) * level.needed.width() +
                                     (level.inputs.x0 - level.needed.x0);
         float* row = ring + (y % guided_window) * moment_row;
-        if (y >= guided_window) {
-            // The oldest row leaves before its place is taken.
-            float* const leaving = row;
-            float* const copy = total;
-            for (ptrdiff_t i = 0; i < moment_row; ++i) copy[i] -= leaving[i];
-        }
+        // The oldest row leaves before its place is taken.
+        if (y >= guided_window) kernels.subtract(row, moment_row, total);
         kernels.guided_moments_row(level.guide[0].data() + guide_row,
                                    level.guide[1].data() + guide_row,
                                    level.guide[2].data() + guide_row,
@@ -270,6 +287,8 @@ void fill_sure(const GuidedPlan& plan, const Region& tile, const ImageView<T>& a
     }
 }
 
+}  // namespace
+
 // The rectangle of the tile outside which the band's weight is zero.
 Region active_region(const GuidedPlan& plan, const Region& tile) {
     Region active{tile.y1, tile.y0, tile.x1, tile.x0};
@@ -344,8 +363,6 @@ void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t c
     kernels.lerp_columns(work - begin, plan.band_first.data() + x0,
                          plan.band_fraction.data() + x0, count, out);
 }
-
-}  // namespace
 
 template <class T>
 Coarse::Coarse(const ImageView<const T>& map, ptrdiff_t picture_height_,
@@ -532,6 +549,7 @@ TileResult guided_tile(const GuidedPlan& plan, const Guide<Pixel>& guide, const 
             sample_coarse(plan, scratch, kernels);
         else
             double_alpha(levels[k - 1], levels[k], kernels);
+        constrain(plan, levels[k], plan.steps[k]);
         fit(plan, scratch, levels[k], kernels);
         if (k < finest) answer(levels[k], kernels);
     }

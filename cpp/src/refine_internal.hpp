@@ -110,6 +110,7 @@ struct GuidedScratch {
     Scratch<uint8_t> bytes;
     Scratch<float> floats;
     Scratch<std::int16_t> shorts;
+    Scratch<std::int32_t> words;
 };
 
 struct TileResult {
@@ -122,9 +123,18 @@ template <class Pixel, class T>
 TileResult guided_tile(const GuidedPlan& plan, const Guide<Pixel>& guide, const Region& tile,
                        const ImageView<T>& alpha, GuidedScratch& scratch);
 
-// Plain cubic upsampling of the whole map.
+// The part of a rectangle of pixels outside which the band's weight is zero.
+Region active_region(const GuidedPlan& plan, const Region& tile);
+
+// Weight of the models against the sure answer along one row of pixels, 0..1. `work` has
+// room for a row of the coarse map and 4 more.
+void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t count, float* work,
+                  float* out, const RefineKernels& kernels);
+
+// Plain cubic upsampling: fills alpha with the rows of the picture from first_row on.
 template <class T>
-void upsample_cubic(const ImageView<const T>& coarse, const ImageView<T>& alpha, int threads);
+void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
+                    ptrdiff_t picture_height, const ImageView<T>& alpha, int threads);
 
 // Grows a scratch block where it is too small; contents are lost then.
 template <class T>

@@ -13,6 +13,8 @@ JPEG).
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,44 +27,74 @@ from PIL import Image
 
 mi.set_variant("scalar_rgb")  # needs neither LLVM nor a GPU
 
-from scenes import SCENES, Scene  # noqa: E402 - scenes needs the variant
+from scenes import EXPOSURES, SCENES, Scene  # noqa: E402 - scenes needs the variant
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent
 TEST_DATA = EXAMPLES.parent / "tests" / "data"
 TEST_WIDTH = 480
 PASSES = 4  # a picture is the mean of that many, so that outliers can be told
+MASK_SAMPLES = 8  # a pixel of the full size; eleven of those make one of the small mask
+ATTEMPTS = 12
 
 Picture = npt.NDArray[np.float32]
 
 
-def render_colour(scene: Scene, scale: float, samples: int, seed: int) -> Picture:
-    """The linear picture, H x W x 3."""
-    film = _film(scene, scale, "rgb")
-    loaded = mi.load_dict(
-        {
-            "type": "scene",
-            "integrator": {"type": "path", "max_depth": scene.depth, "hide_emitters": True},
-            "sensor": {
-                **scene.camera,
-                "film": film,
-                "sampler": {"type": "multijitter", "sample_count": samples},
-            },
-            **scene.subject,
-            **scene.studio,
-        }
-    )
-    each = max(1, samples // PASSES)
-    passes = np.stack(
-        [
-            np.asarray(mi.render(loaded, spp=each, seed=seed * PASSES + k), np.float32)[..., :3]
-            for k in range(PASSES)
-        ]
-    )
+def render_passes(name: str, scale: float, samples: int | None, seed: int, folder: Path) -> None:
+    """Write the passes and the mask that `folder` does not hold yet, one array file each."""
+    with tempfile.TemporaryDirectory() as meshes:
+        scene = SCENES[name](Path(meshes), seed)
+        each = max(1, round((samples or scene.samples) / PASSES))
+        # Each attempt draws other numbers: the ray that ended the last one does not come again.
+        attempt = len(list(folder.glob("attempt-*")))
+        (folder / f"attempt-{attempt}").touch()
+        loaded = None
+        for index in range(PASSES):
+            target = folder / f"pass-{index}.npy"
+            if target.exists():
+                continue
+            loaded = loaded or mi.load_dict(_whole(scene, scale, each))
+            light = mi.render(loaded, spp=each, seed=(seed * 100 + attempt) * PASSES + index)
+            np.save(target, np.asarray(light, np.float32)[..., :3])
+        if not (folder / "mask.npy").exists():
+            np.save(folder / "mask.npy", render_mask(scene, scale, MASK_SAMPLES, seed + attempt))
+
+
+def rendered(
+    name: str, scale: float, samples: int | None, seed: int, folder: Path
+) -> tuple[Picture, Picture]:
+    """The linear picture, H x W x 3, and the mask, H x W, rendered in a process of their own.
+
+    Now and then, after some minutes, mitsuba 3.9.1 reads past the index of a curve shape and the
+    process dies; a new one then goes on with the passes that are missing.
+    """
+    command = [sys.executable, __file__, name, "--worker", str(folder)]
+    command += ["--scale", str(scale), "--seed", str(seed)]
+    if samples:
+        command += ["--samples", str(samples)]
+    for _ in range(ATTEMPTS):
+        if subprocess.run(command, check=False).returncode == 0:
+            break
+    else:
+        raise RuntimeError(f"{name}: the renderer failed {ATTEMPTS} times")
+    passes = np.stack([np.load(folder / f"pass-{index}.npy") for index in range(PASSES)])
     # A path that finds a light by luck leaves a white dot: it stands out of one pass only.
-    middle = np.median(passes, 0)
-    limit = 1.5 * middle + 0.02
-    return np.minimum(passes, limit[None]).mean(0)
+    limit = 1.5 * np.median(passes, 0) + 0.02
+    return np.minimum(passes, limit[None]).mean(0), np.load(folder / "mask.npy")
+
+
+def _whole(scene: Scene, scale: float, samples: int) -> dict[str, object]:
+    return {
+        "type": "scene",
+        "integrator": {"type": "path", "max_depth": scene.depth, "hide_emitters": True},
+        "sensor": {
+            **scene.camera,
+            "film": _film(scene, scale, "rgb"),
+            "sampler": {"type": "independent", "sample_count": samples},
+        },
+        **scene.subject,
+        **scene.studio,
+    }
 
 
 def render_mask(scene: Scene, scale: float, samples: int, seed: int) -> Picture:
@@ -77,7 +109,7 @@ def render_mask(scene: Scene, scale: float, samples: int, seed: int) -> Picture:
             "sensor": {
                 **scene.camera,
                 "film": _film(scene, scale, "rgba"),
-                "sampler": {"type": "multijitter", "sample_count": samples},
+                "sampler": {"type": "independent", "sample_count": samples},
             },
             **scene.subject,
         }
@@ -135,50 +167,41 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the full width and height")
     parser.add_argument("--samples", type=int, help="paths a pixel (default: the scene's own)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--masks-only", action="store_true", help="render the test masks again")
     parser.add_argument("--output", type=Path, default=EXAMPLES)
     parser.add_argument("--test-data", type=Path, default=TEST_DATA)
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.worker:
+        name = options.names[0]
+        render_passes(name, options.scale, options.samples, options.seed, options.worker)
+        return
     for name in options.names or SCENES:
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            scene = SCENES[name](Path(folder), options.seed)
-            built = time.monotonic() - start
-            if options.masks_only:
-                write_mask(name, scene, options.seed, options.test_data)
-                continue
-            samples = options.samples or scene.samples
-            linear = render_colour(scene, options.scale, samples, options.seed)
-            picture = photograph(linear, scene.exposure, options.seed, smooth=3.0)
-            options.output.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(
-                options.output / f"{name}.jpg", quality=92, subsampling="4:2:0", optimize=True
+            linear, mask = rendered(
+                name, options.scale, options.samples, options.seed, Path(folder)
             )
-            if options.scale == 1.0:
-                write_test_pair(name, scene, linear, options.seed, options.test_data)
-        print(f"{name}: {built:.0f} s to build, {time.monotonic() - start:.0f} s in all")
+        exposure = EXPOSURES[name]
+        picture = photograph(linear, exposure, options.seed, smooth=3.0)
+        _save(picture, options.output / f"{name}.jpg")
+        if options.scale == 1.0:
+            # The small pair is averaged from the large one, in linear light as a lens would.
+            size = TEST_WIDTH, round(TEST_WIDTH * linear.shape[0] / linear.shape[1])
+            small = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
+            _save(
+                photograph(small, exposure, options.seed, smooth=0),
+                options.test_data / f"{name}.jpg",
+            )
+            levels = np.rint(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) * 255)
+            Image.fromarray(levels.astype(np.uint8)).save(
+                options.test_data / f"{name}-mask.png", optimize=True
+            )
+        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
-def write_test_pair(name: str, scene: Scene, linear: Picture, seed: int, folder: Path) -> None:
-    """A small picture, averaged from the large one in linear light, and the mask at its size."""
-    height = _test_height(scene)
-    small = cv2.resize(linear, (TEST_WIDTH, height), interpolation=cv2.INTER_AREA)
-    picture = photograph(small, scene.exposure, seed, smooth=0)
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(folder / f"{name}.jpg", quality=92, subsampling="4:2:0")
-    write_mask(name, scene, seed, folder)
-
-
-def write_mask(name: str, scene: Scene, seed: int, folder: Path) -> None:
-    """The true mask at the size of the small picture, 8-bit grey."""
-    mask = render_mask(scene, 1.0, 32, seed)
-    mask = cv2.resize(mask, (TEST_WIDTH, _test_height(scene)), interpolation=cv2.INTER_AREA)
-    levels = np.rint(mask * 255).astype(np.uint8)
-    Image.fromarray(levels).save(folder / f"{name}-mask.png", optimize=True)
-
-
-def _test_height(scene: Scene) -> int:
-    return round(TEST_WIDTH * scene.height / scene.width)
+def _save(picture: npt.NDArray[np.uint8], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, quality=92, subsampling="4:2:0", optimize=True)
 
 
 if __name__ == "__main__":

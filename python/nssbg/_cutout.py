@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
-from nssbg._stages import compose
+from nssbg._stages.compose import over
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Cutout"]
@@ -53,7 +53,7 @@ class Cutout:
         Returns:
             H x W x 3, the dtype of rgba.
         """
-        return compose.over(self.rgba, background, icc_profile=self.frame.icc_profile)
+        return over(self.rgba, background, icc_profile=self.frame.icc_profile)
 
     def encode(self, format: str = "png", *, background: Any = None, **settings: Any) -> bytes:
         """The cut-out as file bytes, profile, EXIF and resolution kept.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench.studio_cases import make_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.studio_cases import make_case
 from nssbg import _core
 from nssbg._stages.studio import studio_alpha
 

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+
 from bench import ground_truth as ground
 
 SMALL = (96, 128)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from bench import matting_metrics as metrics
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench import photos
 from PIL import Image
+
+from bench import photos
 
 TEST_DATA = photos.EXAMPLES.parent / "tests" / "data"
 NAMES = ("mug", "porcelain", "headphones", "bottle", "bear", "portrait")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.ground_truth import make_case as make_hard_case
-from bench.studio_cases import STUDIO, iou, make_case
 from PIL import Image
 
+from bench.ground_truth import make_case as make_hard_case
+from bench.studio_cases import STUDIO, iou, make_case
 from nssbg._stages.studio import studio_alpha
 
 DATA = Path(__file__).resolve().parent.parent / "data"

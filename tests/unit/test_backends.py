@@ -10,9 +10,9 @@ import threading
 
 import numpy as np
 import pytest
+from model_graphs import mask_network, run_reference
 from onnx import TensorProto
 
-from model_graphs import mask_network, run_reference
 from nssbg._backends import Backend, open_backend
 from nssbg._errors import DeviceError, ModelError, NssbgError, OptionError
 from nssbg._models.description import ModelDescription
@@ -207,8 +207,10 @@ def test_compiled_networks_are_kept_and_give_the_same(tmp_path, backend):
     first = open_backend(describe(path), backend=backend, cache=cache).run(data)
     kept = sorted(item.name for item in cache.iterdir())
     assert len(kept) == 1
+    files = [item.stat().st_ino for item in cache.iterdir()]
     again = open_backend(describe(path), backend=backend, cache=cache)
     np.testing.assert_array_equal(again.run(data), first)
+    assert [item.stat().st_ino for item in cache.iterdir()] == files  # read, not made again
     assert sorted(item.name for item in cache.iterdir()) == kept
     # Another network at the same path is another entry: never the old one's answers.
     mask_network(path, outputs=("probability", "other"), seed=5)

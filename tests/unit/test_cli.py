@@ -12,6 +12,11 @@ from PIL import Image
 from nssbg.cli.main import main
 
 
+def read(path):
+    """A picture file, closed again."""
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
 def run(*arguments, stdin=None):
     """The installed command in a fresh process."""
     return subprocess.run(
@@ -24,14 +29,14 @@ def run(*arguments, stdin=None):
 
 def test_the_short_form_writes_beside_the_picture(product_path, capsys):
     assert main([str(product_path), "--model", "studio"]) == 0
-    assert Image.open(product_path.with_name("product-cutout.png")).mode == "RGBA"
+    assert read(product_path.with_name("product-cutout.png")).mode == "RGBA"
     assert "confidence" in capsys.readouterr().out
 
 
 def test_in_and_out(product_path, tmp_path):
     target = tmp_path / "cut.tiff"
     assert main(["remove", str(product_path), str(target), "--model", "studio"]) == 0
-    assert Image.open(target).mode == "RGBA"
+    assert read(target).mode == "RGBA"
 
 
 def test_a_pipe_carries_the_picture_and_nothing_else(product_jpeg):
@@ -46,9 +51,9 @@ def test_mask_and_background(product_path, tmp_path):
     mask, white = tmp_path / "m.png", tmp_path / "w.jpg"
     arguments = ["--model", "studio"]
     assert main(["remove", str(product_path), str(mask), "--mask", *arguments]) == 0
-    assert Image.open(mask).mode == "L"
+    assert read(mask).mode == "L"
     assert main(["remove", str(product_path), str(white), "--background", "white", *arguments]) == 0
-    assert np.asarray(Image.open(white))[2, 2].min() >= 254
+    assert np.asarray(read(white))[2, 2].min() >= 254
 
 
 def test_json_reports_one_line(product_path, capsys):

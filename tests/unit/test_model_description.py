@@ -107,9 +107,9 @@ def test_a_path_without_a_sidecar_says_what_is_missing_unless_the_catalog_knows_
     weights.write_bytes(b"x")
     with pytest.raises(ModelError, match=r"sidecar beside it, net\.onnx\.toml"):
         catalog.find_model(weights)
+    other = tmp_path / "net.pt"
+    other.write_bytes(b"x")
     with pytest.raises(ModelError, match=r"expected \.onnx"):
-        other = tmp_path / "net.pt"
-        other.write_bytes(b"x")
         catalog.find_model(other)
     known = tmp_path / "BiRefNet-general-epoch_244.onnx"
     known.write_bytes(b"x")

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from model_server import ModelServer
+
 from nssbg._errors import LicenseError, ModelError
 from nssbg._models import download as room
 from nssbg._models import places, store

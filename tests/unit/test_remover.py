@@ -13,6 +13,11 @@ from PIL import Image
 import nssbg
 
 
+def read(path):
+    """A picture file, closed again."""
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
 def iou(alpha, truth):
     """Overlap of two alphas at one half."""
     alpha, truth = np.asarray(alpha, np.float32), np.asarray(truth, np.float32)
@@ -73,7 +78,7 @@ def test_pil_in_pil_out(product):
 def test_path_in_writes_beside_it(product_path):
     written = nssbg.remove(product_path, model="studio")
     assert written == product_path.with_name("product-cutout.png")
-    assert Image.open(written).mode == "RGBA"
+    assert read(written).mode == "RGBA"
     assert sorted(p.name for p in product_path.parent.iterdir()) == [
         "product-cutout.png",
         "product.jpg",
@@ -83,7 +88,7 @@ def test_path_in_writes_beside_it(product_path):
 def test_path_to_a_given_place_and_format(product_path, tmp_path):
     target = tmp_path / "out.webp"
     assert nssbg.remove(str(product_path), target, model="studio") == target
-    assert Image.open(target).format == "WEBP"
+    assert read(target).format == "WEBP"
 
 
 def test_the_source_is_never_overwritten(product_path):
@@ -222,7 +227,7 @@ def test_map_writes_files_and_reports_the_broken_one(product_jpeg, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == [f"{i}.png" for i in (0, 1, 3, 4, 5)]
     # One picture at a time or many at once: the same pixels.
     assert np.array_equal(
-        np.asarray(Image.open(out / "0.png")), np.asarray(Image.open(io.BytesIO(alone)))
+        np.asarray(read(out / "0.png")), np.asarray(Image.open(io.BytesIO(alone)))
     )
 
 

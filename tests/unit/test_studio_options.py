@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench.studio_cases import make_case
 
+from bench.studio_cases import make_case
 from nssbg._errors import OptionError
 from nssbg._stages.studio import studio_alpha
 

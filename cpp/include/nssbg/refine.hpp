@@ -61,4 +61,35 @@ extern template void refine(const ImageView<const std::uint16_t>&, const ImageVi
                             const ImageView<const std::uint8_t>&, const ImageView<float>&,
                             const RefineOptions&, RefineReport*);
 
+// The same, for a picture that comes row by row and need not fit into memory: the results
+// are those of refine. Memory is that of a few hundred rows.
+template <class Pixel, class T>
+class RefineStream {
+public:
+    // A picture of height x width; options.tile is not used. Throws std::invalid_argument.
+    RefineStream(std::ptrdiff_t height, std::ptrdiff_t width, const ImageView<const T>& coarse,
+                 const RefineOptions& options);
+    ~RefineStream();
+    RefineStream(const RefineStream&) = delete;
+    RefineStream& operator=(const RefineStream&) = delete;
+
+    // Takes the next rows of the photograph (any number x width x 3); throws
+    // std::invalid_argument for rows too many or of another width.
+    void push(const ImageView<const Pixel>& rows);
+    // Finished rows that have not been taken; all of them once the last row was pushed.
+    std::ptrdiff_t ready() const;
+    // Moves the finished rows to `alpha`, which has ready() rows.
+    void take(const ImageView<T>& alpha);
+    const RefineReport& report() const;
+
+private:
+    struct State;
+    State* state_;
+};
+
+extern template class RefineStream<std::uint8_t, std::uint8_t>;
+extern template class RefineStream<std::uint8_t, float>;
+extern template class RefineStream<std::uint16_t, std::uint8_t>;
+extern template class RefineStream<std::uint16_t, float>;
+
 }  // namespace nssbg

@@ -34,9 +34,9 @@ inline float* half_row(float* tile, int plane, std::ptrdiff_t y, std::ptrdiff_t 
 struct DecontaminateKernels {
     // rgba = rgb with alpha, zeros where alpha is 0 if clear. soft[b] is set where block b of
     // the row holds a pixel whose alpha is neither 0 nor full; open[b] where one is not full.
-    void (*rgba_from_rgb_u8)(const std::uint8_t* rgb, const std::uint8_t* alpha,
-                             std::uint8_t* rgba, std::ptrdiff_t width, bool clear,
-                             std::uint8_t* soft, std::uint8_t* open);
+    void (*rgba_from_rgb_u8)(const std::uint8_t* rgb, const std::uint8_t* alpha, std::uint8_t* rgba,
+                             std::ptrdiff_t width, bool clear, std::uint8_t* soft,
+                             std::uint8_t* open);
     void (*rgba_from_rgb_u16)(const std::uint16_t* rgb, const std::uint16_t* alpha,
                               std::uint16_t* rgba, std::ptrdiff_t width, bool clear,
                               std::uint8_t* soft, std::uint8_t* open);
@@ -45,24 +45,26 @@ struct DecontaminateKernels {
                                const std::uint8_t* alpha, std::ptrdiff_t alpha_step, float* tile,
                                std::ptrdiff_t y, std::ptrdiff_t columns);
     void (*halves_from_rgb_u16)(const std::uint16_t* rgb, std::ptrdiff_t rgb_step,
-                                const std::uint16_t* alpha, std::ptrdiff_t alpha_step,
-                                float* tile, std::ptrdiff_t y, std::ptrdiff_t columns);
+                                const std::uint16_t* alpha, std::ptrdiff_t alpha_step, float* tile,
+                                std::ptrdiff_t y, std::ptrdiff_t columns);
     // One half of row y of the region: foreground and background from the four neighbours.
     void (*update_half_row)(float* tile, std::ptrdiff_t y, std::ptrdiff_t parity,
                             std::ptrdiff_t columns, float gradient_weight, float regularization);
     // Floats in 0..1 to and from 16-bit fixed point (0..65535).
-    void (*fixed_from_halves)(const float* even, const float* odd, std::uint16_t* out,
-                              std::ptrdiff_t pixels);
-    void (*halves_from_fixed)(const std::uint16_t* in, float* even, float* odd,
+    // out: each word an even value and, above it, the odd one. Back: every value four times,
+    // into both halves of two rows (the next level is twice as large).
+    void (*fixed_from_halves)(const float* even, const float* odd, std::uint32_t* out,
                               std::ptrdiff_t count);
+    void (*halves_from_fixed)(const std::uint16_t* in, float* even, float* odd, float* next_even,
+                              float* next_odd, std::ptrdiff_t count);
     // Writes the estimate's colour into a row of RGBA wherever its alpha is soft, or, if
     // extend, wherever it is not full. from: even and odd half rows of three planes.
     void (*rgba_from_halves_u8)(const float* const* from, const std::uint8_t* rgb,
-                                std::uint8_t* rgba, std::ptrdiff_t pixels, float strength,
-                                bool extend);
+                                const std::uint8_t* alpha, std::uint8_t* rgba,
+                                std::ptrdiff_t pixels, float strength, bool extend);
     void (*rgba_from_halves_u16)(const float* const* from, const std::uint16_t* rgb,
-                                 std::uint16_t* rgba, std::ptrdiff_t pixels, float strength,
-                                 bool extend);
+                                 const std::uint16_t* alpha, std::uint16_t* rgba,
+                                 std::ptrdiff_t pixels, float strength, bool extend);
 };
 
 NSSBG_DISPATCH(DecontaminateKernels, decontaminate_kernels)

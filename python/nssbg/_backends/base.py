@@ -5,9 +5,7 @@ A backend holds one network, compiled for one device. It may be used from severa
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from nssbg._errors import ModelError, OptionError
 from nssbg._models.description import ModelDescription
+from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._types import Plan
 
 __all__ = [
@@ -73,26 +72,6 @@ class OpenOptions:
     streams: int = 1
     batch: int = 1
     cache: Path | None = None
-
-
-def weights_fingerprint(path: Path) -> str:
-    """Sixteen hex digits that change with the file: its length, time and both ends.
-
-    The whole file is hashed only by `models verify`: a gigabyte takes seconds.
-    """
-    digest = hashlib.sha256()
-    for part in (path, path.with_suffix(".bin")) if path.suffix == ".xml" else (path,):
-        try:
-            state = part.stat()
-            with part.open("rb") as stream:
-                digest.update(f"{state.st_size} {state.st_mtime_ns} ".encode())
-                digest.update(stream.read(65536))
-                if state.st_size > 131072:
-                    stream.seek(-65536, os.SEEK_END)
-                    digest.update(stream.read(65536))
-        except OSError as error:
-            raise ModelError(f"{part}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()[:16]
 
 
 def masks_from_output(

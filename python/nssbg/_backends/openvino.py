@@ -29,9 +29,10 @@ from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import import_openvino, usable_threads
 from nssbg._models.description import ModelDescription
+from nssbg._models.onnx_header import read_header
 from nssbg._types import Plan
 
-__all__ = ["OpenVinoBackend"]
+__all__ = ["OpenVinoBackend", "read_graph"]
 
 # Precisions that are hints for the arithmetic; int8 is in the file itself.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
@@ -76,6 +77,7 @@ class OpenVinoBackend:
             )
         self._model = model
         self._openvino = openvino
+        self._blob: NDArray[np.uint8] | None = None
         self._threads = usable_threads(options.threads)
         core = openvino.Core()
         target = _target(options.device, core.available_devices)
@@ -159,9 +161,12 @@ class OpenVinoBackend:
         if entry.is_file() and entry.stat().st_size:
             try:
                 # Mapped, not read: the weights' pages are shared and need no copy.
-                blob = np.memmap(entry, dtype=np.uint8, mode="r")
+                # Copy-on-write, since the runtime takes writable memory only.
+                blob = np.memmap(entry, dtype=np.uint8, mode="c")
+                # The compiled network goes on reading its weights there.
+                self._blob = blob
                 return core.import_model(
-                    self._openvino.Tensor(np.asarray(blob), shared_memory=True), target, config
+                    self._openvino.Tensor(blob, shared_memory=True), target, config
                 )
             except Exception as error:
                 log.info("%s: made again, it could not be read: %s", entry, error)
@@ -177,22 +182,7 @@ class OpenVinoBackend:
     ) -> Any:
         model = self._model
         assert model.path is not None
-        try:
-            graph = core.read_model(os.fspath(model.path))
-        except Exception as error:
-            raise ModelError(f"{model.path}: openvino cannot read it: {error}") from error
-        if len(graph.inputs) != 1:
-            names = ", ".join(item.get_any_name() for item in graph.inputs)
-            raise ModelError(f"{model.path}: has inputs {names}; expected one")
-        try:
-            output = graph.outputs[model.output_index]
-        except IndexError:
-            raise ModelError(
-                f"{model.path}: has {len(graph.outputs)} outputs, its description asks for "
-                f"number {model.output_index}"
-            ) from None
-        if len(graph.outputs) > 1:
-            graph = self._openvino.Model([output.get_node()], graph.get_parameters(), model.name)
+        graph = read_graph(core, self._openvino, model)
         try:
             if model.static:
                 graph.reshape([options.batch, 3, *model.size])
@@ -258,6 +248,74 @@ class OpenVinoBackend:
                 self._requests = []
                 self._idle = []
                 condition.notify_all()
+
+
+def read_graph(core: Any, openvino: Any, model: ModelDescription) -> Any:
+    """The model's graph with its mask as the only output; shapes as in the file.
+
+    Raises:
+        ModelError: It cannot be read, or is not what its description says.
+    """
+    path = model.path
+    assert path is not None
+    try:
+        _teach_deform_conv(core, openvino, path)
+        graph = core.read_model(os.fspath(path))
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{path}: openvino cannot read it: {error}") from error
+    if len(graph.inputs) != 1:
+        names = ", ".join(item.get_any_name() for item in graph.inputs)
+        raise ModelError(f"{path}: has inputs {names}; expected one")
+    try:
+        output = graph.outputs[model.output_index]
+    except IndexError:
+        raise ModelError(
+            f"{path}: has {len(graph.outputs)} outputs, its description asks for number "
+            f"{model.output_index}"
+        ) from None
+    if len(graph.outputs) > 1:
+        graph = openvino.Model([output.get_node()], graph.get_parameters(), model.name)
+    return graph
+
+
+def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
+    """OpenVINO has deformable convolution, but its ONNX reader does not know DeformConv."""
+    if path.suffix != ".onnx" or "DeformConv" not in read_header(path).operators:
+        return
+    from openvino.frontend.onnx import ConversionExtension
+    from openvino.opset8 import deformable_convolution
+
+    def convert(node: Any) -> Any:
+        inputs = [node.get_input(index) for index in range(node.get_input_size())]
+        x, weight, offset = inputs[:3]
+        rows = node.get_attribute("pads", [0, 0, 0, 0])
+        shape = weight.get_partial_shape()
+        arguments: dict[str, Any] = {}
+        if len(inputs) > 4:
+            arguments["mask"] = inputs[4]
+        result = deformable_convolution(
+            x,
+            offset,
+            weight,
+            node.get_attribute("strides", [1, 1]),
+            rows[:2],
+            rows[2:],
+            node.get_attribute("dilations", [1, 1]),
+            **arguments,
+            group=node.get_attribute("group", 1),
+            deformable_group=node.get_attribute("offset_group", 1),
+            # Samples within a pixel outside see zeros there, as ONNX has it.
+            bilinear_interpolation_pad=True,
+        )
+        bias = inputs[3] if len(inputs) > 3 else None
+        if bias is not None and bias.get_partial_shape().rank == 1:
+            wide = openvino.opset8.reshape(bias, [1, shape[0].get_length(), 1, 1], False)
+            result = openvino.opset8.add(result, wide)
+        return result.outputs()
+
+    core.add_extension(ConversionExtension("DeformConv", convert))
 
 
 def _property(compiled: Any, name: str) -> Any:

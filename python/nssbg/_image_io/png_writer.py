@@ -1,38 +1,67 @@
-"""Interim."""
+"""Writes PNG through the core's encoder; makes the chunks that stand before the pixels."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 
-import numpy as np
-
+from nssbg._errors import OptionError
 from nssbg._image_io.encode import Output
+
+__all__ = ["write_png"]
+
+_METRES_PER_INCH = 0.0254
 
 
 def write_png(output: Output) -> bytes:
-    p = output.pixels
-    h, w, c = p.shape
+    """Encode 8- or 16-bit grey, RGB or RGBA.
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
+    Raises:
+        OptionError: A text's keyword is not one that PNG allows.
+    """
+    from nssbg import _core
 
-    raw = (
-        np.ascontiguousarray(p.astype(">u2") if p.dtype == np.uint16 else p)
-        .reshape(h, -1)
-        .view(np.uint8)
-    )
-    rows = np.zeros((h, raw.shape[1] + 1), np.uint8)
-    rows[:, 1:] = raw
-    out = b"\x89PNG\r\n\x1a\n" + chunk(
-        b"IHDR", struct.pack(">IIBBBBB", w, h, p.itemsize * 8, {1: 0, 3: 2, 4: 6}[c], 0, 0, 0)
-    )
-    if output.icc_profile:
-        out += chunk(b"iCCP", b"icc\0\0" + zlib.compress(output.icc_profile))
-    if output.dpi:
-        out += chunk(b"pHYs", struct.pack(">IIB", *(round(d / 0.0254) for d in output.dpi), 1))
+    chunks = []
+    if output.icc_profile is not None:
+        body = b"ICC profile\0\0" + zlib.compress(output.icc_profile, 9)
+        chunks.append(_chunk(b"iCCP", body))
+    elif output.pixels.shape[2] > 1:
+        chunks.append(_chunk(b"sRGB", b"\0"))  # perceptual intent
+    if output.dpi is not None:
+        per_metre = (min(0x7FFFFFFF, max(1, round(part / _METRES_PER_INCH))) for part in output.dpi)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
     if output.exif:
-        out += chunk(b"eXIf", output.exif)
-    return out + chunk(b"IDAT", zlib.compress(rows.tobytes(), 1)) + chunk(b"IEND", b"")
+        chunks.append(_chunk(b"eXIf", output.exif))
+    chunks += _texts(output.text)
+    encoded: bytes = _core.png_encode(
+        output.pixels, output.compression, b"".join(chunks), output.threads
+    )
+    return encoded
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _texts(texts: Mapping[str, str]) -> list[bytes]:
+    """Latin-1 texts as tEXt, others as iTXt in UTF-8."""
+    chunks = []
+    for keyword, text in texts.items():
+        try:
+            key = keyword.encode("latin-1")
+        except UnicodeEncodeError:
+            key = b""
+        printable = all(32 <= byte <= 126 or byte >= 161 for byte in key)
+        if not 1 <= len(key) <= 79 or not printable or key != key.strip() or b"  " in key:
+            raise OptionError(
+                f"the keyword {keyword!r} of a text is not allowed in PNG; expected 1 to 79 "
+                "Latin-1 characters without leading, trailing or double spaces"
+            )
+        if "\0" in text:
+            raise OptionError(f"the text of {keyword!r} holds a null character")
+        try:
+            chunks.append(_chunk(b"tEXt", key + b"\0" + text.encode("latin-1")))
+        except UnicodeEncodeError:
+            chunks.append(_chunk(b"iTXt", key + b"\0\0\0\0\0" + text.encode("utf-8")))
+    return chunks

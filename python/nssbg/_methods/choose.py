@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from nssbg._methods.base import Method
 
-__all__ = ["open_method"]
+__all__ = ["BUNDLED", "open_method"]
+
+# The network that comes in the wheel.
+BUNDLED = "nssbg-lite"
 
 
 def open_method(model: str, *, device: str, backend: str, threads: int) -> Method:
@@ -20,10 +23,21 @@ def open_method(model: str, *, device: str, backend: str, threads: int) -> Metho
         ModelError: The model is unknown, not on disk or damaged.
         DeviceError: The device asked for is not what would run.
     """
-    if model in ("auto", "studio"):
-        from nssbg._methods.studio import StudioMethod
+    from nssbg._methods.studio import StudioMethod
 
+    if model == "studio":
         return StudioMethod(threads)
+    if model == "auto":
+        from nssbg._methods.auto import AutoMethod
+
+        def open_bundled() -> Method:
+            return _network(BUNDLED, device=device, backend=backend, threads=threads)
+
+        return AutoMethod(StudioMethod(threads), open_bundled)
+    return _network(model, device=device, backend=backend, threads=threads)
+
+
+def _network(model: str, *, device: str, backend: str, threads: int) -> Method:
     from nssbg._methods.network import NetworkMethod
 
     return NetworkMethod(model, device=device, backend=backend, threads=threads)

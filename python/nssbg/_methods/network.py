@@ -6,15 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
-from nssbg._backends import open_backend
+from nssbg._confidence import confidence
 from nssbg._methods.base import Estimate
-from nssbg._methods.confidence import confidence_of
-from nssbg._models.catalog import find_model
+from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
+from nssbg._planner import open_model
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
-__all__ = ["NetworkMethod"]
+__all__ = ["NetworkMethod", "input_tensor"]
+
+
+def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
+    """A picture as a model is fed: 1 x 3 x h x w, float32, normalised.
+
+    Args:
+        frame: The decoded picture; converted to sRGB for the model where it is not.
+        model: Says the size, filter and normalisation.
+        threads: Threads of the prepare kernel.
+    """
+    return prepare(
+        image_io.model_rgb(frame),
+        model.input_size(frame.height, frame.width),
+        mean=model.mean,
+        std=model.std,
+        filter=model.filter,
+        threads=threads,
+    )
 
 
 class NetworkMethod:
@@ -27,14 +45,16 @@ class NetworkMethod:
         threads: Threads for the runtime and the prepare kernel, at least 1.
 
     Raises:
-        ModelError: The model is unknown, not on disk or damaged.
+        ModelError: The model is unknown, cannot be pulled, or is damaged.
+        LicenseError: NSSBG_LICENSE=commercial and its weights do not allow that.
         DeviceError: The device asked for is not what would run.
     """
 
     def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
-        self._model = find_model(model)
         self._threads = threads
-        self._backend = open_backend(self._model, backend=backend, device=device, threads=threads)
+        self._model, self._backend = open_model(
+            model, backend=backend, device=device, threads=threads
+        )
 
     @property
     def lanes(self) -> int:
@@ -44,20 +64,13 @@ class NetworkMethod:
     def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""
         with timings.measure("prepare"):
-            return prepare(
-                image_io.model_rgb(frame),
-                self._model.input_size(frame.height, frame.width),
-                mean=self._model.mean,
-                std=self._model.std,
-                filter=self._model.filter,
-                threads=self._threads,
-            )
+            return input_tensor(frame, self._model, threads=self._threads)
 
     def infer(self, frame: Frame, prepared: NDArray[np.float32], timings: Timings) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
             alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
-            confidence = confidence_of(alpha)
+            expected = confidence(alpha)
         # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
         # the result, and a quarter of the bytes to refine.
         if frame.rgb.dtype == np.uint8:
@@ -65,7 +78,7 @@ class NetworkMethod:
         else:
             coarse = alpha
         return Estimate(
-            alpha=coarse, full_size=False, confidence=confidence, plan=self._backend.plan
+            alpha=coarse, full_size=False, confidence=expected.overlap, plan=self._backend.plan
         )
 
     def close(self) -> None:

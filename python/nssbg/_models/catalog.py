@@ -25,7 +25,14 @@ from nssbg._models.description import (
 )
 from nssbg._models.places import catalog_folder
 
-__all__ = ["ENTRY_POINT_GROUP", "builtin_catalog", "catalog", "describe", "find_model"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "builtin_catalog",
+    "bundled_models",
+    "catalog",
+    "describe",
+    "find_model",
+]
 
 log = logging.getLogger("nssbg")
 
@@ -40,6 +47,12 @@ def builtin_catalog() -> dict[str, ModelDescription]:
         name: description_from_mapping({"name": name, **entry}, source=f"{path.name} [{name}]")
         for name, entry in read_toml(path).items()
     }
+
+
+@functools.lru_cache(maxsize=1)
+def bundled_models() -> dict[str, ModelDescription]:
+    """The networks that come in the wheel, their paths set, by name."""
+    return _from_folder(Path(__file__).with_name("bundled"))
 
 
 def _from_entry_points() -> dict[str, ModelDescription]:
@@ -82,7 +95,12 @@ def _from_folder(folder: Path) -> dict[str, ModelDescription]:
 
 def catalog() -> dict[str, ModelDescription]:
     """All models known here, by name; paths are not looked up but for sidecars' weights."""
-    return {**builtin_catalog(), **_from_entry_points(), **_from_folder(catalog_folder())}
+    return {
+        **bundled_models(),
+        **builtin_catalog(),
+        **_from_entry_points(),
+        **_from_folder(catalog_folder()),
+    }
 
 
 def _by_alias(models: Iterable[ModelDescription], name: str) -> ModelDescription | None:
@@ -123,7 +141,7 @@ def describe(name: str | Path) -> ModelDescription:
         )
     # Entry points cost a look at every installed package: only for names not known without.
     own = _from_folder(catalog_folder())
-    for models in (own, builtin_catalog()):
+    for models in (own, bundled_models(), builtin_catalog()):
         if text in models:
             return models[text]
     found = _by_alias([*own.values(), *builtin_catalog().values()], text)

@@ -24,14 +24,14 @@ __all__ = [
     "read_toml",
 ]
 
-Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch_bilinear"]
+Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Fit = Literal["stretch", "short_side"]
 Activation = Literal["none", "sigmoid"]
 Range = Literal["unit", "minmax"]
 Precision = Literal["float32", "float16", "int8"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "filter": ("box", "bilinear", "bicubic", "lanczos", "torch_bilinear"),
+    "filter": ("box", "bilinear", "bicubic", "lanczos", "torch-bilinear"),
     "fit": ("stretch", "short_side"),
     "layout": ("NCHW",),
     "activation": ("none", "sigmoid"),
@@ -53,7 +53,7 @@ class ModelDescription:
         mean: Subtracted per channel (R, G, B) after the picture was scaled to 0..1.
         std: Divided by per channel after that.
         filter: How the picture is brought to the input's size. All antialias but
-            "torch_bilinear", which is torch's interpolate(align_corners=False).
+            "torch-bilinear", which is torch's interpolate(align_corners=False).
         fit: "stretch" fills height x width; "short_side" keeps the proportions, brings the
             short side to height (pictures whose sides lie on both sides of it keep their
             size) and rounds both sides down to whole multiples.

@@ -1,16 +1,87 @@
 """The graph as it is run: the published file, or a copy of it with fused operations.
 
-Public BiRefNet exports carry deformable convolution as gathers and products. Where the onnx
-package is there, such a file is rewritten once (see graph passes), checked, and kept.
+Public BiRefNet exports carry deformable convolution as gathers and products. Such a file is
+rewritten once, when it is pulled or first opened (passes/deform_conv.py), checked, and kept
+beside the compiled networks. The published file is never changed.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
+from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.onnx_header import may_hold_deform_conv, read_header
+from nssbg._models.places import compiled_folder
 
 __all__ = ["prepared"]
 
+log = logging.getLogger("nssbg")
 
-def prepared(model: ModelDescription) -> ModelDescription:
-    """The model, its path that of the rewritten graph where there is one."""
-    return model
+# Counted up when the passes change, so that older copies are made again.
+_PASSES = 1
+
+
+def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDescription:
+    """The model, its path that of the rewritten graph where there is something to rewrite.
+
+    Args:
+        model: Its path must be set.
+        folder: Where rewritten graphs are kept; None: the folder of compiled networks.
+
+    Raises:
+        ModelError: The file cannot be read. A graph that cannot be rewritten is no error: the
+            published one runs, and the log says why.
+    """
+    if model.path is None or model.path.suffix != ".onnx":
+        return model
+    place = compiled_folder() if folder is None else folder
+    stem = place / f"fused{_PASSES}-{model.name}-{weights_fingerprint(model.path)}"
+    rewritten, note = Path(f"{stem}.onnx"), Path(f"{stem}.json")
+    if rewritten.is_file():
+        return replace(model, path=rewritten)
+    if note.is_file():  # looked at before: nothing to do
+        return model
+    if not may_hold_deform_conv(read_header(model.path).operators):
+        return model
+    try:
+        import onnx
+
+        from nssbg._models.passes.deform_conv import fuse_deform_conv
+    except ImportError as error:
+        log.warning(
+            "%s: carries deformable convolution in pieces, which takes twice the time and "
+            "several times the memory; with the onnx package it is fused (%s)",
+            model.name,
+            error,
+        )
+        return model
+    started = time.monotonic()
+    try:
+        graph, fused, left = fuse_deform_conv(onnx.load(os.fspath(model.path)))
+        place.mkdir(parents=True, exist_ok=True)
+        if fused:
+            temporary = rewritten.with_name(f".{rewritten.name}.{os.getpid()}")
+            onnx.save(graph, os.fspath(temporary))
+            temporary.replace(rewritten)
+        note.write_text(
+            json.dumps({"fused": [list(item.kernel) for item in fused], "left": left}, indent=1),
+            encoding="utf-8",
+        )
+    except OSError as error:
+        log.warning("%s: its fused graph cannot be kept: %s", model.name, error)
+        return model
+    except (ModelError, ValueError, RuntimeError, KeyError, MemoryError) as error:
+        log.warning("%s: its graph is run as published, fusing failed: %s", model.name, error)
+        return model
+    took = time.monotonic() - started
+    if left:
+        log.info("%s: left as they are: %s", model.name, "; ".join(dict.fromkeys(left)))
+    log.info("%s: fused %d deformable convolutions in %.1f s", model.name, len(fused), took)
+    return replace(model, path=rewritten) if fused else model

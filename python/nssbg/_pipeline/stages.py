@@ -175,7 +175,8 @@ def _multiplied(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:
     """
     full = np.iinfo(existing.dtype).max
     if alpha.dtype == np.float32:
-        return alpha * (existing.astype(np.float32) / np.float32(full))
+        product32: NDArray[np.float32] = alpha * (existing.astype(np.float32) / np.float32(full))
+        return product32
     # alpha / 255 * existing, in existing's own range, so that 16 bits stay 16 bits.
     product = (alpha.astype(np.uint32) * existing.astype(np.uint32) + 127) // 255
     return product.astype(existing.dtype)

@@ -25,8 +25,10 @@ __all__ = ["calibrate", "calibration_tensors"]
 
 log = logging.getLogger("nssbg")
 
-# A candidate this much slower than the best on its first run is not run again.
-_HOPELESS = 1.6
+# A candidate this much slower than the best on its first runs is not run again, where a run
+# is long enough to tell: another process's burst may double a short one.
+_HOPELESS = 2.0
+_TELLING_SECONDS = 0.05
 
 
 def calibration_tensors(
@@ -89,13 +91,13 @@ def _throughput(backend: Backend, tensor: NDArray[np.float32], streams: int) -> 
     if streams == 1:
         start = time.perf_counter()
         backend.run(tensor)
-        return (time.perf_counter() - start) / tensor.shape[0]
+        return float(time.perf_counter() - start) / int(tensor.shape[0])
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(streams) as pool:
         start = time.perf_counter()
         list(pool.map(backend.run, [tensor] * (2 * streams)))
-        return (time.perf_counter() - start) / (2 * streams * tensor.shape[0])
+        return float(time.perf_counter() - start) / (2 * streams * int(tensor.shape[0]))
 
 
 def calibrate(
@@ -164,7 +166,7 @@ def calibrate(
             )
         if not problem and opened_backend is not None:
             first = min(_throughput(opened_backend, feed[0], candidate.streams) for _ in range(2))
-            if first > _HOPELESS * best:
+            if first > max(_TELLING_SECONDS, _HOPELESS * best):
                 problem = f"{first * 1e3:.0f} ms, {first / best:.1f} times the best"
             best = min(best, first)
             times[candidate] = [first]
@@ -184,8 +186,9 @@ def calibrate(
     for candidate, backend in backends.items():
         backend.close()
         old = results[candidate]
-        median = float(np.median(times[candidate]))
-        results[candidate] = Measurement(candidate, 1e3 * median, old.mean_error, old.max_error)
+        # The least: what others did on the machine meanwhile only adds.
+        least = 1e3 * min(times[candidate])
+        results[candidate] = Measurement(candidate, least, old.mean_error, old.max_error)
     return tuple(results[candidate] for candidate in candidates)
 
 

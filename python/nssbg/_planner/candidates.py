@@ -83,7 +83,7 @@ class Measurement:
 
     Attributes:
         candidate: What was run.
-        milliseconds: Median time a picture; 0 where it did not run.
+        milliseconds: Least time a picture of several runs; 0 where it did not run.
         mean_error: Mean distance of its alpha from float32's, 0..1.
         max_error: Largest distance.
         problem: Why it is out: did not open, too far from float32, too slow to go on; or "".

@@ -16,14 +16,19 @@ from numpy.typing import NDArray
 
 from nssbg import _core
 from nssbg._errors import OptionError
+from nssbg._stages.cleanup import drop_specks_in_place
 
-__all__ = ["Level", "RefineReport", "refine", "refine_with_report"]
+__all__ = ["Level", "RefineReport", "RefineStream", "refine", "refine_with_report"]
 
 Level = Literal["none", "guided", "matting", "auto"]
 Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Side of the tiles, in pixels. Measured best at 12 and 24 MP; the result never depends on it.
 DEFAULT_TILE = 512
+
+#: Specks of fewer pixels than this share of the picture are dropped (24 pixels at 12 MP): a blob
+#: of 5 x 5 pixels that hangs on nothing is noise of the map, not part of a subject.
+DEFAULT_SPECK_SHARE = 2e-6
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def refine(
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
+    drop_specks: int | None = None,
 ) -> Alpha:
     """Refine a coarse alpha to the size of the photograph.
 
@@ -79,6 +85,8 @@ def refine(
             replaces the band that the coarse map itself gives.
         threads: Threads to use; 0 means all usable cores. Never changes the result.
         tile: Side of a tile in pixels; memory grows with it. Never changes the result.
+        drop_specks: Blobs of fewer pixels than this, connected to nothing, are removed; 0 keeps
+            them all; None means `DEFAULT_SPECK_SHARE` of the picture. Not done at level "none".
 
     Returns:
         H x W alpha of the dtype of `coarse_alpha`.
@@ -87,7 +95,13 @@ def refine(
         OptionError: For shapes, dtypes or values outside the above.
     """
     return refine_with_report(
-        image, coarse_alpha, level=level, trimap=trimap, threads=threads, tile=tile
+        image,
+        coarse_alpha,
+        level=level,
+        trimap=trimap,
+        threads=threads,
+        tile=tile,
+        drop_specks=drop_specks,
     )[0]
 
 
@@ -99,12 +113,21 @@ def refine_with_report(
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
+    drop_specks: int | None = None,
 ) -> tuple[Alpha, RefineReport]:
     """As `refine`, with a report of what was done, what it cost and what was degraded."""
     check_refine_arguments(image, coarse_alpha, level, trimap, threads, tile)
+    if drop_specks is not None and drop_specks < 0:
+        raise OptionError(f"drop_specks is a number of pixels, 0 or more, not {drop_specks}")
     begin = time.perf_counter()
     alpha, facts = _core.refine(image, coarse_alpha, trimap, level, threads, tile)
     pixels = alpha.shape[0] * alpha.shape[1]
+    notes: tuple[str, ...] = facts["notes"]
+    specks = 0
+    least_area = round(DEFAULT_SPECK_SHARE * pixels) if drop_specks is None else drop_specks
+    if level != "none" and least_area > 1:
+        specks, note = drop_specks_in_place(alpha, least_area)
+        notes += note
     return alpha, RefineReport(
         level=level,
         seconds=time.perf_counter() - begin,
@@ -114,8 +137,62 @@ def refine_with_report(
         matting_share=facts["matting_pixels"] / pixels,
         iterations=facts["iterations"],
         residual=facts["residual"],
-        notes=facts["notes"],
+        specks_dropped=specks,
+        notes=notes,
     )
+
+
+class RefineStream:
+    """Refinement of a picture whose rows come one after another, in the memory of a few hundred.
+
+    The rows are those of `refine(..., drop_specks=0)`, byte for byte: specks cannot be told from
+    subjects before the last row has come.
+
+        stream = RefineStream(height, width, coarse_alpha)
+        for rows in reader:              # any number of rows x width x 3
+            writer.write(stream.push(rows))   # the rows that are finished, maybe none
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        coarse_alpha: NDArray[np.uint8] | NDArray[np.float32],
+        *,
+        dtype: type[np.uint8] | type[np.uint16] = np.uint8,
+        level: Level = "guided",
+        threads: int = 0,
+    ) -> None:
+        """Begin a picture of height x width whose rows will have `dtype`; see `refine`."""
+        self._empty = np.empty((0, width, 3), dtype)
+        if height < 1 or width < 1:
+            raise OptionError(f"the picture needs at least one pixel, not {width} x {height}")
+        probe = np.empty((1, 1, 3), dtype)
+        check_refine_arguments(probe, coarse_alpha, level, None, threads, DEFAULT_TILE)
+        kind = "RefineStreamU{}{}".format(
+            8 * np.dtype(dtype).itemsize, "U8" if coarse_alpha.dtype == np.uint8 else "F32"
+        )
+        self._core: Any = getattr(_core, kind)(height, width, coarse_alpha, level, threads)
+        self._left = height
+
+    def push(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Take the next rows (n x width x 3); return the finished rows of alpha (m x width).
+
+        The last rows of the picture return all that is left. Raises OptionError for rows of
+        another width, channel count or dtype, or for more rows than the picture has.
+        """
+        want = self._empty
+        if not isinstance(rows, np.ndarray) or rows.ndim != 3 or rows.shape[1:] != want.shape[1:]:
+            raise OptionError(f"rows must be n x {want.shape[1]} x 3, not {_shape_of(rows)}")
+        if rows.dtype != want.dtype:
+            raise OptionError(f"rows must be {want.dtype} as announced, not {rows.dtype}")
+        if len(rows) > self._left:
+            raise OptionError(
+                f"{len(rows)} rows pushed, but the picture has only {self._left} left"
+            )
+        self._left -= len(rows)
+        alpha: NDArray[Any] = self._core.push(rows)
+        return alpha
 
 
 def check_refine_arguments(
@@ -133,8 +210,7 @@ def check_refine_arguments(
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise OptionError(
-            f"the image must be an H x W x 3 array, not {_shape_of(image)}; "
-            "convert it to RGB first"
+            f"the image must be an H x W x 3 array, not {_shape_of(image)}; convert it to RGB first"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise OptionError(f"the image must be uint8 or uint16, not {image.dtype}")

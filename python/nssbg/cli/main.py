@@ -21,6 +21,10 @@ __all__ = ["main"]
 # Sub-command -> the module with its add_parser(subparsers) and run(arguments) -> exit code.
 COMMANDS = {
     "remove": "nssbg.cli.remove",
+    "models": "nssbg.cli.models",
+    "doctor": "nssbg.cli.doctor",
+    "tune": "nssbg.cli.tune",
+    "quantize": "nssbg.cli.quantize",
 }
 
 # A shell's own convention for "ended by Ctrl-C".

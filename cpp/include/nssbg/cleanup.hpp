@@ -1,0 +1,44 @@
+// Small steps on a finished alpha: specks and pinholes by area (connected components in
+// linear time), feathering.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nssbg/image_view.hpp"
+
+namespace nssbg {
+
+struct ComponentOptions {
+    // Specks: pixels with alpha above `level` that hang together (8 neighbours), set to 0.
+    // Pinholes: pixels with alpha at most `level` (4 neighbours) that do not touch the
+    // picture's edge, set to full.
+    bool pinholes = false;
+    double level = 0.02;            // 0..1
+    std::int64_t least_area = 0;    // components with fewer pixels are changed
+    bool keep_largest = false;      // specks only: all but the largest component go
+    std::int64_t most_runs = 2000000;  // give up above this: 24 bytes each
+};
+
+struct ComponentReport {
+    std::int64_t components = 0;
+    std::int64_t changed = 0;
+    bool gave_up = false;  // more runs than allowed: alpha is as it was
+};
+
+// Throws std::invalid_argument for a view that is empty or has more than one channel.
+template <class T>
+ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptions& options);
+
+// Gaussian blur of an alpha, edges repeated; sigma in pixels, 0 < sigma <= 64.
+template <class T>
+void feather(const ImageView<const T>& alpha, double sigma, int threads, const ImageView<T>& out);
+
+extern template ComponentReport clean_components(const ImageView<std::uint8_t>&,
+                                                 const ComponentOptions&);
+extern template ComponentReport clean_components(const ImageView<float>&, const ComponentOptions&);
+extern template void feather(const ImageView<const std::uint8_t>&, double, int,
+                             const ImageView<std::uint8_t>&);
+extern template void feather(const ImageView<const float>&, double, int, const ImageView<float>&);
+
+}  // namespace nssbg

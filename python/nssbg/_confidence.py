@@ -1,0 +1,89 @@
+"""How far an alpha map may be trusted, from the map itself and from a second look at the picture.
+
+In: the network's coarse alpha and, where it was made, its alpha of the mirrored picture, mirrored
+back. Out: the overlap (IoU) with the truth to be expected, 0..1, calibrated on photographs that
+the bundled network was not trained on. NumPy alone; about a millisecond at 320 x 320.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Confidence", "confidence", "confidence_features"]
+
+# Fitted by training/calibrate.py (logistic regression on the overlap); order as in
+# confidence_features, the constant first.
+_WITHOUT_MIRROR = (3.0, -4.0, -0.6, 0.0)
+_WITH_MIRROR = (3.2, -2.0, -0.4, 0.0, -4.0)
+WEAK = 0.75  # below this expected overlap a larger model is worth its time
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What to expect of an alpha map.
+
+    Attributes:
+        overlap: Expected intersection over union with the truth, 0..1.
+        weak: Whether the result should be announced as doubtful.
+    """
+
+    overlap: float
+    weak: bool
+
+
+def confidence_features(
+    alpha: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32] | None = None
+) -> tuple[float, ...]:
+    """What the estimate is made from.
+
+    Args:
+        alpha: Height x width, 0..1.
+        mirrored: The alpha of the mirrored picture, mirrored back; same shape.
+
+    Returns:
+        Doubt (binary entropy, in bits, summed and divided by the subject's area), the logarithm
+        of the subject's share of the picture, the share of the frame's border that the subject
+        covers and, with `mirrored`, the soft disagreement of both maps (one minus their IoU).
+    """
+    safe = np.clip(alpha, 1e-4, 1 - 1e-4)
+    entropy = -(safe * np.log2(safe) + (1 - safe) * np.log2(1 - safe))
+    area = float(alpha.sum()) + 1e-3 * alpha.size
+    doubt = min(2.0, float(entropy.sum()) / area)
+    share = float(np.log(area / alpha.size))
+    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
+    features = (doubt, share, float(border.mean()))
+    if mirrored is None:
+        return features
+    low, high = np.minimum(alpha, mirrored), np.maximum(alpha, mirrored)
+    floor = 1e-3 * alpha.size
+    return (*features, 1.0 - (float(low.sum()) + floor) / (float(high.sum()) + floor))
+
+
+def confidence(
+    alpha: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32] | None = None
+) -> Confidence:
+    """The overlap to be expected of an alpha map.
+
+    Args:
+        alpha: Height x width, float, 0..1, as the network gives it (before refinement).
+        mirrored: Optional second opinion: the network's alpha of the mirrored picture,
+            mirrored back. One more pass of the network; makes the estimate sharper.
+
+    Returns:
+        The expected overlap and whether it is weak.
+
+    Raises:
+        ValueError: The maps are not two-dimensional or differ in shape.
+    """
+    if alpha.ndim != 2:
+        raise ValueError(f"alpha has {alpha.ndim} axes, expected 2 (height x width)")
+    if mirrored is not None and mirrored.shape != alpha.shape:
+        raise ValueError(f"mirrored is {mirrored.shape}, expected {alpha.shape} as alpha")
+    weights = _WITHOUT_MIRROR if mirrored is None else _WITH_MIRROR
+    features = confidence_features(alpha, mirrored)
+    score = weights[0] + sum(w * f for w, f in zip(weights[1:], features, strict=True))
+    overlap = float(1.0 / (1.0 + np.exp(-score)))
+    return Confidence(overlap=overlap, weak=overlap < WEAK)

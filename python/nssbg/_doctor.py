@@ -1,0 +1,203 @@
+"""What `nssbg doctor` tells: the machine, its runtimes, the cache, the plan of each model here.
+
+Looks and predicts; loads no model. The command line prints what `examine` returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from nssbg._backends.compiled_cache import CompiledCache
+from nssbg._errors import DeviceError, ModelError, NssbgError
+from nssbg._hardware import Hardware, hardware
+from nssbg._models.catalog import catalog, describe
+from nssbg._models.description import ModelDescription
+from nssbg._models.places import compiled_folder, home, models_folder
+from nssbg._models.prepared import prepared
+from nssbg._models.store import locate
+from nssbg._planner import Choice, measured, plan
+from nssbg._planner.candidates import Candidate
+from nssbg._planner.fitting import Fit, fit
+from nssbg._planner.opening import int8_form
+from nssbg._types import Plan
+
+__all__ = ["CacheReport", "Extra", "ModelReport", "Report", "examine", "require_device"]
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """Where things are kept and how much of it there is.
+
+    Attributes:
+        home: nssbg's folder.
+        writable: Whether it can be written.
+        models_bytes: Bytes of weights that nssbg pulled.
+        compiled: Compiled networks kept.
+        compiled_bytes: Their bytes.
+    """
+
+    home: Path
+    writable: bool
+    models_bytes: int
+    compiled: int
+    compiled_bytes: int
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A package that would add something.
+
+    Attributes:
+        package: What to install.
+        installed: Its version, or "".
+        adds: What it is for.
+    """
+
+    package: str
+    installed: str
+    adds: str
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """A model that is here, and how it would run.
+
+    Attributes:
+        model: Its description; path says where the weights lie.
+        plan: What would run, and why; None where nothing can.
+        fit: Predicted memory and time; None where the graph cannot be read.
+        problem: What is wrong with it, or "".
+    """
+
+    model: ModelDescription
+    plan: Plan | None
+    fit: Fit | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it."""
+
+    version: str
+    hardware: Hardware
+    cache: CacheReport
+    models: tuple[ModelReport, ...]
+    extras: tuple[Extra, ...]
+
+
+_EXTRAS = (
+    ("onnxruntime-gpu", "CUDA on NVIDIA GPUs, in place of onnxruntime"),
+    ("onnx", "faster BiRefNet graphs, `nssbg quantize`"),
+    ("nncf", "int8 models by `nssbg quantize`"),
+    ("pillow-heif", "HEIC pictures"),
+    ("pillow-jxl-plugin", "JPEG XL pictures"),
+)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _cache() -> CacheReport:
+    import os
+
+    folder = home()
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    entries = CompiledCache(compiled_folder()).entries()
+    models = 0
+    with contextlib.suppress(OSError):
+        models = sum(item.stat().st_size for item in models_folder().iterdir() if item.is_file())
+    return CacheReport(
+        home=folder,
+        writable=os.access(existing, os.W_OK),
+        models_bytes=models,
+        compiled=len(entries),
+        compiled_bytes=sum(size for _, size, _ in entries),
+    )
+
+
+def _model_report(model: ModelDescription, machine: Hardware, choice: Choice) -> ModelReport:
+    try:
+        ready = prepared(model)
+        chosen: Candidate
+        made, chosen = plan(
+            machine,
+            model,
+            choice,
+            measured(model, choice),
+            has_int8=int8_form(ready) is not None,
+        )
+    except NssbgError as error:
+        return ModelReport(model, None, None, str(error))
+    predicted: Fit | None = None
+    problem = ""
+    if chosen.device.partition(".")[0] == "cpu":
+        try:
+            predicted = fit(ready, chosen)
+        except (NssbgError, RuntimeError, ImportError) as error:
+            problem = f"no prediction: {error}"
+    return ModelReport(model, made, predicted, problem)
+
+
+def examine(
+    models: tuple[str, ...] = (), *, choice: Choice | None = None, machine: Hardware | None = None
+) -> Report:
+    """Look at the machine and at the models that are here, or at those named.
+
+    Args:
+        models: Names or paths; empty: every model whose weights are here.
+        choice: What the plans are made for.
+        machine: The hardware; None: probe it.
+
+    Raises:
+        ModelError: A model that was named is unknown or not here.
+    """
+    here = machine or hardware()
+    wanted = choice or Choice()
+    reports: list[ModelReport] = []
+    for described in [describe(name) for name in models] or list(catalog().values()):
+        try:
+            where = described.path or locate(described)
+        except ModelError as error:
+            reports.append(ModelReport(described, None, None, str(error)))
+            continue
+        if where is None:
+            if models:
+                raise ModelError(
+                    f"{described.name}: its weights are not on this machine; "
+                    f"try: nssbg models pull {described.name}"
+                )
+            continue
+        reports.append(_model_report(described.at(where), here, wanted))
+    extras = tuple(Extra(name, _version(name), adds) for name, adds in _EXTRAS)
+    return Report(_version("nssbg"), here, _cache(), tuple(reports), extras)
+
+
+def require_device(machine: Hardware, device: str) -> None:
+    """For scripts: an error unless a runtime here has that device, ready to run.
+
+    Raises:
+        DeviceError: It has not; the message says what stands in the way.
+    """
+    wanted = device.lower()
+    family = ("gpu", "cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
+    for item in machine.devices:
+        names = {item.name, item.id.lower()}
+        if not item.problem and (wanted in names or (wanted == "gpu" and item.name in family)):
+            return
+    there = ", ".join(dict.fromkeys(item.name for item in machine.devices if not item.problem))
+    hints = "; ".join(f"{item.what}: {item.mend}" for item in machine.conflicts)
+    raise DeviceError(
+        f"device {device!r} is required, there is: {there or 'none'}"
+        + (f"; {hints}" if hints else "")
+    )

@@ -1,0 +1,82 @@
+"""`model="auto"`: the studio method where the picture is a studio picture, else the network.
+
+The studio method looks first: it costs milliseconds, needs no runtime, and where the border is
+one smooth backdrop its full-size edges are better than any coarse map's. Where it is unsure,
+the bundled network looks too, and the more trustworthy of the two answers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from nssbg._methods.base import Estimate, Method
+from nssbg._types import Frame, Timings
+
+__all__ = ["AutoMethod"]
+
+# From this confidence on the studio method's answer is taken without a look by the network.
+SURE = 0.85
+# Below this the better of the two is still announced as weak.
+WEAK = 0.5
+
+
+class AutoMethod:
+    """Two methods behind one door.
+
+    Args:
+        studio: Looks first.
+        open_network: Opens the network, when it is first needed.
+        network_lanes: Pictures that the network takes at once: see `Method.lanes`.
+    """
+
+    def __init__(
+        self, studio: Method, open_network: Callable[[], Method], *, network_lanes: int = 0
+    ) -> None:
+        self._studio = studio
+        self._open_network = open_network
+        self._network: Method | None = None
+        self._lock = threading.Lock()
+        self.lanes = network_lanes
+
+    def prepare(self, frame: Frame, timings: Timings) -> Estimate:
+        """The studio method's answer: whether the network is needed depends on it."""
+        return self._studio.infer(frame, self._studio.prepare(frame, timings), timings)
+
+    def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
+        """The more trustworthy of the two answers, and why it was taken."""
+        studio: Estimate = prepared
+        if studio.confidence >= SURE:
+            return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
+        network = self._the_network()
+        other = network.infer(frame, network.prepare(frame, timings), timings)
+        compared = (
+            f"studio confidence {studio.confidence:.2f}, "
+            f"{other.plan.model} confidence {other.confidence:.2f}"
+        )
+        taken = studio if studio.confidence > other.confidence else other
+        taken = _because(taken, f"auto: {taken.plan.model} taken ({compared})")
+        if taken.confidence < WEAK:
+            note = f"weak: {compared}; try a larger model (nssbg models list)"
+            return replace(taken, notes=(*taken.notes, note))
+        return taken
+
+    def close(self) -> None:
+        """Let go of both."""
+        self._studio.close()
+        with self._lock:
+            network, self._network = self._network, None
+        if network is not None:
+            network.close()
+
+    def _the_network(self) -> Method:
+        with self._lock:
+            if self._network is None:
+                self._network = self._open_network()
+            return self._network
+
+
+def _because(estimate: Estimate, reason: str) -> Estimate:
+    return replace(estimate, plan=replace(estimate.plan, reasons=(*estimate.plan.reasons, reason)))

@@ -1,0 +1,161 @@
+"""Whether a model fits into this machine's memory, how long it takes, and what would fit.
+
+The shape of the rule is the graph's; its few constants were fitted to peak memory measured on
+U-2-Net-p, IS-Net and BiRefNet-lite (bench/planner.py prints prediction beside measurement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nssbg._hardware import available_memory
+from nssbg._models.catalog import builtin_catalog
+from nssbg._models.description import ModelDescription
+from nssbg._planner.candidates import Candidate
+from nssbg._planner.memory import GraphCost, Rates, graph_cost, measure_rates
+
+__all__ = ["Fit", "fit", "predicted_peak", "predicted_seconds"]
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """Of one runtime: bytes before any model, and factors on the graph's own numbers."""
+
+    base: int
+    weights: float  # the file's weights and the runtime's packed copy
+    activations: float
+
+
+_MEMORY = {
+    "openvino float32": _Constants(140 << 20, 2.0, 1.15),
+    "openvino bfloat16": _Constants(140 << 20, 1.5, 0.75),
+    "openvino float16": _Constants(140 << 20, 1.5, 0.75),
+    "openvino int8": _Constants(140 << 20, 1.25, 0.75),
+    "onnxruntime float32": _Constants(90 << 20, 2.0, 1.8),
+    "onnxruntime float16": _Constants(90 << 20, 2.0, 1.8),
+    "onnxruntime int8": _Constants(90 << 20, 1.5, 1.8),
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The prediction for one way to run a model.
+
+    Attributes:
+        peak_bytes: Most memory of the process.
+        seconds: Time a picture.
+        available_bytes: What is free now.
+        fits: Whether peak_bytes is within it.
+        advice: What would fit, where it does not.
+    """
+
+    peak_bytes: int
+    seconds: float
+    available_bytes: int
+    fits: bool
+    advice: tuple[str, ...] = ()
+
+
+def predicted_peak(cost: GraphCost, candidate: Candidate) -> int:
+    """Most bytes of a process that runs the model so, on the processor."""
+    known = _MEMORY.get(f"{candidate.backend} {candidate.precision}")
+    constants = known or _MEMORY["openvino float32"]
+    activations = cost.peak_bytes * constants.activations * candidate.streams * candidate.batch
+    return int(
+        constants.base
+        + cost.weights_bytes * constants.weights
+        + activations
+        + cost.largest_scratch * candidate.streams
+    )
+
+
+def predicted_seconds(cost: GraphCost, candidate: Candidate, rates: Rates) -> float:
+    """Time a picture on the processor, from the machine's measured rates."""
+    speed = rates.operations
+    moved = cost.moved_bytes
+    if candidate.precision in ("bfloat16", "float16"):
+        speed, moved = rates.operations_bfloat16, moved / 2
+    share = min(1.0, candidate.threads / rates.threads)
+    return (
+        cost.operations / (speed * share)
+        + cost.sampled_operations / (rates.sampled * share)
+        + moved / rates.bytes
+    )
+
+
+def _readable(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def fit(
+    model: ModelDescription,
+    candidate: Candidate,
+    *,
+    available: int | None = None,
+    rates: Rates | None = None,
+    others: Iterable[ModelDescription] | None = None,
+) -> Fit:
+    """Predict before anything is loaded, and say what would fit where this does not.
+
+    Args:
+        model: Its path must be set (the graph is read, not run).
+        candidate: How it would be run.
+        available: Bytes that are free; None: look.
+        rates: The machine's rates; None: measured, or as kept.
+        others: Models to think of as smaller ones; None: the built-in catalog's.
+    """
+    cost = graph_cost(model)
+    free = available_memory() if available is None else available
+    peak = predicted_peak(cost, candidate)
+    seconds = predicted_seconds(cost, candidate, rates or measure_rates(candidate.threads))
+    advice: list[str] = []
+    if peak > free:
+        advice.append(f"needs about {_readable(peak)}, {_readable(free)} is free")
+        if candidate.backend == "onnxruntime":
+            leaner = Candidate("openvino", candidate.device, "float32", candidate.threads)
+            if predicted_peak(cost, leaner) <= free:
+                advice.append(f"backend openvino: {_readable(predicted_peak(cost, leaner))}")
+        if candidate.backend == "openvino" and candidate.precision == "float32":
+            half = Candidate("openvino", candidate.device, "bfloat16", candidate.threads)
+            if predicted_peak(cost, half) <= free:
+                advice.append(f"precision bfloat16: {_readable(predicted_peak(cost, half))}")
+        advice += _smaller(model, cost, candidate, free, others)
+    return Fit(peak, seconds, free, peak <= free, tuple(advice))
+
+
+def _smaller(
+    model: ModelDescription,
+    cost: GraphCost,
+    candidate: Candidate,
+    free: int,
+    others: Iterable[ModelDescription] | None,
+) -> list[str]:
+    """A smaller input, where activations are what is too large; and smaller models."""
+    from dataclasses import replace
+
+    lines = []
+    known = _MEMORY.get(f"{candidate.backend} {candidate.precision}")
+    fixed = predicted_peak(replace(cost, peak_bytes=0, largest_scratch=0), candidate)
+    varying = predicted_peak(cost, candidate) - fixed
+    for share in (0.75, 0.5, 0.25):
+        if known and fixed + varying * share * share <= free:
+            side = int(model.height * share) // 32 * 32
+            if side >= 256:
+                lines.append(
+                    f"an export of it for {side} x {side}: about "
+                    f"{_readable(fixed + varying * share * share)}"
+                )
+            break
+    pool = builtin_catalog().values() if others is None else others
+    smaller = [
+        item.name
+        for item in pool
+        if item.name != model.name
+        and 0 < item.bytes < cost.weights_bytes / 2
+        and item.height <= model.height
+    ]
+    if smaller:
+        lines.append(f"a smaller model: {', '.join(smaller[:4])}")
+    lines.append("the weights-free method, model='studio', for plain backdrops")
+    return lines

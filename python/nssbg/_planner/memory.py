@@ -1,0 +1,283 @@
+"""What a model costs by its graph, and what this machine does in a second.
+
+In: the graph at its input size, read by OpenVINO without compiling it. Out: operations,
+bytes of weights, and the most bytes of activations alive at a time. The machine's rates come
+from three small graphs that are run once and kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nssbg._errors import ModelError
+from nssbg._hardware import import_openvino, usable_threads
+from nssbg._models.description import ModelDescription
+from nssbg._models.places import home
+from nssbg._planner.cache import machine_key
+
+__all__ = ["GraphCost", "Rates", "graph_cost", "measure_rates"]
+
+
+@dataclass(frozen=True)
+class GraphCost:
+    """What one picture costs, by the graph alone.
+
+    Attributes:
+        operations: Floating-point operations in convolutions and matrix products.
+        sampled_operations: Operations of deformable convolutions, which run slower.
+        moved_bytes: Bytes that operators read and write.
+        weights_bytes: Bytes of the weights in float32.
+        peak_bytes: Most bytes of activations alive at a time, in the graph's order.
+        largest_scratch: Most bytes that one operator needs besides (a deformable
+            convolution's columns).
+        height: Rows of the input it was counted for.
+        width: Columns of the input.
+    """
+
+    operations: float
+    sampled_operations: float
+    moved_bytes: float
+    weights_bytes: int
+    peak_bytes: int
+    largest_scratch: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What this machine does, measured.
+
+    Attributes:
+        operations: Of a float32 convolution, a second.
+        operations_bfloat16: The same in bfloat16.
+        sampled: Operations of a deformable convolution, a second.
+        bytes: Moved by an element-wise operator, a second.
+        threads: Threads it was measured with.
+    """
+
+    operations: float
+    operations_bfloat16: float
+    sampled: float
+    bytes: float
+    threads: int
+
+
+def graph_cost(model: ModelDescription, *, size: tuple[int, int] | None = None) -> GraphCost:
+    """Count the graph's operations and bytes.
+
+    Args:
+        model: Its path must be set.
+        size: Height and width of the input; None: the model's own.
+
+    Raises:
+        ModelError: The graph cannot be read, or not for that size.
+    """
+    from nssbg._backends.openvino import read_graph
+
+    openvino = import_openvino()
+    assert model.path is not None
+    height, width = size or model.size
+    graph = read_graph(openvino.Core(), openvino, model)
+    try:
+        graph.reshape([1, 3, height, width])
+    except RuntimeError as error:
+        raise ModelError(
+            f"{model.name}: its graph does not take {height} x {width}: {error}"
+        ) from error
+    return _count(graph, height, width)
+
+
+def _elements(shape: Any) -> int:
+    return int(np.prod([dimension.get_length() for dimension in shape])) if shape.is_static else 0
+
+
+# Operators that a runtime does in place, as a view, or as part of the one before.
+_FREE = frozenset(
+    {
+        *("Reshape", "Unsqueeze", "Squeeze", "Result", "Parameter", "Constant", "Convert"),
+        *("ShapeOf", "Relu", "Sigmoid", "Add", "Multiply", "Clamp", "Gelu", "HSwish"),
+        *("Subtract", "Divide", "BatchNormInference", "FakeQuantize", "PRelu", "Swish"),
+    }
+)
+
+
+def _count(graph: Any, height: int, width: int) -> GraphCost:
+    operations = sampled = moved = 0.0
+    weights = scratch = 0
+    # A chain of in-place operators shares one buffer: the root's.
+    root: dict[str, str] = {}
+    size: dict[str, int] = {}
+    last: dict[str, int] = {}
+    ordered = list(graph.get_ordered_ops())
+    for index, op in enumerate(ordered):
+        kind = op.get_type_name()
+        name = op.get_name()
+        if kind == "Constant":
+            weights += _elements(op.output(0).get_partial_shape()) * op.get_element_type().size
+            continue
+        produced = sum(
+            _elements(op.output(i).get_partial_shape()) * op.output(i).get_element_type().size
+            for i in range(op.get_output_size())
+        )
+        sources = [
+            op.input_value(i).get_node().get_name()
+            for i in range(op.get_input_size())
+            if op.input_value(i).get_node().get_type_name() != "Constant"
+        ]
+        read = sum(size.get(root.get(item, item), 0) for item in sources)
+        if kind in _FREE and sources and kind != "Parameter":
+            # The first source of the same size is written over.
+            same = [i for i in sources if size.get(root.get(i, i), -1) == produced]
+            root[name] = root.get(same[0], same[0]) if same else name
+        else:
+            root[name] = name
+        if root[name] == name:
+            size[name] = produced
+        for item in [*sources, name]:
+            last[root.get(item, item)] = index
+        if kind not in ("Parameter", "Result", "Reshape", "Unsqueeze", "Squeeze"):
+            moved += produced + read
+        done = _operations(op, kind)
+        if kind.startswith("Deformable"):
+            sampled += done
+            filters = op.input(2).get_partial_shape()
+            taps = filters[2].get_length() * filters[3].get_length()
+            rows = op.output(0).get_partial_shape()
+            # Sampled positions with their four weights and four addresses.
+            scratch = max(scratch, 32 * taps * rows[2].get_length() * rows[3].get_length())
+        else:
+            operations += done
+    alive = peak = 0
+    ends: dict[int, list[str]] = {}
+    for name, index in last.items():
+        ends.setdefault(index, []).append(name)
+    for index, op in enumerate(ordered):
+        name = op.get_name()
+        if root.get(name) == name:
+            alive += size.get(name, 0)
+            peak = max(peak, alive)
+        for done_name in ends.get(index, []):
+            alive -= size.get(done_name, 0)
+    return GraphCost(operations, sampled, moved, weights, peak, scratch, height, width)
+
+
+def _operations(op: Any, kind: str) -> float:
+    """Twice the multiplications of convolutions and products."""
+    if kind in ("Convolution", "GroupConvolution", "DeformableConvolution"):
+        filters = op.input(2 if kind.startswith("Deformable") else 1).get_partial_shape()
+        dims = [item.get_length() for item in filters]
+        per_output = float(np.prod(dims[2:] if kind == "GroupConvolution" else dims[1:]))
+        return 2.0 * per_output * _elements(op.output(0).get_partial_shape())
+    if kind == "MatMul":
+        shape = op.input(0).get_partial_shape()
+        transposed = bool(op.get_attributes().get("transpose_a", False))
+        inner = shape[len(shape) - (2 if transposed else 1)].get_length()
+        return 2.0 * float(inner) * _elements(op.output(0).get_partial_shape())
+    return 0.0
+
+
+def _rates_file() -> Path:
+    return home() / "rates.json"
+
+
+def _time_graph(openvino: Any, build: Any, hint: str, threads: int) -> float:
+    """Least of several runs of a small compiled graph, in seconds."""
+    compiled = openvino.Core().compile_model(
+        build(),
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": hint,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+            "NUM_STREAMS": 1,
+        },
+    )
+    request = compiled.create_infer_request()
+    for index in range(len(compiled.inputs)):
+        tensor = request.get_input_tensor(index)
+        tensor.data[:] = 0.1
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        request.infer()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
+    """This machine's rates; measured once (under a second) and kept.
+
+    Args:
+        threads: 0: all usable cores.
+        again: Measure even where a measurement is kept.
+    """
+    count = usable_threads(threads)
+    key = f"{machine_key()} {count}"
+    path = _rates_file()
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        kept = {}
+    if not again and key in kept:
+        try:
+            return Rates(**kept[key])
+        except TypeError:
+            pass
+    openvino = import_openvino()
+    ops = __import__("openvino.opset8", fromlist=["opset8"])
+    random = np.random.default_rng(0)
+    channels, edge = 64, 96
+
+    def convolution() -> Any:
+        x = ops.parameter([1, channels, edge, edge], np.float32)
+        node: Any = x
+        for _ in range(3):
+            w = ops.constant(random.normal(size=(channels, channels, 3, 3)).astype(np.float32))
+            node = ops.convolution(node, w, [1, 1], [1, 1], [1, 1], [1, 1])
+        return openvino.Model([node], [x], "rate")
+
+    def sampling() -> Any:
+        x = ops.parameter([1, channels, edge, edge], np.float32)
+        offset = ops.parameter([1, 18, edge, edge], np.float32)
+        mask = ops.parameter([1, 9, edge, edge], np.float32)
+        w = ops.constant(random.normal(size=(256, channels, 3, 3)).astype(np.float32))
+        node = ops.deformable_convolution(
+            x, offset, w, [1, 1], [1, 1], [1, 1], [1, 1], mask, bilinear_interpolation_pad=True
+        )
+        return openvino.Model([node], [x, offset, mask], "rate")
+
+    def moving() -> Any:
+        x = ops.parameter([1, 64, 512, 512], np.float32)
+        return openvino.Model([ops.transpose(x, ops.constant([0, 2, 3, 1]))], [x], "rate")
+
+    done = 3 * 2.0 * channels * channels * 9 * edge * edge
+    rates = Rates(
+        operations=done / _time_graph(openvino, convolution, "f32", count),
+        operations_bfloat16=done / _time_graph(openvino, convolution, "bf16", count),
+        sampled=2.0
+        * channels
+        * 9
+        * 256
+        * edge
+        * edge
+        / _time_graph(openvino, sampling, "f32", count),
+        bytes=2.0 * 4 * 64 * 512 * 512 / _time_graph(openvino, moving, "f32", count),
+        threads=count,
+    )
+    kept[key] = asdict(rates)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        pass  # measured again next time
+    return rates

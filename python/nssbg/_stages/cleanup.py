@@ -1,0 +1,167 @@
+"""Small steps that users ask for on a finished alpha: specks, pinholes, edge softness.
+
+In: H x W alpha, uint8 0..255 or float32 0..1. Out: a new alpha of the same shape and dtype; the
+one that came in is never changed. All steps are off unless called, except that `refine` drops
+specks below a stated size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _core
+from nssbg._errors import OptionError
+
+__all__ = [
+    "choke",
+    "drop_specks",
+    "drop_specks_in_place",
+    "feather",
+    "fill_pinholes",
+    "keep_largest",
+    "threshold_curve",
+]
+
+Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
+
+#: Alpha above which pixels hang together: two percent are not visible.
+SPECK_LEVEL = 0.02
+#: Farthest that edges may be moved or softened, in pixels.
+MOST_PIXELS = 64.0
+
+
+def drop_specks(alpha: Alpha, least_area: int, *, level: float = SPECK_LEVEL) -> Alpha:
+    """Remove connected blobs (8 neighbours) of alpha > level with fewer than least_area pixels.
+
+    Linear time: one pass and a union-find over runs of pixels.
+    """
+    result = _copied(alpha)
+    drop_specks_in_place(result, _area(least_area), level=level)
+    return result
+
+
+def drop_specks_in_place(
+    alpha: NDArray[Any], least_area: int, *, level: float = SPECK_LEVEL
+) -> tuple[int, tuple[str, ...]]:
+    """As `drop_specks`, on alpha itself; returns how many were dropped, and notes."""
+    facts = _core.clean_components(alpha, False, _level(level), least_area, False)
+    if facts["gave_up"]:
+        return 0, ("specks were kept: the alpha is too fragmented to look for them",)
+    return facts["changed"], ()
+
+
+def fill_pinholes(alpha: Alpha, least_area: int, *, level: float = 0.98) -> Alpha:
+    """Make enclosed holes (4 neighbours, alpha <= level) of fewer than least_area pixels opaque.
+
+    Regions that touch the picture's edge are no holes and stay.
+    """
+    result = _copied(alpha)
+    _core.clean_components(result, True, _level(level), _area(least_area), False)
+    return result
+
+
+def keep_largest(alpha: Alpha, *, level: float = SPECK_LEVEL) -> Alpha:
+    """Keep only the largest connected blob of alpha > level."""
+    result = _copied(alpha)
+    _core.clean_components(result, False, _level(level), 0, True)
+    return result
+
+
+def feather(alpha: Alpha, pixels: float, *, threads: int = 0) -> Alpha:
+    """Soften the edge: a Gaussian blur with a standard deviation of `pixels`; 0 changes nothing."""
+    _check(alpha)
+    if not 0 <= pixels <= MOST_PIXELS:
+        raise OptionError(f"feather takes 0 to {MOST_PIXELS:g} pixels, not {pixels!r}")
+    if pixels == 0:
+        return _copied(alpha)
+    blurred: Alpha = _core.feather(alpha, float(pixels), threads)
+    return blurred
+
+
+def choke(alpha: Alpha, pixels: float) -> Alpha:
+    """Move the edge inwards by `pixels` (negative: outwards), fractions included.
+
+    A grey-scale erosion (or dilation) by a disc; between whole radii the two nearest are mixed,
+    which moves an antialiased edge by the fraction.
+    """
+    _check(alpha)
+    if not -MOST_PIXELS <= pixels <= MOST_PIXELS:
+        raise OptionError(f"choke takes {-MOST_PIXELS:g} to {MOST_PIXELS:g} pixels, not {pixels!r}")
+    pick = np.minimum if pixels > 0 else np.maximum
+    whole, share = int(abs(pixels)), abs(pixels) % 1
+    near = _by_disc(alpha, whole, pick)
+    if share == 0:
+        return near
+    far = _by_disc(alpha, whole + 1, pick)
+    mixed = near * np.float32(1 - share) + far * np.float32(share)
+    if alpha.dtype == np.uint8:
+        mixed = np.rint(mixed)
+    result: Alpha = mixed.astype(alpha.dtype)
+    return result
+
+
+def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
+    """Stretch alpha so that `low` becomes 0 and `high` becomes full (both 0..1, low < high)."""
+    _check(alpha)
+    if not 0 <= low < high <= 1:
+        raise OptionError(f"a threshold curve needs 0 <= low < high <= 1, not {low!r}, {high!r}")
+    if alpha.dtype == np.uint8:
+        table = np.clip((np.arange(256) / 255 - low) / (high - low), 0, 1)
+        stretched: Alpha = np.rint(table * 255).astype(np.uint8)[alpha]
+        return stretched
+    stretched = np.clip((alpha - np.float32(low)) / np.float32(high - low), 0, 1).astype(
+        alpha.dtype
+    )
+    return stretched
+
+
+def _by_disc(alpha: Alpha, radius: int, pick: Any) -> Alpha:
+    """Least or greatest value within a disc; beyond the picture its edge continues."""
+    if radius == 0:
+        return alpha.copy()
+    height, width = alpha.shape
+    padded = np.pad(alpha, radius, mode="edge")
+    result = None
+    for dy in range(-radius, radius + 1):
+        # Half a pixel more than the radius makes discs of 1, 2, 3 ... pixels round, not pointed.
+        half = int(np.sqrt((radius + 0.5) ** 2 - dy * dy))
+        half = min(half, radius)
+        rows = padded[radius + dy : radius + dy + height]
+        line = rows[:, radius - half : radius - half + width].copy()
+        for dx in range(1 - half, half + 1):
+            pick(line, rows[:, radius + dx : radius + dx + width], out=line)
+        result = line if result is None else pick(result, line, out=result)
+    assert result is not None
+    final: Alpha = result
+    return final
+
+
+def _check(alpha: NDArray[Any]) -> None:
+    if (
+        not isinstance(alpha, np.ndarray)
+        or alpha.ndim != 2
+        or alpha.dtype not in (np.uint8, np.float32)
+        or alpha.size == 0
+    ):
+        raise OptionError("an alpha is an H x W array of uint8 (0..255) or float32 (0..1)")
+
+
+def _copied(alpha: Alpha) -> Alpha:
+    _check(alpha)
+    copy: Alpha = np.array(alpha, order="C", copy=True)
+    return copy
+
+
+def _area(least_area: int) -> int:
+    if least_area < 0:
+        raise OptionError(f"an area is 0 or more pixels, not {least_area}")
+    return int(least_area)
+
+
+def _level(level: float) -> float:
+    if not 0 <= level < 1:
+        raise OptionError(f"a level lies in 0..1, not {level!r}")
+    return float(level)

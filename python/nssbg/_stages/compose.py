@@ -1,0 +1,353 @@
+"""Puts a straight cut-out on something: a colour, a gradient, a picture, its blurred original.
+
+Everything here is exact to the nearest integer, for 8 and 16 bits, in the cut-out's own colour
+encoding; backgrounds given as sRGB (or with their own profile) are converted into it first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _core
+from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._stages.color_profile import converted_color, converted_picture
+from nssbg._types import Picture
+
+__all__ = [
+    "Gradient",
+    "blurred_background",
+    "color_from",
+    "over",
+    "over_layer",
+    "premultiply",
+    "scaled_to",
+]
+
+Fit = Literal["cover", "contain"]
+Color = tuple[int, int, int]
+
+# Colours along a gradient: finer than 8 bits can show and than 16 bits show to an eye.
+_GRADIENT_ENTRIES = 8192
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient as a background.
+
+    Attributes:
+        colors: Two or more colours (names, "#rrggbb" or sRGB triples), evenly spaced.
+        angle: Direction in degrees for a linear one: 0 runs left to right, 90 top to bottom.
+        radial: From the centre outwards instead; the last colour is reached in the corners.
+    """
+
+    colors: tuple[Any, ...] = ("white", "#d0d0d0")
+    angle: float = 90.0
+    radial: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.colors) < 2:
+            raise OptionError("a gradient needs at least two colours")
+        if not math.isfinite(self.angle):
+            raise OptionError(f"a gradient's angle must be finite, got {self.angle}")
+
+
+def over(
+    rgba: Picture,
+    background: Any,
+    *,
+    icc_profile: bytes | None = None,
+    fit: Fit = "cover",
+    threads: int = 1,
+) -> Picture:
+    """Lay a straight cut-out over a background.
+
+    The result is round((a c + (full - a) b) / full), halves up, in every channel, in the
+    encoding the cut-out is in (as browsers and viewers composite).
+
+    Args:
+        rgba: H x W x 4, uint8 or uint16, straight.
+        background: A colour (name, "#rgb", "#rrggbb" or (r, g, b) of 0..255, in sRGB), a
+            `Gradient`, or a picture: path, PIL image (its own profile is honoured), or H x W x 3
+            array (taken as sRGB; scaled if its size differs).
+        icc_profile: The cut-out's profile; None means sRGB.
+        fit: How a picture of another size is placed: "cover" fills and crops, "contain" shows
+            all of it, its mean colour on the bars.
+        threads: Threads to use; 0 means all usable cores.
+
+    Returns:
+        H x W x 3, the dtype of rgba.
+
+    Raises:
+        OptionError: Not a cut-out, not a background, or a profile that cannot be used.
+        ImageDecodeError: The background's file cannot be read.
+    """
+    rgba = _checked(rgba)
+    height, width = rgba.shape[:2]
+    threads = threads or _core.usable_cores()
+    if isinstance(background, Gradient):
+        return _over_gradient(rgba, background, icc_profile, threads)
+    if _is_color(background):
+        color = _encoded_color(color_from(background), icc_profile, rgba.dtype)
+        row = np.broadcast_to(color, (1, width, 3)).copy()
+        # One row for all: the row stride is 0, so the background is read from the cache.
+        picture = np.broadcast_to(row, (height, width, 3))
+    else:
+        picture = _background_picture(background, icc_profile, rgba.dtype)
+        picture = np.ascontiguousarray(scaled_to(picture, height, width, fit))
+    return cast("Picture", _core.over_picture(rgba, picture, threads=threads))
+
+
+def premultiply(rgba: Picture, *, threads: int = 1) -> Picture:
+    """Straight to premultiplied: colour times alpha, to the nearest integer.
+
+    Args:
+        rgba: H x W x 4, uint8 or uint16, straight.
+        threads: Threads to use; 0 means all usable cores.
+
+    Returns:
+        H x W x 4 of the same dtype, premultiplied. Files that call their alpha straight (PNG,
+        WebP) must not be written from it; TIFF can say so (ExtraSamples 1).
+    """
+    result = _core.premultiply(_checked(rgba), threads=threads or _core.usable_cores())
+    return cast("Picture", result)
+
+
+def over_layer(front: Picture, back: Picture, *, threads: int = 1) -> Picture:
+    """Lay one straight layer over another (Porter-Duff "over"), straight result.
+
+    Args:
+        front: H x W x 4, uint8 or uint16, straight.
+        back: H x W x 4 of the same dtype, straight, e.g. a shadow.
+        threads: Threads to use; 0 means all usable cores.
+
+    Returns:
+        H x W x 4 of the same dtype, straight.
+
+    Raises:
+        OptionError: The layers do not fit each other.
+    """
+    front, back = _checked(front), _checked(back)
+    if front.shape != back.shape or front.dtype != back.dtype:
+        raise OptionError(
+            f"layers must have one size and dtype, got {front.shape} of {front.dtype} "
+            f"and {back.shape} of {back.dtype}"
+        )
+    result = _core.over_layer(front, back, threads=threads or _core.usable_cores())
+    return cast("Picture", result)
+
+
+def color_from(color: Any) -> Color:
+    """An sRGB triple of 0..255 from a name, "#rgb", "#rrggbb" or a triple.
+
+    Raises:
+        OptionError: It is none of these.
+    """
+    from PIL import ImageColor
+
+    if isinstance(color, str):
+        try:
+            values: tuple[int, ...] = ImageColor.getrgb(color)
+        except ValueError as error:
+            raise OptionError(
+                f"unknown colour {color!r}: expected a name, '#rrggbb' or (r, g, b)"
+            ) from error
+    else:
+        try:
+            values = tuple(int(value) for value in color)
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"unknown colour {color!r}: expected a name, '#rrggbb' or (r, g, b)"
+            ) from error
+    if len(values) not in (3, 4) or not all(0 <= value <= 255 for value in values):
+        raise OptionError(f"a colour has three values of 0 to 255, got {color!r}")
+    return values[0], values[1], values[2]
+
+
+def scaled_to(picture: Picture, height: int, width: int, fit: Fit = "cover") -> Picture:
+    """A picture scaled to a size, cropped ("cover") or with bars ("contain").
+
+    Args:
+        picture: H x W x 3, uint8 or uint16.
+        height: Rows wanted.
+        width: Columns wanted.
+        fit: "cover" fills the size and crops the centre; "contain" shows all of the picture,
+            the rest in its mean colour.
+
+    Raises:
+        OptionError: fit is unknown.
+    """
+    if fit not in ("cover", "contain"):
+        raise OptionError(f"fit must be 'cover' or 'contain', got {fit!r}")
+    if picture.shape[:2] == (height, width):
+        return picture
+    ratios = height / picture.shape[0], width / picture.shape[1]
+    if fit == "cover":
+        scale = max(ratios)
+        # The part of the picture that stays, in its own (fractional) pixels.
+        box_h, box_w = height / scale, width / scale
+        top, left = (picture.shape[0] - box_h) / 2, (picture.shape[1] - box_w) / 2
+        return _resized(picture, height, width, (left, top, left + box_w, top + box_h))
+    scale = min(ratios)
+    inner_h = min(height, max(1, round(picture.shape[0] * scale)))
+    inner_w = min(width, max(1, round(picture.shape[1] * scale)))
+    result = np.empty((height, width, 3), picture.dtype)
+    result[:] = np.floor(picture.reshape(-1, 3).mean(axis=0) + 0.5)
+    top, left = (height - inner_h) // 2, (width - inner_w) // 2
+    result[top : top + inner_h, left : left + inner_w] = _resized(picture, inner_h, inner_w)
+    return cast("Picture", result)
+
+
+def blurred_background(image: Picture, alpha: Picture, *, radius: float) -> Picture:
+    """The photograph's own background, blurred: the subject does not glow into it.
+
+    A Gaussian of the background alone: each pixel counts by 1 - alpha, and where the subject
+    covers everything within reach the nearest background is carried in.
+
+    Args:
+        image: H x W x 3, uint8 or uint16, the photograph.
+        alpha: H x W of the same dtype.
+        radius: Standard deviation of the Gaussian, in pixels, above 0.
+
+    Returns:
+        H x W x 3 of the image's dtype.
+
+    Raises:
+        OptionError: radius is not above 0, or the shapes do not fit.
+    """
+    if not (math.isfinite(radius) and radius > 0):
+        raise OptionError(f"radius must be above 0, in pixels, got {radius}")
+    if image.shape[:2] != alpha.shape or image.dtype != alpha.dtype:
+        raise OptionError("image and alpha must have one size and dtype")
+    from nssbg._stages.blur import blur_masked
+
+    return blur_masked(image, alpha, radius)
+
+
+def _checked(rgba: Picture) -> Picture:
+    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype not in (np.uint8, np.uint16):
+        raise OptionError(
+            f"a cut-out is H x W x 4 of uint8 or uint16, got shape {rgba.shape} of {rgba.dtype}"
+        )
+    return cast("Picture", np.ascontiguousarray(rgba))
+
+
+def _is_color(background: Any) -> bool:
+    if isinstance(background, str):
+        # "#fff", "white", "rgb(1, 2, 3)": a path has a suffix or a separator, a name has not.
+        return background.startswith("#") or "(" in background or background.isalpha()
+    if isinstance(background, np.ndarray):
+        return background.ndim == 1
+    return isinstance(background, (tuple, list))
+
+
+def _encoded_color(color: Color, icc_profile: bytes | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+    values = np.array(converted_color(color, icc_profile)) * np.iinfo(dtype).max
+    return np.floor(values + 0.5).astype(dtype)
+
+
+def _background_picture(
+    background: Any, icc_profile: bytes | None, dtype: np.dtype[Any]
+) -> Picture:
+    """The background as H x W x 3 in the cut-out's dtype and encoding."""
+    own_profile: bytes | None = None
+    if isinstance(background, (str, Path)):
+        picture, own_profile = _opened(Path(background))
+    elif isinstance(background, np.ndarray):
+        picture = background
+    elif hasattr(background, "convert"):  # a PIL image, without importing PIL to ask
+        own_profile = background.info.get("icc_profile")
+        picture = np.asarray(background.convert("RGB"))
+    else:
+        raise OptionError(
+            f"a background is a colour, a Gradient, a path, a PIL image or an array, "
+            f"got {type(background).__name__}"
+        )
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype not in (np.uint8, np.uint16):
+        raise OptionError(
+            "a background picture is H x W x 3 of uint8 or uint16, "
+            f"got shape {picture.shape} of {picture.dtype}"
+        )
+    if picture.size == 0:
+        raise ImageDecodeError("the background picture is empty")
+    if picture.dtype != dtype:
+        if dtype == np.uint16:
+            picture = picture.astype(np.uint16) * np.uint16(257)
+        else:
+            picture = ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return converted_picture(picture, own_profile, icc_profile)
+
+
+def _opened(path: Path) -> tuple[Picture, bytes | None]:
+    """A picture file, upright, with its profile. The image_io room lies above this one."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(upright.convert("RGB")), image.info.get("icc_profile")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageDecodeError(
+            f"{path}: the background picture cannot be read ({error}); "
+            "check that the file is there and is a whole JPEG, PNG, WebP or TIFF"
+        ) from error
+
+
+def _over_gradient(
+    rgba: Picture, gradient: Gradient, icc_profile: bytes | None, threads: int
+) -> Picture:
+    height, width = rgba.shape[:2]
+    full = np.iinfo(rgba.dtype).max
+    stops = np.array([converted_color(color_from(c), icc_profile) for c in gradient.colors])
+    at = np.linspace(0.0, 1.0, _GRADIENT_ENTRIES)
+    grid = np.linspace(0.0, 1.0, len(stops))
+    table = np.stack([np.interp(at, grid, stops[:, c]) for c in range(3)], axis=-1)
+    colors = np.floor(table * full + 0.5).astype(rgba.dtype)
+    last = _GRADIENT_ENTRIES - 1
+    center_x, center_y = (width - 1) / 2, (height - 1) / 2
+    cos, sin = math.cos(math.radians(gradient.angle)), math.sin(math.radians(gradient.angle))
+    # The length along the direction from the first to the last corner is the whole table.
+    length = max(abs(cos) * (width - 1) + abs(sin) * (height - 1), 1.0)
+    across, down = cos / length * last, sin / length * last
+    reach = max(math.hypot(center_x, center_y), 1.0)
+    return cast(
+        "Picture",
+        _core.over_gradient(
+            rgba,
+            colors,
+            gradient.radial,
+            origin=last / 2 - across * center_x - down * center_y,
+            across=across,
+            down=down,
+            center_x=center_x,
+            center_y=center_y,
+            scale=last / reach,
+            threads=threads,
+        ),
+    )
+
+
+def _resized(
+    picture: Picture,
+    height: int,
+    width: int,
+    box: tuple[float, float, float, float] | None = None,
+) -> Picture:
+    """Lanczos to a size; 16 bits channel by channel in floating point."""
+    from PIL import Image
+
+    lanczos = Image.Resampling.LANCZOS
+    if picture.dtype == np.uint8:
+        image = Image.fromarray(np.ascontiguousarray(picture))
+        return np.asarray(image.resize((width, height), lanczos, box=box))
+    result = np.empty((height, width, 3), np.uint16)
+    for channel in range(3):
+        plane = Image.fromarray(picture[..., channel].astype(np.float32))
+        values = np.asarray(plane.resize((width, height), lanczos, box=box))
+        result[..., channel] = np.floor(np.clip(values, 0.0, 65535.0) + 0.5)
+    return result

@@ -1,0 +1,123 @@
+"""`nssbg doctor`: what this machine has, what would run where, and what is in the way."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nssbg._doctor import ModelReport, Report
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command with the main parser."""
+    text = "what this machine has, the plan for each model here, and what is in the way"
+    parser = subparsers.add_parser("doctor", help=text, description=text)
+    parser.add_argument("model", nargs="*", help="only these; default: every model that is here")
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+    parser.add_argument(
+        "--require-device",
+        metavar="DEVICE",
+        help="fail (exit code 7) unless this device is there: cpu, gpu, npu, cuda, ...",
+    )
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _model_lines(item: ModelReport) -> list[str]:
+    lines = [f"  {item.model.name}  ({item.model.license}, {item.model.path})"]
+    if item.plan is not None:
+        made = item.plan
+        lines.append(
+            f"    plan     {made.backend} {made.device} {made.precision}, {made.threads} threads"
+        )
+        lines += [f"    why      {reason}" for reason in made.reasons]
+    if item.fit is not None:
+        state = "fits" if item.fit.fits else "DOES NOT FIT"
+        lines.append(
+            f"    needs    about {_gigabytes(item.fit.peak_bytes)} and "
+            f"{item.fit.seconds:.2g} s a picture: {state} "
+            f"({_gigabytes(item.fit.available_bytes)} free)"
+        )
+        lines += [f"    instead  {line}" for line in item.fit.advice]
+    if item.problem:
+        lines.append(f"    problem  {item.problem}")
+    return lines
+
+
+def _text(report: Report) -> str:
+    machine = report.hardware
+    cpu = machine.processor
+    lines = [
+        f"nssbg {report.version}",
+        "",
+        "Hardware",
+        f"  processor  {cpu.name}, {cpu.usable_cores} of {cpu.cores} cores usable",
+        f"  isa        kernels run at {cpu.isa}; {', '.join(cpu.features) or 'no extensions'}",
+        f"  memory     {_gigabytes(machine.memory_available)} free of "
+        f"{_gigabytes(machine.memory_limit)}"
+        + (
+            f" (limited; the machine has {_gigabytes(machine.memory_total)})"
+            if machine.memory_limit < machine.memory_total
+            else ""
+        ),
+        "",
+        "Runtimes",
+    ]
+    for runtime in machine.runtimes:
+        lines.append(f"  {runtime.name} {runtime.version or 'not usable: ' + runtime.problem}")
+        for device in runtime.devices:
+            words = f"{device.id}  {device.description}".rstrip()
+            lines.append(
+                f"    {device.name:<8} {words} ({', '.join(device.precisions)})"
+                + (f"  DOES NOT LOAD: {device.problem}" if device.problem else "")
+            )
+    if machine.conflicts:
+        lines += ["", "In the way"]
+        for conflict in machine.conflicts:
+            lines += [f"  {conflict.what}", f"    mend: {conflict.mend}"]
+    cache = report.cache
+    lines += [
+        "",
+        "Cache",
+        f"  {cache.home}{'' if cache.writable else '  NOT WRITABLE'}",
+        f"  weights {_gigabytes(cache.models_bytes)}, {cache.compiled} compiled networks "
+        f"{_gigabytes(cache.compiled_bytes)}",
+        "",
+        "Models here",
+    ]
+    for item in report.models:
+        lines += _model_lines(item)
+    if not report.models:
+        lines.append("  none; `nssbg models list` shows what there is")
+    missing = [extra for extra in report.extras if not extra.installed]
+    if missing:
+        lines += ["", "For more"]
+        lines += [f"  pip install {extra.package:<18} {extra.adds}" for extra in missing]
+    return "\n".join(lines)
+
+
+def _json(report: Report) -> str:
+    from dataclasses import asdict
+
+    data = asdict(report)
+    data["hardware"]["fingerprint"] = report.hardware.fingerprint
+    return json.dumps(data, indent=1, default=str)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine and print; the exit code."""
+    from nssbg._doctor import examine, require_device
+    from nssbg._hardware import hardware
+
+    machine = hardware()
+    report = examine(tuple(args.model), machine=machine)
+    print(_json(report) if args.json else _text(report))
+    if args.require_device:
+        require_device(machine, args.require_device)
+    return 0

@@ -1,0 +1,83 @@
+"""`nssbg tune`: time every way to run a model here, keep the fastest that is close enough."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nssbg._models.description import ModelDescription
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command with the main parser."""
+    text = "time every way to run a model on this machine and keep the fastest"
+    parser = subparsers.add_parser("tune", help=text, description=text)
+    parser.add_argument("model", nargs="*", help="default: every model that is here")
+    parser.add_argument("--pictures", nargs="+", metavar="FILE", help="check alphas on these")
+    parser.add_argument("--backend", default="auto", help="only this one")
+    parser.add_argument("--device", default="auto", help="only this one")
+    parser.add_argument("--precision", default="auto", help="only this one")
+    parser.add_argument("--threads", type=int, default=0, help="default: all usable cores")
+    parser.add_argument(
+        "--goal", choices=("latency", "throughput"), default="latency", help="default: latency"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="timed runs each (default 7)")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="no new round after this (default 60)"
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.float32]]:
+    """Pictures as the model is fed."""
+    from pathlib import Path
+
+    from nssbg._image_io import decode
+    from nssbg._methods.network import input_tensor
+
+    return [input_tensor(decode(Path(path)), model) for path in paths]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; the exit code."""
+    from dataclasses import asdict
+
+    from nssbg._models.catalog import catalog
+    from nssbg._models.store import locate
+    from nssbg._planner import Choice, tune
+    from nssbg._planner.opening import plan_reasons, resolve_model
+
+    choice = Choice(args.backend, args.device.lower(), args.precision, args.threads, args.goal)
+    names = args.model or [
+        model.name for model in catalog().values() if model.path or locate(model) is not None
+    ]
+    if not names:
+        print("no weights on this machine; `nssbg models pull NAME` brings some", file=sys.stderr)
+    told = []
+    for name in names:
+        model = resolve_model(name)
+        measured = tune(
+            model,
+            choice,
+            tensors=tensors_of(model, args.pictures) if args.pictures else (),
+            rounds=args.rounds,
+            seconds=args.seconds,
+            progress=None if args.json else lambda line: print(f"  {line}", file=sys.stderr),
+        )
+        good = sorted((m for m in measured if not m.problem), key=lambda m: m.milliseconds)
+        told.append({"model": model.name, "measurements": [asdict(item) for item in measured]})
+        if not args.json:
+            print(model.name)
+            lines = plan_reasons(good, measured) if good else tuple(m.problem for m in measured)
+            print("\n".join(f"  {line}" for line in lines))
+    if args.json:
+        print(json.dumps(told, indent=1))
+    return 0

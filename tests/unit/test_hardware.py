@@ -1,0 +1,296 @@
+"""The probe and the doctor: limits, conflicts with what mends them, the report as text and JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from deform_graphs import deform_network
+from model_graphs import mask_network
+
+from nssbg import _doctor, _hardware
+from nssbg._errors import DeviceError, ModelError
+from nssbg._hardware import Device, Runtime, conflicts
+from nssbg._planner.candidates import Candidate
+from nssbg._planner.fitting import fit
+from nssbg._planner.memory import graph_cost, measure_rates
+from nssbg.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    for key in ("REMBG_HOME", "U2NET_HOME", "HF_HOME", "HF_HUB_CACHE", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(key, raising=False)
+
+
+def test_the_probe_finds_both_runtimes_and_the_processor():
+    found = _hardware.hardware()
+    assert [item.name for item in found.runtimes] == ["onnxruntime", "openvino"]
+    assert all(item.version and not item.problem for item in found.runtimes)
+    assert {(d.runtime, d.name) for d in found.devices} >= {
+        ("onnxruntime", "cpu"),
+        ("openvino", "cpu"),
+    }
+    assert 1 <= found.processor.usable_cores <= found.processor.cores
+    assert 0 < found.memory_available <= found.memory_limit <= found.memory_total
+    assert found.fingerprint == _hardware.hardware().fingerprint
+    assert "AzureExecutionProvider" not in {d.id for d in found.devices}
+
+
+def test_threads_come_from_the_argument_the_environment_or_the_machine(monkeypatch):
+    assert _hardware.usable_threads(3) == 3
+    every = _hardware.usable_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert _hardware.usable_threads() == 5
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert _hardware.usable_threads() == 4
+    for nonsense in ("0", "many", ""):
+        monkeypatch.setenv("OMP_NUM_THREADS", nonsense)
+        assert _hardware.usable_threads() == every
+
+
+def pretend(monkeypatch, files):
+    monkeypatch.setattr(_hardware, "_read", lambda path: files.get(path, ""))
+
+
+def test_memory_limits_of_cgroups(monkeypatch):
+    meminfo = "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n"
+    pretend(monkeypatch, {"/proc/meminfo": meminfo})
+    assert _hardware.memory_limit() == (16384000000, 16384000000)
+    assert _hardware.available_memory() == 12288000000
+    second = {
+        "/proc/meminfo": meminfo,
+        "/proc/self/cgroup": "0::/user/app\n",
+        "/sys/fs/cgroup/user/app/memory.max": "max\n",
+        "/sys/fs/cgroup/user/memory.max": "2000000000\n",
+        "/sys/fs/cgroup/user/memory.current": "500000000\n",
+    }
+    pretend(monkeypatch, second)
+    assert _hardware.memory_limit()[1] == 2000000000
+    assert _hardware.available_memory() == 1500000000
+    pretend(
+        monkeypatch,
+        {
+            "/proc/meminfo": meminfo,
+            "/proc/self/cgroup": "4:memory:/docker/x\n",
+            "/sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes": "3000000000",
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+        },
+    )
+    assert _hardware.memory_limit()[1] == 3000000000
+
+
+ORT = Runtime("onnxruntime", "1.20", (Device("onnxruntime", "cpu", "CPUExecutionProvider"),))
+OV = Runtime("openvino", "2026.1", (Device("openvino", "cpu", "CPU"),))
+
+
+def test_a_clean_installation_has_no_conflicts():
+    assert conflicts((ORT, OV), distributions=["onnxruntime"], nvidia=False) == ()
+
+
+def test_each_conflict_names_what_mends_it():
+    (line,) = conflicts(
+        (ORT, OV),
+        distributions=["onnxruntime", "onnxruntime-gpu", "onnxruntime-tools"],
+        nvidia=False,
+    )
+    assert "onnxruntime and onnxruntime-gpu are installed side by side" in line.what
+    assert (
+        line.mend == "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
+    )
+
+    (line,) = conflicts((ORT, OV), distributions=["onnxruntime"], nvidia=True)
+    assert "no installed runtime uses CUDA" in line.what
+    assert "pip install" in line.mend
+    assert "pip uninstall -y onnxruntime " in line.mend
+
+    cuda = Device(
+        "onnxruntime",
+        "cuda",
+        "CUDAExecutionProvider",
+        problem="libcudnn.so.9: cannot open shared object file",
+    )
+    gpu = replace(ORT, devices=(*ORT.devices, cuda))
+    (line,) = conflicts((gpu, OV), distributions=["onnxruntime-gpu"], nvidia=True)
+    assert "CUDAExecutionProvider does not load: libcudnn.so.9" in line.what
+    assert "onnxruntime-gpu[cuda,cudnn]" in line.mend
+
+    broken = Runtime("openvino", "", problem="libtbb.so.12: cannot open shared object file")
+    (line,) = conflicts((ORT, broken), distributions=["onnxruntime"], nvidia=False)
+    assert "openvino does not load: libtbb.so.12" in line.what
+
+
+def test_a_required_device_is_there_or_an_error_with_hints():
+    machine = _hardware.hardware()
+    _doctor.require_device(machine, "cpu")
+    _doctor.require_device(machine, "CPU")
+    bare = replace(machine, runtimes=(ORT, OV), conflicts=())
+    for device in ("gpu", "npu", "cuda"):
+        with pytest.raises(DeviceError, match=f"'{device}' is required, there is: cpu"):
+            _doctor.require_device(bare, device)
+    sick = replace(ORT, devices=(Device("onnxruntime", "cuda", "CUDA", problem="libcudnn"),))
+    machine = replace(bare, runtimes=(sick, OV), conflicts=conflicts((sick, OV), nvidia=True))
+    with pytest.raises(DeviceError, match="does not load: libcudnn"):
+        _doctor.require_device(machine, "cuda")
+
+
+@pytest.fixture
+def own_model(tmp_path):
+    folder = tmp_path / "home" / "catalog"
+    folder.mkdir(parents=True)
+    mask_network(folder / "own.onnx", size=(192, 256))
+    (folder / "own.toml").write_text(
+        "name = 'own'\nfile = 'own.onnx'\nsize = [192, 256]\nlicense = 'MIT'\n"
+    )
+    return folder / "own.onnx"
+
+
+def test_the_doctor_tells_the_plan_and_the_fit_of_each_model_here(own_model, capsys):
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    for word in ("Hardware", "Runtimes", "openvino", "onnxruntime", "own  (MIT", "plan", "fits"):
+        assert word in text
+    assert main(["doctor", "--json", "own", "--require-device", "cpu"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    (model,) = data["models"]
+    assert model["model"]["name"] == "own"
+    assert model["plan"]["backend"] == "openvino"
+    assert model["fit"]["fits"] is True
+    assert data["hardware"]["fingerprint"]
+    assert data["cache"]["home"]
+
+
+def test_the_doctors_exit_codes(capsys):
+    assert main(["doctor", "--require-device", "abacus"]) == 7
+    assert "'abacus' is required" in capsys.readouterr().err
+    assert main(["doctor", "u2netp"]) == 5
+    assert "nssbg models pull u2netp" in capsys.readouterr().err
+
+
+def test_a_damaged_model_is_told_and_does_not_hide_the_others(own_model, capsys):
+    (own_model.parent / "bad.onnx").write_bytes(b"nonsense")
+    (own_model.parent / "bad.toml").write_text("name = 'bad'\nfile = 'bad.onnx'\nsize = 64\n")
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "not an ONNX file" in text
+    assert "own  (MIT" in text
+
+
+def test_tuning_from_the_command_line_shows_in_the_doctor(own_model, capsys):
+    assert main(["tune", "own", "--rounds", "1", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["model"] == "own"
+    assert len(told["measurements"]) >= 2
+    assert main(["doctor", "own"]) == 0
+    assert "the fastest measured here" in capsys.readouterr().out
+
+
+def test_the_models_command(own_model, capsys):
+    assert main(["models", "list"]) == 0
+    text = capsys.readouterr().out
+    assert "CC-BY-NC-4.0" in text
+    assert main(["models", "list", "--license", "commercial", "--json"]) == 0
+    names = {item["name"] for item in json.loads(capsys.readouterr().out)}
+    assert "u2netp" in names
+    assert not names & {"rmbg-2.0", "isnet-anime"}
+    assert main(["models", "path", "own"]) == 0
+    assert Path(capsys.readouterr().out.strip()) == own_model
+    assert main(["models", "info", str(own_model), "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["inputs"] == ["input float32 ['batch', 3, 192, 256]"]
+    assert info["operators"]["Conv"] == 2
+    assert main(["models", "info", "rmbg-1.4"]) == 0
+    assert "not on this machine" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+    assert "no published checksum" in capsys.readouterr().out
+    assert main(["models", "path", "u2netp"]) == 5
+    assert main(["models", "pull", "rmbg-2.0", "--license", "commercial"]) == 6
+    assert main(["models", "remove", "u2netp"]) == 0
+
+
+def test_verify_finds_a_wrong_copy_wherever_it_lies(tmp_path, capsys):
+    wrong = tmp_path / "user" / ".u2net" / "u2netp.onnx"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_bytes(b"x" * 4574861)
+    assert main(["models", "verify", "u2netp"]) == 5
+    assert "WRONG" in capsys.readouterr().out
+
+
+def network(path, size):
+    from nssbg._models.description import ModelDescription
+
+    return ModelDescription(name="m", file=path.name, height=size[0], width=size[1]).at(path)
+
+
+def test_the_graphs_cost_is_counted_by_hand(tmp_path):
+    size = (64, 96)
+    cost = graph_cost(network(mask_network(tmp_path / "m.onnx"), size))
+    pixels = 64 * 96
+    assert cost.operations == 2 * pixels * (8 * 27 + 8 * 9)
+    assert cost.weights_bytes >= 4 * (8 * 27 + 8 * 9)
+    # Alive at a time: the eight channels and the picture, or the eight channels and one more.
+    assert cost.peak_bytes == 4 * pixels * (8 + 3)
+    double = graph_cost(network(mask_network(tmp_path / "n.onnx"), (128, 96)))
+    assert double.operations == 2 * cost.operations
+    assert double.peak_bytes == 2 * cost.peak_bytes
+
+
+def test_what_does_not_fit_is_said_with_what_would(tmp_path):
+    model = network(mask_network(tmp_path / "m.onnx"), (2048, 2048))
+    rates = measure_rates(1)
+    assert rates.operations > 1e8
+    assert measure_rates(1) == rates  # kept
+    on = Candidate("onnxruntime", "cpu", "float32", 1)
+    assert fit(model, on, available=8 << 30, rates=rates).fits
+    tight = fit(model, on, available=380 << 20, rates=rates)
+    assert not tight.fits
+    text = "\n".join(tight.advice)
+    assert "backend openvino" in text
+    assert "model='studio'" in text
+
+
+_PEAK = """
+import sys
+import numpy as np
+from pathlib import Path
+from nssbg._backends import open_backend
+from nssbg._models.description import ModelDescription
+path = Path(sys.argv[1])
+model = ModelDescription(name="m", file=path.name, height=1536, width=1536).at(path)
+opened = open_backend(model, backend=sys.argv[2], device="cpu", threads=1)
+for _ in range(2):
+    opened.run(np.zeros((1, 3, 1536, 1536), np.float32))
+status = Path("/proc/self/status").read_text().split()
+print(1024 * int(status[status.index("VmHWM:") + 1]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_the_predicted_peak_is_near_the_measured_one(tmp_path, backend):
+    path = mask_network(tmp_path / "m.onnx")
+    model = network(path, (1536, 1536))
+    told = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(path), backend],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    predicted = fit(
+        model, Candidate(backend, "cpu", "float32", 1), available=8 << 30, rates=measure_rates(1)
+    ).peak_bytes
+    logging.info("measured %s predicted %s", told.stdout, predicted)
+    assert 0.5 < predicted / int(told.stdout) < 2.0
+
+
+def test_model_errors_of_graphs_that_do_not_take_a_size(tmp_path):
+    path = deform_network(tmp_path / "d.onnx")  # sizes are built into it
+    with pytest.raises(ModelError, match="does not take 21 x 24"):
+        graph_cost(network(path, (20, 24)), size=(21, 24))

@@ -1,0 +1,172 @@
+"""Locate, crop, run again: plans, budgets, blending, seams, report; the model is a function."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from nssbg._errors import OptionError
+from nssbg._stages.locate import Area, locate, plan_crop, plan_tiles
+
+
+def picture_with_disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
+    """Red channel: the true alpha of an antialiased disc; a model can read it back."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    alpha = np.clip(radius - np.hypot(rows - y, columns - x) + 0.5, 0, 1)
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 0] = np.rint(alpha * 255)
+    return image
+
+
+class Model:
+    """Averages the red channel down to side x side: sees less, the larger the crop."""
+
+    def __init__(self, side: int = 64) -> None:
+        self.side = side
+        self.crops: list[tuple[int, int]] = []
+
+    def __call__(self, crop: np.ndarray) -> np.ndarray:
+        self.crops.append(crop.shape[:2])
+        alpha = crop[..., 0].astype(np.float32) / 255
+        for axis in (0, 1):
+            edges = np.linspace(0, alpha.shape[axis], self.side + 1)
+            starts = np.minimum(np.floor(edges[:-1]).astype(int), alpha.shape[axis] - 1)
+            ends = np.maximum(np.ceil(edges[1:]).astype(int), starts + 1)
+            parts = [
+                np.take(alpha, range(a, min(b, alpha.shape[axis])), axis).mean(axis)
+                for a, b in zip(starts, ends, strict=True)
+            ]
+            alpha = np.stack(parts, axis)
+        return alpha.astype(np.float32)
+
+
+def error_against_truth(image: np.ndarray, coarse: np.ndarray) -> float:
+    from nssbg._stages.refine import refine
+
+    fine = refine(image, coarse, level="none")
+    return float(np.mean((fine.astype(float) - image[..., 0]) ** 2))
+
+
+def test_fast_runs_once_and_returns_the_models_own_map():
+    model = Model()
+    image = picture_with_disc(300, 400, 150, 200, 40)
+    coarse, report = locate(image, model, effort="fast")
+    assert len(model.crops) == report.runs == 1
+    assert report.gain == 1.0
+    assert report.crop is None
+    np.testing.assert_array_equal(coarse, np.rint(model(image) * 255))
+
+
+def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
+    model = Model()
+    image = picture_with_disc(600, 800, 200, 500, 50)
+    once, _ = locate(image, model, effort="fast")
+    coarse, report = locate(image, model, effort="balanced")
+    assert report.runs == 2
+    assert report.crop is not None
+    assert report.crop.y0 <= 150 - 10
+    assert report.crop.y1 >= 250 + 10
+    assert report.crop.x0 <= 450 - 10
+    assert report.crop.x1 >= 550 + 10
+    assert report.gain > 3
+    assert 0 < report.changed < 1
+    assert error_against_truth(image, coarse) < 0.3 * error_against_truth(image, once)
+
+
+def test_a_subject_that_fills_the_frame_is_not_run_again():
+    model = Model()
+    image = picture_with_disc(300, 300, 150, 150, 140)
+    _, report = locate(image, model, effort="balanced")
+    assert report.runs == len(model.crops) == 1
+
+
+def test_best_runs_tiles_along_the_outline_only_and_improves():
+    model = Model()
+    image = picture_with_disc(600, 600, 300, 300, 280)
+    once, _ = locate(image, model, effort="fast")
+    coarse, report = locate(image, model, effort="best")
+    assert report.tiles > 0
+    assert report.runs <= 17
+    assert error_against_truth(image, coarse) < 0.5 * error_against_truth(image, once)
+
+
+def test_blending_leaves_no_seam():
+    # The same answer at every scale must come back unchanged, across every tile border.
+    def constant_slope(crop: np.ndarray) -> np.ndarray:
+        return crop[::4, ::4, 0].astype(np.float32) / 255
+
+    columns = np.linspace(0, 255, 512).astype(np.uint8)
+    image = np.repeat(np.repeat(columns[None, :, None], 512, 0), 3, 2)
+    coarse, report = locate(image, constant_slope, effort="best")
+    assert report.tiles > 1
+    wide = coarse.astype(int)
+    assert np.abs(np.diff(wide, axis=0)).max() <= 1  # nothing changes down a column
+    assert np.abs(np.diff(wide, 2, axis=1)).max() <= 6  # nor does the slope jump
+
+
+def test_cells_that_were_sure_stay_as_they_were():
+    image = picture_with_disc(600, 600, 300, 300, 200)
+    model = Model()
+    once, _ = locate(image, model, effort="fast")
+    coarse, _ = locate(image, model, effort="best")
+    scale = coarse.shape[0] // once.shape[0]
+    middle = coarse.shape[0] // 2
+    assert coarse[middle - 4 * scale : middle + 4 * scale, middle].min() == 255
+    assert coarse[: 2 * scale, : 2 * scale].max() == 0
+
+
+def test_a_tile_that_lost_its_context_is_rejected_and_named():
+    calls = []
+
+    def confused(crop: np.ndarray) -> np.ndarray:
+        calls.append(crop.shape)
+        answer = Model()(crop)
+        return answer if len(calls) == 1 else 1 - answer
+
+    image = picture_with_disc(600, 600, 300, 300, 280)
+    coarse, report = locate(image, confused, effort="best")
+    assert report.tiles == 0
+    assert report.gain == 1.0
+    assert any("disagreed" in note for note in report.notes)
+    assert error_against_truth(image, coarse) <= 1.05 * error_against_truth(
+        image, locate(image, Model(), effort="fast")[0]
+    )
+
+
+def test_a_budget_of_time_stops_further_runs():
+    def slow(crop: np.ndarray) -> np.ndarray:
+        time.sleep(0.05)
+        return Model()(crop)
+
+    image = picture_with_disc(600, 600, 300, 300, 280)
+    _, report = locate(image, slow, effort="best", seconds=0.12)
+    assert report.runs <= 3
+    assert any("budget" in note for note in report.notes)
+
+
+def test_tiles_cover_the_scope_and_overlap():
+    coarse = np.full((50, 50), 0.5, np.float32)
+    scope = Area(10, 500, 0, 333)
+    tiles = plan_tiles(coarse, 500, 400, 128, scope)
+    covered = np.zeros((500, 400), int)
+    for tile in tiles:
+        covered[tile.y0 : tile.y1, tile.x0 : tile.x1] += 1
+    assert (covered[10:500, 0:333] > 0).all()
+    assert covered[:10].sum() == 0
+    assert covered.max() >= 2
+
+
+def test_an_empty_map_plans_nothing():
+    assert plan_crop(np.zeros((20, 20), np.float32), 100, 100) is None
+    _, report = locate(np.zeros((90, 70, 3), np.uint8), Model(), effort="best")
+    assert report.tiles == 0
+
+
+def test_wrong_arguments_are_named():
+    image = np.zeros((10, 10, 3), np.uint8)
+    with pytest.raises(OptionError, match="effort"):
+        locate(image, Model(), effort="utmost")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="model must answer"):
+        locate(image, lambda crop: crop)

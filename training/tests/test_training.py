@@ -1,0 +1,191 @@
+"""Tests of the training: four pictures are learnt, a stopped run goes on as if it had not been
+stopped, the generator is a function of its seed, and the measures give known answers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+torch = pytest.importorskip("torch")
+
+import architecture  # noqa: E402
+import banks  # noqa: E402
+import export  # noqa: E402
+import generator  # noqa: E402
+import losses  # noqa: E402
+import measures  # noqa: E402
+import muon  # noqa: E402
+import procedural  # noqa: E402
+import train  # noqa: E402
+
+RECIPE = """
+seed = 5
+peak = 1e-3
+warm_up = 2
+decay_from = 4
+floor = 0.1
+weight_decay = 0.0
+[[phases]]
+size = 64
+batch = 4
+steps = 4
+easy = 0.5
+[[phases]]
+size = 96
+batch = 4
+steps = 2
+easy = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with small banks of drawn objects standing in for every source."""
+    folder = tmp_path_factory.mktemp("work")
+    drawn = list(procedural.items(24, 3, None))
+    banks.write_bank(folder / "banks", "procedural", drawn)
+    scenes = [(i, "", np.ascontiguousarray(p[..., :3])) for i, _, p in drawn]
+    for name in ("backgrounds", "fills"):
+        banks.write_bank(folder / "banks", name, scenes)
+    for name in ("people", "cats"):
+        every = [f"{k:04d}" for k in range(300)]
+        seen = [x for x in every if banks.is_watched(name, x)][:2]
+        names = seen + [x for x in every if not banks.is_watched(name, x)]
+        kept = [(x, name, p) for x, (_, _, p) in zip(names, drawn, strict=False)]
+        banks.write_bank(folder / "banks", name, kept)
+    return folder
+
+
+def test_four_pictures_are_learnt(work: Path) -> None:
+    torch.manual_seed(0)
+    stream = generator.Generator(generator.Sources(work / "banks"), 96, 11)
+    pairs = []
+    while len(pairs) < 4:
+        rgb, mask = stream.composite()
+        if 0.1 < (mask > 127).mean() < 0.6:
+            pairs.append((rgb, mask))
+    rgb = torch.from_numpy(np.stack([p[0] for p in pairs]))
+    mask = torch.from_numpy(np.stack([p[1] for p in pairs]))
+    outline = torch.from_numpy(np.stack([losses.boundary_map(p[1]) for p in pairs]))
+    network = architecture.LiteNetwork().train()
+    kernels, thin = train.split_parameters(network)
+    optimizers = [muon.Muon(kernels, lr=2e-3), torch.optim.AdamW(thin, lr=2e-3)]
+    for _ in range(60):
+        full, sides = network.forward_training(train.normalised(rgb))
+        loss, error = losses.total_loss(full, sides, mask, outline)
+        network.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    alpha = torch.sigmoid(full.detach())[:, 0].numpy()
+    overlaps = [measures.overlap(a, t / 255) for a, t in zip(alpha, mask.numpy(), strict=True)]
+    assert error < 0.03
+    assert min(overlaps) > 0.9
+
+
+def test_a_stopped_run_goes_on(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSSBG_TRAINING_WORK", str(work))
+    recipe = tmp_path / "recipe.toml"
+    short = RECIPE.rsplit("[[phases]]", 1)[0]
+    common = [
+        "--recipe",
+        str(recipe),
+        "--ranks",
+        "1",
+        "--workers",
+        "0",
+        "--report",
+        "2",
+        "--watch",
+        "100",
+    ]
+    recipe.write_text(short)
+    train.main([*common, "--name", "run"])
+    first = torch.load(work / "runs/run/checkpoint.pt", weights_only=True)
+    assert first["step"] == 4
+    recipe.write_text(RECIPE)
+    train.main([*common, "--name", "run", "--resume"])
+    second = torch.load(work / "runs/run/checkpoint.pt", weights_only=True)
+    assert second["step"] == 6
+    moved = [not torch.equal(first["network"][k], second["network"][k]) for k in first["network"]]
+    assert sum(moved) > len(moved) / 2
+    assert "start at step 4 of 6" in (work / "runs/run/log.txt").read_text()
+
+
+def test_the_rate_warms_up_stays_and_falls(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    recipe = train.read_recipe(tmp_path / "recipe.toml")
+    rates = [recipe.rate_at(step) for step in range(recipe.steps)]
+    assert rates[0] == pytest.approx(5e-4)
+    assert rates[2] == rates[3] == 1e-3
+    assert rates[5] < rates[4]
+    assert recipe.phase_at(3)[1].size == 64
+    assert recipe.phase_at(4)[1:] == (recipe.phases[1], 2)
+    with pytest.raises(IndexError):
+        recipe.phase_at(6)
+
+
+def test_a_seed_gives_one_stream(work: Path) -> None:
+    sources = generator.Sources(work / "banks")
+    first, again, other = (generator.Generator(sources, 64, seed) for seed in (1, 1, 2))
+    for _ in range(8):
+        (rgb, mask), (rgb_again, mask_again) = first.sample(), again.sample()
+        assert np.array_equal(rgb, rgb_again)
+        assert np.array_equal(mask, mask_again)
+        assert rgb.shape == (64, 64, 3)
+        assert mask.shape == (64, 64)
+    assert not np.array_equal(first.sample()[0], other.sample()[0])
+
+
+def test_no_picture_stands_on_two_sides_of_the_split() -> None:
+    names = [f"{k:04d}" for k in range(2000)]
+    held = {n for n in names if banks.is_held_out("people", n)}
+    watched = {n for n in names if banks.is_watched("people", n)}
+    assert not held & watched
+    assert 150 < len(held) < 250
+    assert 50 < len(watched) < 130
+
+
+def test_measures_give_known_answers() -> None:
+    truth = np.zeros((40, 40), np.float32)
+    truth[10:30, 10:30] = 1
+    perfect = measures.all_measures(truth, truth)
+    assert perfect["IoU"] == perfect["maxF"] == 1
+    assert perfect["MAE"] == perfect["edge"] == 0
+    assert perfect["wF"] == pytest.approx(1, abs=1e-4)
+    assert perfect["S"] == pytest.approx(1, abs=1e-3)
+    half = truth.copy()
+    half[10:20] = 0
+    assert measures.overlap(half, truth) == pytest.approx(0.5)
+    assert measures.mean_absolute_error(half, truth) == pytest.approx(200 / 1600)
+    wrong = measures.all_measures(1 - truth, truth)
+    assert wrong["IoU"] == 0
+    assert wrong["S"] < 0.2
+    assert wrong["wF"] < 0.1
+
+
+def test_muon_steps_are_orthogonal() -> None:
+    matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(1))
+    values = torch.linalg.svdvals(muon.orthogonal(matrix).float())
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+
+
+def test_the_network_takes_any_multiple_of_32_and_exports(tmp_path: Path) -> None:
+    network = architecture.LiteNetwork().eval()
+    with torch.no_grad():
+        assert network(torch.zeros(2, 3, 96, 160)).shape == (2, 1, 96, 160)
+    export.export_float32(network, tmp_path / "full.onnx", dynamic=False)
+    export.halve_weights(tmp_path / "full.onnx", tmp_path / "half.onnx")
+    batch = np.random.default_rng(1).standard_normal((2, 3, 320, 320), np.float32)
+    wanted = export.run_onnxruntime(tmp_path / "full.onnx", batch)
+    found = export.run_onnxruntime(tmp_path / "half.onnx", batch)
+    assert np.abs(wanted - found).mean() < export.LIMIT_MEAN
+    assert (tmp_path / "half.onnx").stat().st_size < export.LIMIT_BYTES
+    with torch.no_grad():
+        straight = torch.sigmoid(network(torch.from_numpy(batch))).numpy()
+    assert np.abs(straight - wanted).max() < 1e-3
