@@ -64,7 +64,9 @@ def ours(level: str, case: Case, side: int) -> np.ndarray:
 def table(cases: dict[str, Case], methods: dict[str, Method], side: int) -> None:
     """Errors per method, averaged over the cases, and each case's MSE over plain upsampling's."""
     print(f"maps at {side} x {side}: mean over {len(cases)} cases, in the band")
-    print(f"{'':24}{'SAD':>9}{'MSE':>9}{'gradient':>10}{'connect.':>10}{'ratio':>8}  of MSE by case")
+    print(
+        f"{'':24}{'SAD':>9}{'MSE':>9}{'gradient':>10}{'connect.':>10}{'ratio':>8}  of MSE by case"
+    )
     base: dict[str, float] = {}
     for name, method in methods.items():
         rows = {}
@@ -143,8 +145,7 @@ def main() -> None:
     print_header("refinement, errors", threads="all", height=options.height)
     names = ground_truth.case_names()
     cases = {
-        name: load(name, names.index(name), options.height, options.cache)
-        for name in options.cases
+        name: load(name, names.index(name), options.height, options.cache) for name in options.cases
     }
     methods: dict[str, Method] = {
         "cubic upsampling (none)": functools.partial(ours, "none"),

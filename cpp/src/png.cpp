@@ -70,8 +70,8 @@ constexpr std::ptrdiff_t largest_stored = 65535;
 constexpr std::ptrdiff_t largest_side = 0x7FFFFFFF;
 
 constexpr PngEffort standard_effort{8, 64, false};
-constexpr PngEffort best_effort{256, 258, true};
-constexpr int best_rounds = 3;
+constexpr PngEffort best_efforts[] = {
+    {8, 64, false}, {256, 258, false}, {256, 258, true}, {256, 258, true}};
 
 void put_big_endian(Byte* out, std::uint32_t value) {
     for (int i = 0; i < 4; ++i) out[i] = static_cast<Byte>(value >> (24 - 8 * i));
@@ -158,23 +158,27 @@ struct Workspace {
     Scratch<Byte> zeros;  // the row above the first
     Scratch<PngRow> rows;
     Scratch<PngSequence> sequences;
+    Scratch<PngSequence> kept;
     Scratch<std::int32_t> table;
     Scratch<Byte> out;
     Scratch<std::int32_t> heads;
     Scratch<std::uint16_t> links;
     Scratch<std::uint32_t> prefix;
 
-    Workspace(const Layout& layout, bool searching)
+    Workspace(const Layout& layout, PngCompression compression)
         : filtered(strip_size(layout) + slack),
           zeros(static_cast<std::size_t>(layout.row_bytes) + slack),
           rows(static_cast<std::size_t>(layout.strip_rows)),
           sequences(strip_size(layout) / 3 + 4),
+          kept(compression == PngCompression::best ? sequences.size() : 0),
           table(std::size_t{1} << png_hash_bits),
           out(strip_size(layout) + strip_size(layout) / largest_stored * 5 + largest_header +
               slack),
-          heads(searching ? std::size_t{1} << png_chain_hash_bits : 0),
-          links(searching ? png_chain_size : 0),
-          prefix(searching ? static_cast<std::size_t>(layout.row_bytes) + 1 : 0) {
+          heads(compression != PngCompression::fast ? std::size_t{1} << png_chain_hash_bits : 0),
+          links(compression != PngCompression::fast ? png_chain_size : 0),
+          prefix(compression != PngCompression::fast
+                     ? static_cast<std::size_t>(layout.row_bytes) + 1
+                     : 0) {
         std::memset(zeros.data(), 0, zeros.size());
     }
     static std::size_t strip_size(const Layout& layout) {
@@ -305,6 +309,14 @@ PngSymbolCosts costs_from_codes(const BlockCodes& codes) {
     return costs;
 }
 
+// A parse of a strip and what its block takes.
+struct Attempt {
+    std::uint64_t bits = ~std::uint64_t{0};
+    std::size_t sequences = 0;
+    SymbolCounts counts;
+    BlockCodes codes;
+};
+
 // Whether a parse found matches, other than runs of zeros, that are worth a search: grain has
 // none, and a quick parse serves it.
 bool repeats(const SymbolCounts& counts) {
@@ -341,16 +353,37 @@ Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression com
         sequences = parse_rows(strip.row_count);
         codes = codes_from_counts(counts);
     } else {
-        const bool best = compression == PngCompression::best;
         const PngChains chains{work.heads.data(), work.links.data(), work.prefix.data()};
-        for (int round = 0; round < (best ? best_rounds : 1); ++round) {
+        const auto search = [&](const PngEffort& effort) {
             const PngSymbolCosts costs = costs_from_codes(codes);
             counts = SymbolCounts();
-            sequences = kernels.parse_searching(work.filtered.data(), work.rows.data(),
-                                                strip.row_count, layout.row_bytes, layout.step,
-                                                costs, best ? best_effort : standard_effort, chains,
-                                                work.sequences.data(), &counts);
+            sequences = kernels.parse_searching(
+                work.filtered.data(), work.rows.data(), strip.row_count, layout.row_bytes,
+                layout.step, costs, effort, chains, work.sequences.data(), &counts);
             codes = codes_from_counts(counts);
+        };
+        if (compression == PngCompression::best) {
+            // Greedy parses may lose to simpler ones, so the smallest of several is kept.
+            Attempt kept;
+            const auto keep_smaller = [&] {
+                const std::uint64_t bits = body_bits(counts, codes);
+                if (bits >= kept.bits) return;
+                kept = {bits, sequences, counts, codes};
+                std::swap(work.sequences, work.kept);
+            };
+            sequences = parse_rows(strip.row_count);
+            codes = codes_from_counts(counts);
+            keep_smaller();
+            for (const PngEffort& effort : best_efforts) {
+                search(effort);
+                keep_smaller();
+            }
+            std::swap(work.sequences, work.kept);
+            sequences = kept.sequences;
+            counts = kept.counts;
+            codes = kept.codes;
+        } else {
+            search(standard_effort);
         }
     }
     const std::uint64_t stored_pieces =
@@ -414,9 +447,7 @@ PngFile encode(const ImageView<const T>& pixels, const PngOptions& options) {
     parallel_for(threads, layout.strips, 1,
                  [&](std::ptrdiff_t begin, std::ptrdiff_t end, int slot) {
                      auto& work = workspaces[static_cast<std::size_t>(slot)];
-                     if (!work)
-                         work = std::make_unique<Workspace>(
-                             layout, options.compression != PngCompression::fast);
+                     if (!work) work = std::make_unique<Workspace>(layout, options.compression);
                      RowSource<T> source(pixels, layout);
                      for (std::ptrdiff_t strip = begin; strip < end; ++strip) {
                          const Filtered filtered = filter_strip(source, layout, strip, *work);

@@ -22,16 +22,17 @@ struct GuidedParameters {
 
 struct RefineKernels {
     // out[x] = the sum of 4 taps of `row` from first[x] on, scaled by 64. Weights: 4 planes
-    // of `count`, in 1 / 16384.
+    // of `count`, in 1 / 16384. work: first[count - 1] - first[0] + 1 values.
     void (*cubic_columns_u8)(const std::uint8_t* row, const std::int32_t* first,
                              const std::int16_t* weights, std::ptrdiff_t plane,
-                             std::ptrdiff_t count, std::int16_t* out);
+                             std::ptrdiff_t count, std::int32_t* work, std::int16_t* out);
     // Four such rows weighted (in 1 / 16384) and rounded to bytes.
     void (*cubic_rows_u8)(const std::int16_t* const* rows, const std::int16_t* weights,
                           std::ptrdiff_t count, std::uint8_t* out);
     // The same in float; the result is clipped to 0..1.
     void (*cubic_columns_f32)(const float* row, const std::int32_t* first, const float* weights,
-                              std::ptrdiff_t plane, std::ptrdiff_t count, float* out);
+                              std::ptrdiff_t plane, std::ptrdiff_t count, std::int32_t* work,
+                              float* out);
     void (*cubic_rows_f32)(const float* const* rows, const float* weights, std::ptrdiff_t count,
                            float* out);
 
@@ -47,8 +48,7 @@ struct RefineKernels {
     // Horizontal 9-sums of the 14 products of one row of count + 8 cells; planes are `plane` apart.
     void (*guided_moments_row)(const std::uint8_t* red, const std::uint8_t* green,
                                const std::uint8_t* blue, const std::uint8_t* alpha,
-                               std::ptrdiff_t count, float* work, float* out,
-                               std::ptrdiff_t plane);
+                               std::ptrdiff_t count, float* work, float* out, std::ptrdiff_t plane);
     // Running sums; all are whole numbers below 2^24, so they are exact in any order.
     void (*subtract)(const float* remove, std::ptrdiff_t count, float* total);
     void (*add)(const float* add, std::ptrdiff_t count, float* total);
