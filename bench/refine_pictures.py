@@ -2,9 +2,9 @@
 
     python -m bench.refine_pictures [--cache FOLDER] [--cases hair fur net]
 
-Per case two rows: alpha, and the cut-out with its true colours over black; columns: the photograph,
-plain upsampling, OpenCV's guided filter, guided, matting, truth. All start from the same 320 x 320 map;
-closed-form matting is not among them because it needs a trimap instead (bench/refine_quality.py).
+Per case two rows: alpha, and the photograph times alpha; columns: the photograph, plain upsampling,
+OpenCV's guided filter, guided, matting, truth. All start from the same 320 x 320 map; closed-form
+matting is not among them because it needs a trimap instead (bench/refine_quality.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,20 @@ from bench.refine_quality import Case, load, opencv_guided, ours
 
 SIDE = 220
 CAPTION = 16
-# Top left corner of the crop in the 1600 x 1200 cases, where the outline is telling.
-CORNERS = {"hair": (330, 560), "fur": (230, 560), "net": (500, 640), "leaves": (350, 640)}
 
 
-def sheet(case: Case, y: int, x: int) -> Image.Image:
+def corner(alpha: np.ndarray) -> tuple[int, int]:
+    """Top left of the crop where alpha changes most: the most telling piece of outline."""
+    change = np.zeros_like(alpha)
+    change[:, 1:] = np.abs(np.diff(alpha, axis=1))
+    sums = np.pad(change.astype(np.float64), [(1, 0), (1, 0)]).cumsum(0).cumsum(1)
+    boxes = sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]
+    y, x = np.unravel_index(int(boxes.argmax()), boxes.shape)
+    return int(y), int(x)
+
+
+def sheet(case: Case) -> Image.Image:
+    y, x = corner(case["alpha"])
     part = np.s_[y : y + SIDE, x : x + SIDE]
     truth = np.rint(case["alpha"] * 255).astype(np.uint8)
     columns: list[tuple[str, np.ndarray | None]] = [
@@ -60,7 +69,7 @@ def main() -> None:
     for name in options.cases:
         case = load(name, ground_truth.case_names().index(name), 1200, options.cache)
         path = target / f"refine-{name}.webp"
-        sheet(case, *CORNERS[name]).save(path, quality=82, method=6)
+        sheet(case).save(path, quality=82, method=6)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
