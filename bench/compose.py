@@ -56,7 +56,7 @@ def report(image: np.ndarray, alpha: np.ndarray, threads: list[int], runs: int) 
             subject = Image.fromarray(rgba)
             white = Image.new("RGBA", subject.size, "white")
             calls["Pillow alpha_composite"] = (
-                lambda: Image.alpha_composite(white, subject),
+                partial(Image.alpha_composite, white, subject),
                 12 * size,
             )
         title = f"{alpha.size / 1e6:.0f} MP, {8 * alpha.itemsize} bits, {count} threads"
