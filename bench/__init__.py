@@ -1,0 +1,1 @@
+"""Measurements: speed beside the peers in one run, quality on pictures with known alpha."""

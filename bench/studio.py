@@ -73,7 +73,7 @@ def main() -> None:
         calls.update(peers(image))
         traffic = image.nbytes + image.nbytes // 3
         floor = {f"read {image.nbytes / 1e6:.0f} MB, write alpha": 1e3 * traffic / rate}
-        table = interleaved(calls, runs=7, warmup=2, floors=floor, title=f"{megapixels} MP studio")
+        table = interleaved(calls, runs=5, warmup=1, floors=floor, title=f"{megapixels} MP studio")
         print(f"  studio, 1 thread: {traffic / table.timings[0].median / 1e6:.2f} GB/s of picture")
 
 

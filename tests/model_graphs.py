@@ -45,7 +45,12 @@ def mask_network(
     sources = {"logits": "raw", "probability": "squashed", "other": "negated"}
     infos = []
     for index, name in enumerate(outputs):
-        nodes.append(helper.make_node("Cast", [sources[name]], [f"{name}_{index}"], to=output_type))
+        kind = (
+            {"op_type": "Identity"}
+            if output_type == input_type
+            else {"op_type": "Cast", "to": output_type}
+        )
+        nodes.append(helper.make_node(inputs=[sources[name]], outputs=[f"{name}_{index}"], **kind))
         infos.append(
             helper.make_tensor_value_info(f"{name}_{index}", output_type, [batch, 1, height, width])
         )

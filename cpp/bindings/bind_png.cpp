@@ -1,7 +1,8 @@
-// Binds PNG: unfiltering for the reader, encoding for the writer.
+// Binds what reading and writing pictures needs: PNG's filters and encoder, orientation.
 #include <nanobind/stl/string.h>
 
 #include "arrays.hpp"
+#include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
 
 namespace nssbg::bindings {
@@ -39,6 +40,23 @@ nb::bytes encode(const Array<const T, 3>& pixels, const std::string& compression
     return nb::steal<nb::bytes>(bytes);
 }
 
+template <class T>
+nb::ndarray<nb::numpy, T> turned(const Array<const T, 3>& pixels, int orientation, int threads) {
+    const ImageView<const T> view = view_of(pixels);
+    const bool swapped = orientation >= 5;
+    auto out = pooled_array<T>(
+        {pixels.shape(swapped ? 1 : 0), pixels.shape(swapped ? 0 : 1), pixels.shape(2)});
+    {
+        nb::gil_scoped_release release;
+        orient(view, orientation, threads, out.data());
+    }
+    return out;
+}
+
+constexpr const char* orient_doc =
+    "Turn H x W x C pixels (C 1, 3 or 4; uint8 or uint16, packed rows) as an EXIF orientation, "
+    "1 to 8, asks.";
+
 constexpr const char* encode_doc =
     "Encode H x W x C samples (C 1, 3 or 4; uint8 or uint16, any strides) to a PNG file's bytes; "
     "chunks are whole chunks to stand before the pixels.";
@@ -50,6 +68,10 @@ void bind_png(nb::module_& module) {
                nb::arg("chunks"), nb::arg("threads"), encode_doc);
     module.def("png_encode", &encode<std::uint16_t>, nb::arg("pixels"), nb::arg("compression"),
                nb::arg("chunks"), nb::arg("threads"), encode_doc);
+    module.def("orient", &turned<std::uint8_t>, nb::arg("pixels"), nb::arg("orientation"),
+               nb::arg("threads"), orient_doc);
+    module.def("orient", &turned<std::uint16_t>, nb::arg("pixels"), nb::arg("orientation"),
+               nb::arg("threads"), orient_doc);
     module.def(
         "png_unfilter",
         [](const nb::ndarray<const std::uint8_t, nb::numpy, nb::ndim<2>, nb::device::cpu,

@@ -70,8 +70,8 @@ constexpr std::ptrdiff_t largest_stored = 65535;
 constexpr std::ptrdiff_t largest_side = 0x7FFFFFFF;
 
 constexpr PngEffort standard_effort{8, 64, false};
-constexpr PngEffort best_effort{256, 258, true};
-constexpr int best_rounds = 3;
+constexpr PngEffort best_efforts[] = {
+    {8, 64, false}, {256, 258, false}, {256, 258, true}, {256, 258, true}};
 
 void put_big_endian(Byte* out, std::uint32_t value) {
     for (int i = 0; i < 4; ++i) out[i] = static_cast<Byte>(value >> (24 - 8 * i));
@@ -158,23 +158,27 @@ struct Workspace {
     Scratch<Byte> zeros;  // the row above the first
     Scratch<PngRow> rows;
     Scratch<PngSequence> sequences;
+    Scratch<PngSequence> kept;
     Scratch<std::int32_t> table;
     Scratch<Byte> out;
     Scratch<std::int32_t> heads;
     Scratch<std::uint16_t> links;
     Scratch<std::uint32_t> prefix;
 
-    Workspace(const Layout& layout, bool searching)
+    Workspace(const Layout& layout, PngCompression compression)
         : filtered(strip_size(layout) + slack),
           zeros(static_cast<std::size_t>(layout.row_bytes) + slack),
           rows(static_cast<std::size_t>(layout.strip_rows)),
           sequences(strip_size(layout) / 3 + 4),
+          kept(compression == PngCompression::best ? sequences.size() : 0),
           table(std::size_t{1} << png_hash_bits),
           out(strip_size(layout) + strip_size(layout) / largest_stored * 5 + largest_header +
               slack),
-          heads(searching ? std::size_t{1} << png_chain_hash_bits : 0),
-          links(searching ? png_chain_size : 0),
-          prefix(searching ? static_cast<std::size_t>(layout.row_bytes) + 1 : 0) {
+          heads(compression != PngCompression::fast ? std::size_t{1} << png_chain_hash_bits : 0),
+          links(compression != PngCompression::fast ? png_chain_size : 0),
+          prefix(compression != PngCompression::fast
+                     ? static_cast<std::size_t>(layout.row_bytes) + 1
+                     : 0) {
         std::memset(zeros.data(), 0, zeros.size());
     }
     static std::size_t strip_size(const Layout& layout) {
@@ -305,30 +309,81 @@ PngSymbolCosts costs_from_codes(const BlockCodes& codes) {
     return costs;
 }
 
+// A parse of a strip and what its block takes.
+struct Attempt {
+    std::uint64_t bits = ~std::uint64_t{0};
+    std::size_t sequences = 0;
+    SymbolCounts counts;
+    BlockCodes codes;
+};
+
+// Whether a parse found matches, other than runs of zeros, that are worth a search: grain has
+// none, and a quick parse serves it.
+bool repeats(const SymbolCounts& counts) {
+    constexpr std::uint64_t shortest_found = 8;  // bytes
+    std::uint64_t literals = 0;
+    for (int i = 0; i < 256; ++i) literals += counts.literals[i];
+    std::uint64_t matches = 0;
+    for (int i = 1; i < distance_symbols; ++i) matches += counts.distances[i];
+    return 16 * shortest_found * matches > literals;
+}
+
 // Writes the strip as one block, ended on a whole byte; returns one past its end.
 Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression compression,
                  bool final, Workspace& work, Byte* out) {
     const PngDeflateKernels& kernels = active_png_deflate_kernels();
     SymbolCounts counts;
-    // Where the searching parse follows, this one only tells what symbols cost.
-    const std::ptrdiff_t parsed_rows =
-        compression == PngCompression::fast ? strip.row_count : (strip.row_count + 3) / 4;
-    std::size_t sequences =
-        kernels.parse(work.filtered.data(), work.rows.data(), parsed_rows, layout.row_bytes,
-                      layout.step, strip.costs, work.table.data(), work.sequences.data(), &counts);
-    BlockCodes codes = codes_from_counts(counts);
-    if (compression != PngCompression::fast) {
-        const PngEffort effort =
-            compression == PngCompression::best ? best_effort : standard_effort;
-        const int rounds = compression == PngCompression::best ? best_rounds : 1;
+    const auto parse_rows = [&](std::ptrdiff_t rows) {
+        counts = SymbolCounts();
+        return kernels.parse(work.filtered.data(), work.rows.data(), rows, layout.row_bytes,
+                             layout.step, strip.costs, work.table.data(), work.sequences.data(),
+                             &counts);
+    };
+    std::size_t sequences = 0;
+    BlockCodes codes;
+    bool searching = compression != PngCompression::fast;
+    if (searching) {
+        // A part of the strip tells what symbols cost, and whether there is anything to find.
+        const std::ptrdiff_t part = (strip.row_count + 3) / 4;
+        sequences = parse_rows(part);
+        codes = codes_from_counts(counts);
+        searching = compression == PngCompression::best || repeats(counts);
+    }
+    if (!searching) {
+        sequences = parse_rows(strip.row_count);
+        codes = codes_from_counts(counts);
+    } else {
         const PngChains chains{work.heads.data(), work.links.data(), work.prefix.data()};
-        for (int round = 0; round < rounds; ++round) {
+        const auto search = [&](const PngEffort& effort) {
             const PngSymbolCosts costs = costs_from_codes(codes);
             counts = SymbolCounts();
             sequences = kernels.parse_searching(
                 work.filtered.data(), work.rows.data(), strip.row_count, layout.row_bytes,
                 layout.step, costs, effort, chains, work.sequences.data(), &counts);
             codes = codes_from_counts(counts);
+        };
+        if (compression == PngCompression::best) {
+            // Greedy parses may lose to simpler ones, so the smallest of several is kept.
+            Attempt kept;
+            const auto keep_smaller = [&] {
+                const std::uint64_t bits = body_bits(counts, codes);
+                if (bits >= kept.bits) return;
+                kept = {bits, sequences, counts, codes};
+                std::swap(work.sequences, work.kept);
+            };
+            sequences = parse_rows(strip.row_count);
+            codes = codes_from_counts(counts);
+            keep_smaller();
+            for (const PngEffort& effort : best_efforts) {
+                search(effort);
+                keep_smaller();
+            }
+            std::swap(work.sequences, work.kept);
+            sequences = kept.sequences;
+            counts = kept.counts;
+            codes = kept.codes;
+        } else {
+            search(standard_effort);
         }
     }
     const std::uint64_t stored_pieces =
@@ -392,9 +447,7 @@ PngFile encode(const ImageView<const T>& pixels, const PngOptions& options) {
     parallel_for(threads, layout.strips, 1,
                  [&](std::ptrdiff_t begin, std::ptrdiff_t end, int slot) {
                      auto& work = workspaces[static_cast<std::size_t>(slot)];
-                     if (!work)
-                         work = std::make_unique<Workspace>(
-                             layout, options.compression != PngCompression::fast);
+                     if (!work) work = std::make_unique<Workspace>(layout, options.compression);
                      RowSource<T> source(pixels, layout);
                      for (std::ptrdiff_t strip = begin; strip < end; ++strip) {
                          const Filtered filtered = filter_strip(source, layout, strip, *work);

@@ -12,6 +12,7 @@
 #include "deflate_codes.hpp"
 #include "kernels/png_filter.hpp"
 #include "nssbg/cpu.hpp"
+#include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
 
 using namespace nssbg;
@@ -409,5 +410,45 @@ TEST(filters_follow_the_specification_at_every_level) {
                                   row.size()) == 0);
             }
         set_isa("auto");
+    }
+}
+
+TEST(orientations_put_the_corners_where_exif_has_them) {
+    // Row 0, column 0 of the stored picture is shown: top left, top right, bottom right,
+    // bottom left, left top, right top, right bottom, left bottom.
+    std::mt19937 random(16);
+    for (const std::ptrdiff_t channels : {1, 3, 4}) {
+        const std::ptrdiff_t height = 37;
+        const std::ptrdiff_t width = 71;
+        std::vector<std::uint16_t> in(static_cast<std::size_t>(height * width * channels));
+        for (auto& value : in) value = static_cast<std::uint16_t>(random());
+        const auto view = packed_view<const std::uint16_t>(in.data(), height, width, channels);
+        for (int orientation = 1; orientation <= 8; ++orientation) {
+            std::vector<std::uint16_t> out(in.size());
+            orient(view, orientation, 2, out.data());
+            const bool swapped = orientation >= 5;
+            const std::ptrdiff_t out_width = swapped ? height : width;
+            const std::ptrdiff_t out_height = swapped ? width : height;
+            bool equal = true;
+            for (std::ptrdiff_t y = 0; y < height; ++y)
+                for (std::ptrdiff_t x = 0; x < width; ++x) {
+                    std::ptrdiff_t down = swapped ? x : y;
+                    std::ptrdiff_t across = swapped ? y : x;
+                    if (orientation == 3 || orientation == 4 || orientation == 7 ||
+                        orientation == 8)
+                        down = out_height - 1 - down;
+                    if (orientation == 2 || orientation == 3 || orientation == 6 ||
+                        orientation == 7)
+                        across = out_width - 1 - across;
+                    for (std::ptrdiff_t c = 0; c < channels; ++c)
+                        equal = equal && out[static_cast<std::size_t>(
+                                             (down * out_width + across) * channels + c)] ==
+                                             view.at(y, x, c);
+                }
+            CHECK(equal);
+        }
+        std::vector<std::uint16_t> out(in.size());
+        CHECK_THROWS(orient(view, 0, 1, out.data()), std::invalid_argument);
+        CHECK_THROWS(orient(view, 9, 1, out.data()), std::invalid_argument);
     }
 }

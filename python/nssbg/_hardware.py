@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import os
 import platform
 import re
@@ -403,6 +402,8 @@ def runtimes() -> tuple[Runtime, ...]:
 
 
 def _installed(prefix: str) -> list[str]:
+    import importlib.metadata
+
     names = set()
     for distribution in importlib.metadata.distributions():
         name = (distribution.metadata["Name"] or "").lower().replace("_", "-")

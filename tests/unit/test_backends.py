@@ -207,8 +207,10 @@ def test_compiled_networks_are_kept_and_give_the_same(tmp_path, backend):
     first = open_backend(describe(path), backend=backend, cache=cache).run(data)
     kept = sorted(item.name for item in cache.iterdir())
     assert len(kept) == 1
+    files = [item.stat().st_ino for item in cache.iterdir()]
     again = open_backend(describe(path), backend=backend, cache=cache)
     np.testing.assert_array_equal(again.run(data), first)
+    assert [item.stat().st_ino for item in cache.iterdir()] == files  # read, not made again
     assert sorted(item.name for item in cache.iterdir()) == kept
     # Another network at the same path is another entry: never the old one's answers.
     mask_network(path, outputs=("probability", "other"), seed=5)

@@ -20,20 +20,20 @@ float confidence_of(const StudioReport& report) {
         float weight;
         float value;
     } terms[] = {
-        {-2.573f, 1.0f},
-        {0.236f, report.border_share},
-        {1.065f, sides[1]},  // the worst side may hold a subject cut by the picture
-        {-2.477f, std::min(report.residual / 5, 2.0f)},
-        {1.038f, std::min(report.noise / 5, 2.0f)},
-        {-1.268f, std::min(report.backdrop_texture / 3, 2.0f)},
-        {0.093f, report.subject_unity},
-        {-0.390f, report.border_touch},
-        {4.408f, contrast},
-        {0.721f, report.outline_agreement},
-        {-2.295f, std::min(report.outline_length / 5, 3.0f)},
-        {0.016f, std::min(report.band_share * 5, 2.0f)},
-        {-0.517f, std::max(0.0f, 1.0f - share / 0.02f)},
-        {-2.101f, std::max(0.0f, (share - 0.6f) / 0.4f)},
+        {-3.125f, 1.0f},
+        {0.439f, report.border_share},
+        {0.885f, sides[1]},  // the worst side may hold a subject cut by the picture
+        {-1.797f, std::min(report.residual / 5, 2.0f)},
+        {1.089f, std::min(report.noise / 5, 2.0f)},
+        {-1.973f, std::min(report.backdrop_texture / 3, 2.0f)},
+        {0.850f, report.subject_unity},
+        {-0.447f, report.border_touch},
+        {4.520f, contrast},
+        {0.471f, report.outline_agreement},
+        {-1.899f, std::min(report.outline_length / 5, 3.0f)},
+        {-0.139f, std::min(report.band_share * 5, 2.0f)},
+        {-1.033f, std::max(0.0f, 1.0f - share / 0.02f)},
+        {-2.093f, std::max(0.0f, (share - 0.6f) / 0.4f)},
     };
     float z = 0;
     for (const auto& term : terms) z += term.weight * term.value;

@@ -163,6 +163,7 @@ static float distance_to_backdrop(const Working& w, Index i) {
 }
 
 void drop_specks(Working& w) {
+    if (w.key >= 0) return;  // before a screen a small piece is a strand
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();
     for (Index i = 0; i < w.count(); ++i) subject[i] = w.region[i] == 0 ? 1 : 0;
@@ -323,6 +324,7 @@ int open_holes(Working& w, const Surface& border) {
         if (size < least) return;
         double mean[3] = {};
         double level = 0;
+        double back[3] = {};
         double across_sum = 0;
         double down_sum = 0;
         double contrast = 0;
@@ -334,6 +336,7 @@ int open_holes(Working& w, const Surface& border) {
             const Index y = i / width;
             for (int c = 0; c < 3; ++c)
                 mean[c] += static_cast<double>(w.smooth[c][i] - w.backdrop[c][i]);
+            for (int c = 0; c < 3; ++c) back[c] += static_cast<double>(w.backdrop[c][i]);
             across_sum += static_cast<double>(x);
             down_sum += static_cast<double>(y);
             level += static_cast<double>(w.backdrop[0][i] + w.backdrop[1][i] + w.backdrop[2][i]);
@@ -362,25 +365,38 @@ int open_holes(Working& w, const Surface& border) {
         // A hole lies in its object's shade, so it may be darker than the model; hardly
         // brighter, as the model near a subject holds some of its shadow.
         const double brightness = (mean[0] + mean[1] + mean[2]) / (3 * n);
+        // What is left when the change of light is taken along the backdrop's own colour.
+        double along = 0;
+        double length2 = 0;
+        for (int c = 0; c < 3; ++c) {
+            along += mean[c] / n * (back[c] / n + 16);
+            length2 += (back[c] / n + 16) * (back[c] / n + 16);
+        }
         double tint = 0;
-        for (const double m : mean) tint += (m / n - brightness) * (m / n - brightness);
+        for (int c = 0; c < 3; ++c) {
+            const double rest = mean[c] / n - along / length2 * (back[c] / n + 16);
+            tint += rest * rest;
+        }
+        tint = std::sqrt(tint / 3);
         // The model behind a subject is a guess where it departs from the border's surface.
         const double u = w.width > 1 ? 2 * across_sum / n / static_cast<double>(width - 1) - 1 : 0;
         const double v =
             w.height > 1 ? 2 * down_sum / n / static_cast<double>(w.height - 1) - 1 : 0;
         const double departure =
             (level / n - border.value(0, u, v) - border.value(1, u, v) - border.value(2, u, v)) / 3;
-        const double brightest = 1.6;
-        const double darkest =
-            40 * size < subject && contrast > 45 ? -0.06 * level / (3 * n) : -2.2;
+        const bool modest = 10 * size < subject && contrast > 45 && tint < 1.4;
+        const double brightest = modest ? 1.6 + 0.35 * std::fabs(departure) : 1.6;
+        const double darkest = modest ? -0.06 * level / (3 * n) : -2.2;
         const bool alike =
-            clipped ? offset < 2.0
-                    : std::sqrt(tint) < 2.5 && brightness < brightest && brightness > darkest;
+            clipped ? offset < 2.0 : tint < 2.5 && brightness < brightest && brightness > darkest;
         const bool small = 50 * size < subject && contrast > 50 && brightness < 0 && !clipped;
-        const bool thin = thickness < (clipped ? 0.5 : (small ? 2.5 : 1.0)) * radius + 6.0;
+        // A large piece is more often a label; a ring or a picture frame is thin for its hole.
+        const bool large = 20 * size > 3 * subject;
+        const double widest = large || clipped ? 0.5 : (small ? 2.5 : 1.0);
+        const bool thin = thickness < widest * radius + 6.0;
         // Print on a label cuts it into ragged pieces; a hole is round.
         const bool round = static_cast<double>(rim) < 90.0 * radius;
-        const bool known = std::fabs(departure) < 8 || 40 * size < subject;
+        const bool known = std::fabs(departure) < 8 || modest;
         if (!alike || !thin || !round || !known ||
             contrast < 18.0 + 3.0 * static_cast<double>(w.working_noise))
             return;

@@ -167,6 +167,16 @@ AlphaModel model_outline(Working& w) {
         // Strands over a screen: whatever is partly screen is in the band.
         const int first = w.key == 1 ? 0 : 1;
         const int second = w.key == 1 ? 2 : 0;
+        const float strand = 3.0f + 4.0f * w.working_noise;
+        for (Index i = 0; i < count; ++i) {
+            if (state[i] != backdrop_state || w.evidence[i] == 2) continue;
+            // A fold or a shadow is smooth; a strand is not.
+            if (w.gradient[i] < strand && 1.5f * w.surroundings[i] < strand) continue;
+            state[i] = band_state;
+            for_neighbours(w, i, [&](Index j) {
+                if (state[j] == backdrop_state) state[j] = band_state;
+            });
+        }
         for (Index i = 0; i < count; ++i) {
             if (state[i] != subject_state) continue;
             const float key = w.color[w.key][i] - std::max(w.color[first][i], w.color[second][i]);

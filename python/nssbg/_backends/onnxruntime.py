@@ -212,6 +212,10 @@ class OnnxRuntimeBackend:
         # Weights outside the arena: they live as long as the session and would otherwise
         # leave the arena's chunks rounded up to powers of two.
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+        # The first run allocates piece by piece, the second, with a memory pattern, once more
+        # as one block beside it: U-2-Net-p peaked at 463 MB with, at 270 MB without, and took
+        # the same processor time.
+        options.enable_mem_pattern = False
         if self._model.static and not cached:
             self._fix_shape(path, options, batch)
         if cached:

@@ -77,6 +77,7 @@ class OpenVinoBackend:
             )
         self._model = model
         self._openvino = openvino
+        self._blob: NDArray[np.uint8] | None = None
         self._threads = usable_threads(options.threads)
         core = openvino.Core()
         target = _target(options.device, core.available_devices)
@@ -160,9 +161,12 @@ class OpenVinoBackend:
         if entry.is_file() and entry.stat().st_size:
             try:
                 # Mapped, not read: the weights' pages are shared and need no copy.
-                blob = np.memmap(entry, dtype=np.uint8, mode="r")
+                # Copy-on-write, since the runtime takes writable memory only.
+                blob = np.memmap(entry, dtype=np.uint8, mode="c")
+                # The compiled network goes on reading its weights there.
+                self._blob = blob
                 return core.import_model(
-                    self._openvino.Tensor(np.asarray(blob), shared_memory=True), target, config
+                    self._openvino.Tensor(blob, shared_memory=True), target, config
                 )
             except Exception as error:
                 log.info("%s: made again, it could not be read: %s", entry, error)

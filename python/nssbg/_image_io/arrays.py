@@ -83,10 +83,9 @@ def gray_to_rgb(gray: NDArray[Any]) -> NDArray[Any]:
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn a picture (H x W or H x W x C) as its EXIF orientation, 1 to 8, asks."""
-    if orientation in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
+    from nssbg import _core
+
+    packed = np.ascontiguousarray(array)
+    planes = packed[:, :, np.newaxis] if packed.ndim == 2 else packed
+    turned: NDArray[Any] = _core.orient(planes, orientation, _core.usable_cores())
+    return turned[:, :, 0] if packed.ndim == 2 else turned

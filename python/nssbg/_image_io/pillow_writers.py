@@ -42,9 +42,9 @@ def _write_webp(output: Output) -> bytes:
     common: dict[str, Any] = {"exif": output.exif, "icc_profile": output.icc_profile}
     if output.quality is None:
         # For lossless WebP "quality" is effort within a method.
-        method, effort = {"fast": (0, 0), "default": (1, 50), "best": (6, 100)}[output.compression]
+        method, effort = {"fast": (0, 0), "default": (1, 0), "best": (6, 100)}[output.compression]
         return _saved(image, "WEBP", lossless=True, method=method, quality=effort, **common)
-    method = {"fast": 1, "default": 4, "best": 6}[output.compression]
+    method = {"fast": 2, "default": 3, "best": 6}[output.compression]
     return _saved(image, "WEBP", quality=output.quality, alpha_quality=100, method=method, **common)
 
 
@@ -101,7 +101,7 @@ def _write_avif(output: Output) -> bytes:
     image = _image(output)
     if image.mode == "L":
         image = image.convert("RGB")
-    speed = {"fast": 9, "default": 7, "best": 4}[output.compression]
+    speed = {"fast": 9, "default": 8, "best": 6}[output.compression]
     return _saved(
         image,
         "AVIF",
@@ -122,7 +122,9 @@ def _write_jxl(output: Output) -> bytes:
             "cannot write JPEG XL: it needs a plugin that is not installed; "
             "install it with: pip install 'nssbg[jxl]'"
         ) from error
-    effort = {"fast": 1, "default": 1, "best": 7}[output.compression]
+    # Lossy coding at effort 1 takes a third more bytes for three quarters of the time.
+    quick = 1 if output.quality is None else 3
+    effort = {"fast": quick, "default": quick, "best": 7}[output.compression]
     return _saved(
         _image(output),
         "JXL",

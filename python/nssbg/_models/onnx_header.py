@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nssbg._errors import ModelError
 
-__all__ = ["OnnxHeader", "TensorInfo", "input_dimensions", "read_header"]
+__all__ = ["OnnxHeader", "TensorInfo", "input_dimensions", "may_hold_deform_conv", "read_header"]
 
 _ELEMENT_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 _ELEMENT_TYPES.update({10: "float16", 11: "float64", 16: "bfloat16"})
@@ -178,3 +178,9 @@ def input_dimensions(path: Path) -> tuple[int | str | None, ...]:
     """The dimensions of the first input: numbers, names, or None."""
     inputs = read_header(path).inputs
     return inputs[0].shape if inputs else ()
+
+
+def may_hold_deform_conv(operators: dict[str, int]) -> bool:
+    """Whether a graph may hold a decomposed deformable convolution, by its operators' counts."""
+    gathers = operators.get("GatherND", 0) + operators.get("GatherElements", 0)
+    return gathers >= 4 and operators.get("Floor", 0) >= 1

@@ -17,8 +17,7 @@ from pathlib import Path
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
-from nssbg._models.onnx_header import read_header
-from nssbg._models.passes.deform_conv import has_decomposed_deform_conv
+from nssbg._models.onnx_header import may_hold_deform_conv, read_header
 from nssbg._models.places import compiled_folder
 
 __all__ = ["prepared"]
@@ -49,7 +48,7 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         return replace(model, path=rewritten)
     if note.is_file():  # looked at before: nothing to do
         return model
-    if not has_decomposed_deform_conv(read_header(model.path).operators):
+    if not may_hold_deform_conv(read_header(model.path).operators):
         return model
     try:
         import onnx

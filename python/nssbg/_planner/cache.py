@@ -8,7 +8,7 @@ computed without loading a runtime, since the second process's start depends on 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib.util
 import json
 import os
 import tempfile
@@ -25,11 +25,20 @@ __all__ = ["load", "machine_key", "plan_key", "store"]
 _KEPT = 200  # entries; the oldest go first
 
 
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "-"
+def _versions() -> list[str]:
+    """The installed runtimes by the names of their metadata folders, without reading any.
+
+    importlib.metadata takes longer to import than everything else a plan needs.
+    """
+    found = []
+    for module in ("openvino", "onnxruntime"):
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            continue
+        place = Path(spec.origin)
+        names = [entry.name for entry in place.parent.parent.glob(f"{module}*.dist-info")]
+        found += sorted(names) or [f"{place} {place.stat().st_mtime_ns}"]
+    return found
 
 
 def machine_key() -> str:
@@ -41,7 +50,7 @@ def machine_key() -> str:
     parts = [
         cpu_fingerprint(),
         str(usable_threads()),
-        *(f"{name} {_version(name)}" for name in ("openvino", "onnxruntime", "onnxruntime-gpu")),
+        *_versions(),
         *nodes,
         str(Path("/proc/driver/nvidia/version").exists()),
     ]

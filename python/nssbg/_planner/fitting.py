@@ -32,9 +32,9 @@ _MEMORY = {
     "openvino bfloat16": _Constants(140 << 20, 1.5, 0.75),
     "openvino float16": _Constants(140 << 20, 1.5, 0.75),
     "openvino int8": _Constants(140 << 20, 1.25, 0.75),
-    "onnxruntime float32": _Constants(90 << 20, 2.0, 4.0),
-    "onnxruntime float16": _Constants(90 << 20, 2.0, 4.0),
-    "onnxruntime int8": _Constants(90 << 20, 1.5, 3.0),
+    "onnxruntime float32": _Constants(90 << 20, 2.0, 1.8),
+    "onnxruntime float16": _Constants(90 << 20, 2.0, 1.8),
+    "onnxruntime int8": _Constants(90 << 20, 1.5, 1.8),
 }
 
 

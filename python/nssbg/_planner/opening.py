@@ -126,24 +126,33 @@ def open_model(
             continue
         _explain(opened, plan_reasons(good, found))
         return described, opened
+    source = ready
+    if precision == "int8" and ready.precision != "int8":
+        source = _int8_or_error(ready)
     opened = open_backend(
-        ready,
+        source,
         backend=backend,
         device=device,
-        precision=precision,
+        precision="auto" if precision == "int8" else precision,
         threads=threads,
         cache=compiled_folder(),
     )
     return described, opened
 
 
+def _int8_or_error(ready: ModelDescription) -> ModelDescription:
+    quantized = int8_form(ready)
+    if quantized is None:
+        raise ModelError(
+            f"{ready.name}: there is no int8 form of it here; try: nssbg quantize {ready.name}"
+        )
+    return quantized
+
+
 def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
     source = ready
     if chosen.precision == "int8" and ready.precision != "int8":
-        quantized = int8_form(ready)
-        if quantized is None:
-            raise ModelError(f"{ready.name}: its int8 form is gone; `nssbg quantize` makes it")
-        source = quantized
+        source = _int8_or_error(ready)
     return open_backend(
         source,
         backend=chosen.backend,

@@ -17,9 +17,9 @@ __all__ = ["blur_masked", "blur_plane"]
 
 Float = NDArray[np.float32]
 
-# Standard deviation, in cells of the coarse grid, down to which pictures are averaged. At two
-# cells the grid's own footprint is under a tenth of the blur's variance.
-_CELL_SIGMA = 2.0
+# Standard deviation, in cells of the coarse grid, down to which pictures are averaged: a point
+# is then off by at most half a cell, an eighth of the blur.
+_CELL_SIGMA = 4.0
 
 
 def blur_plane(plane: Float, sigma: float) -> Float:

@@ -26,7 +26,12 @@ __all__ = ["converted_color", "converted_picture", "same_profile"]
 _CUBE = 33
 # Rows of a 16-bit picture converted at a time: keeps the float copies small.
 _ROWS = 64
-_SRGB_WORDS = (b"sRGB IEC61966-2.1", "sRGB IEC61966-2.1".encode("utf-16-be"))
+# How the usual sRGB profiles call themselves, in ASCII and in UTF-16.
+_SRGB_WORDS = tuple(
+    name.encode(encoding)
+    for name in ("sRGB IEC61966-2.1", "sRGB built-in")
+    for encoding in ("ascii", "utf-16-be")
+)
 
 
 def same_profile(first: bytes | None, second: bytes | None) -> bool:

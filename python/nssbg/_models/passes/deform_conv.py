@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nssbg._models.passes.graph import Graph
 
-__all__ = ["Fused", "fuse_deform_conv", "has_decomposed_deform_conv"]
+__all__ = ["Fused", "fuse_deform_conv"]
 
 log = logging.getLogger("nssbg")
 
@@ -72,12 +72,6 @@ class _Match:
 
 class _NoMatchError(Exception):
     """Why a Floor is not part of a decomposed deformable convolution."""
-
-
-def has_decomposed_deform_conv(operators: dict[str, int]) -> bool:
-    """Whether a model may hold one, by how often each operator occurs."""
-    gathers = operators.get("GatherND", 0) + operators.get("GatherElements", 0)
-    return gathers >= 4 and operators.get("Floor", 0) >= 1
 
 
 def _terminal(graph: Graph, floor: Any) -> tuple[Any, list[Any]]:

@@ -1,0 +1,79 @@
+"""Int8 forms: made, kept only within the bound, and then a candidate of the planner."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from model_graphs import mask_network
+
+from nssbg import _planner as planner
+from nssbg._errors import ModelError
+from nssbg._models.description import ModelDescription
+from nssbg._planner import quantizing
+from nssbg._planner.opening import int8_form
+from nssbg.cli.main import main
+
+METHODS = ["onnxruntime", *(["nncf"] if importlib.util.find_spec("nncf") else [])]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = mask_network(tmp_path / "net.onnx", size=(48, 64), batch=1, smooth=True)
+    return ModelDescription(name="net", file="net.onnx", height=48, width=64).at(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", METHODS)
+def test_an_int8_form_within_the_bound_is_kept_and_runs(net, method, monkeypatch):
+    with pytest.raises(ModelError, match="nssbg quantize net"):
+        planner.open_model(net, precision="int8")
+    if method == "nncf":  # it rounds this two-layer network's output too: 3.6/255 and 12/255
+        monkeypatch.setattr(quantizing, "MEAN_ERROR", 6 / 255)
+        monkeypatch.setattr(quantizing, "MAX_ERROR", 20 / 255)
+    made = quantizing.quantize(net, method=method, keep_float=0)
+    assert made.method == method
+    assert made.accepted, (255 * made.mean_error, 255 * made.max_error)
+    assert made.mean_error > 0  # it is not the float network under another name
+    found = int8_form(net)
+    assert found is not None
+    assert found.path == made.path
+    measured = planner.tune(net, planner.Choice(precision="int8"), rounds=1)
+    assert {item.candidate.precision for item in measured} == {"int8"}
+    _, opened = planner.open_model(net, precision="int8")
+    assert opened.plan.precision == "int8"
+    assert opened.run(np.zeros((1, 3, 48, 64), np.float32)).shape == (1, 48, 64)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_int8_form_outside_the_bound_is_thrown_away(net, monkeypatch):
+    monkeypatch.setattr(quantizing, "MAX_ERROR", 0.0)
+    made = quantizing.quantize(net, method="onnxruntime", keep_float=0)
+    assert not made.accepted
+    assert made.path is None
+    assert int8_form(net) is None
+    assert list((quantizing.models_folder()).iterdir()) == []
+
+
+def test_what_cannot_be_quantised_is_a_model_error(net, tmp_path, monkeypatch):
+    with pytest.raises(ModelError, match="at least two pictures"):
+        quantizing.quantize(net, tensors=[np.zeros((1, 3, 48, 64), np.float32)])
+    monkeypatch.setattr(quantizing, "_installed", lambda name: name != "nncf")
+    with pytest.raises(ModelError, match="nncf is not installed"):
+        quantizing.quantize(net, method="nncf")
+    monkeypatch.setattr(quantizing, "_installed", lambda name: False)
+    with pytest.raises(ModelError, match="pip install onnx"):
+        quantizing.quantize(net)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_from_the_command_line(net, capsys):
+    (net.path.parent / "net.onnx.toml").write_text("size = [48, 64]\n")
+    assert main(["quantize", str(net.path), "--method", "onnxruntime", "--keep-float", "0"]) == 0
+    assert "int8 by onnxruntime" in capsys.readouterr().out
