@@ -110,7 +110,7 @@ def guided(megapixels: float, runs: int, peer_runs: int) -> None:
 
 def matting(megapixels: float, runs: int) -> None:
     image, coarse = scene(megapixels)
-    _, _report = refine_with_report(image, coarse, level="matting", threads=1)
+    _, report = refine_with_report(image, coarse, level="matting", threads=1)
     print(
         f"band {report.band_share:.1%}, solved {report.matting_share:.1%} of the pixels, "
         f"at most {report.iterations} iterations to a residual of {report.residual:.1e}"
@@ -135,7 +135,6 @@ def closed_form(megapixels: float) -> None:
 
     image, coarse = scene(megapixels, side=max(64, round(1024 * (megapixels / 12) ** 0.5)))
     upsampled = refine(image, coarse, level="none")
-    _, _report = refine_with_report(image, coarse, level="matting", threads=1)
     # The trimap: what the map is sure of, less the reach of the band.
     trimap = np.where(upsampled < 5, 0, np.where(upsampled > 250, 255, 128)).astype(np.uint8)
     grown = np.asarray(
