@@ -185,6 +185,18 @@ template <class T>
 void linear_gradient(const T* __restrict colors, std::ptrdiff_t count, float from, float step,
                      T* __restrict out, std::ptrdiff_t width) {
     const auto last = static_cast<float>(count - 1);
+    if (step == 0.0f) {
+        // One colour: a few pixels, then copies of what is there already.
+        const T* color = colors + 3 * place(from, last);
+        std::ptrdiff_t done = width < 8 ? width : 8;
+        for (std::ptrdiff_t x = 0; x < done; ++x) std::memcpy(out + 3 * x, color, 3 * sizeof(T));
+        while (done < width) {
+            const std::ptrdiff_t more = done < width - done ? done : width - done;
+            std::memcpy(out + 3 * done, out, 3 * more * sizeof(T));
+            done += more;
+        }
+        return;
+    }
     for (std::ptrdiff_t begin = 0; begin < width; begin += piece) {
         std::int32_t index[piece];
         for (std::int32_t i = 0; i < piece; ++i)
