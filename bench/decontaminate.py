@@ -1,18 +1,20 @@
 """Colour decontamination beside its peers: colour error on exact cases, time, memory.
 
-    python -m bench.decontaminate [error] [speed] [light] [weight] [--megapixels 24] [--threads 1 2]
+    python -m bench.decontaminate [error] [speed] [memory] [light] [weight]
+        [--megapixels 24] [--threads 1 2] [--soft "3 %" all]
 
 error   alpha-weighted colour error in the soft band, and the composites' error
 light   encoded or linear: which equation gives the better composite
 weight  the gradient's weight, with exact and with damaged alphas
 speed   24 MP with a 3 % band and all soft, interleaved with pymatting and blur-fusion
+memory  beyond input and result, on the same scenes
 """
 
 from __future__ import annotations
 
 import argparse
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -36,6 +38,9 @@ from nssbg._stages.decontaminate import decontaminate
 
 Float = npt.NDArray[np.floating]
 Estimator = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], Float]
+
+# How much of the large scenes is soft.
+SCENES = ("3 %", "all")
 
 BACKGROUNDS = {
     "white": (255, 255, 255),
@@ -150,7 +155,8 @@ def report_light() -> None:
     for mixed in (False, True):
         totals = {space: np.zeros(2) for space in ("encoding", "linear light")}
         count = 0
-        for case in cases(linear_light=mixed):
+        # Every fifth picture: each subject twice.
+        for case in islice(cases(linear_light=mixed), 0, None, 5):
             alpha = alpha_bytes(case)
             encoded = _core.decontaminate(case.image, alpha)[..., :3] / 255
             linear = linear_from_srgb(case.image / 255)
@@ -250,42 +256,48 @@ def large_scene(
     return image, np.rint(alpha * 255).astype(np.uint8)
 
 
-def peak_bytes(call: Callable[[], object]) -> int:
-    """Resident memory that a call adds at its highest, sampled every millisecond."""
-    page = 4096
-    statm = Path("/proc/self/statm")
+def report_memory(megapixels: float) -> None:
+    """Memory beyond input and result, each in a process of its own."""
+    print("## Memory beyond input and result, one thread, at the highest\n")
+    for soft in SCENES:
+        for name in ("multilevel", "blur-fusion", "pymatting"):
+            command = [sys.executable, "-m", "bench.decontaminate", "--megapixels", f"{megapixels}"]
+            command += ["--measure", name, "--soft", soft]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            print(f"{megapixels:g} MP, {soft:4} soft  {name:12} {done.stdout.strip():>6} MB")
+    print()
 
-    def resident() -> int:
-        return int(statm.read_text().split()[1]) * page
 
-    _core.pool_trim()
-    before = highest = resident()
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal highest
-        while not done.is_set():
-            highest = max(highest, resident())
-            time.sleep(0.001)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    result = call()
-    done.set()
-    watcher.join()
+def measure_memory(name: str, megapixels: float, soft: str) -> None:
+    """In a fresh process: print the megabytes that a call adds beyond its result."""
+    image, alpha = large_scene(megapixels, soft)
+    scaled = None
+    if name == "pymatting":
+        scaled = image.astype(np.float32) / 255, alpha.astype(np.float32) / 255
+        peers.pymatting_compile_seconds()
+        result_bytes = 12 * alpha.size
+    else:
+        decontaminate(image[:64, :64], alpha[:64, :64], method=name)
+        result_bytes = 4 * alpha.size
+    # The scene's making used more than is held now: the kernel's high-water mark starts anew.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status_bytes("VmRSS")
+    result = peers.pymatting(*scaled) if scaled else decontaminate(image, alpha, method=name)
+    print(round((status_bytes("VmHWM") - before - result_bytes) / 1e6))
     del result
-    return highest - before
 
 
-def report_speed(megapixels: float, threads: list[int], runs: int) -> None:
-    """Time and memory, interleaved."""
+def status_bytes(field: str) -> int:
+    """A line of /proc/self/status, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(field)
+
+
+def report_speed(soft: str, megapixels: float, threads: list[int], runs: int) -> None:
+    """Time of one scene, interleaved with the peers."""
     print(f"pymatting compiles for {peers.pymatting_compile_seconds():.1f} s on its first call\n")
-    for soft in ("3 %", "all"):
-        report_speed_of(soft, megapixels, threads, runs)
-
-
-def report_speed_of(soft: str, megapixels: float, threads: list[int], runs: int) -> None:
-    """Time and memory of one scene."""
     image, alpha = large_scene(megapixels, soft)
     share = 100 * ((alpha > 0) & (alpha < 255)).mean()
     scaled = image.astype(np.float32) / 255, alpha.astype(np.float32) / 255
@@ -306,16 +318,6 @@ def report_speed_of(soft: str, megapixels: float, threads: list[int], runs: int)
             title=f"{megapixels:g} MP, {share:.1f} % soft, {count} threads",
             floors={"read 4, write 4 bytes a pixel": copy_floor(4 * alpha.size)},
         )
-    for name, call in (
-        ("nssbg multilevel", lambda: decontaminate(image, alpha)),
-        ("nssbg blur-fusion", lambda: decontaminate(image, alpha, method="blur-fusion")),
-        ("pymatting multi-level", lambda: peers.pymatting(*scaled)),
-    ):
-        # The result itself is no extra memory: 4 bytes a pixel here, 12 of the peer's.
-        result = 4 * alpha.size if name.startswith("nssbg") else 12 * alpha.size
-        extra = (peak_bytes(call) - result) / 1e6
-        print(f"memory beyond input and result, {share:.1f} % soft: {name:24}{extra:8.0f} MB")
-    print()
 
 
 def main() -> None:
@@ -325,12 +327,20 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=24.0)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--soft", choices=SCENES, nargs="+", default=list(SCENES))
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.measure:
+        measure_memory(options.measure, options.megapixels, options.soft[0])
+        return
     print_header("colour decontamination", threads=str(options.threads))
     reports = {"error": report_error, "light": report_light, "weight": report_weight}
     for part in options.parts:
         if part == "speed":
-            report_speed(options.megapixels, options.threads, options.runs)
+            for soft in options.soft:
+                report_speed(soft, options.megapixels, options.threads, options.runs)
+        elif part == "memory":
+            report_memory(options.megapixels)
         else:
             reports[part]()
 

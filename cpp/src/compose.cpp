@@ -49,6 +49,10 @@ void over_gradient(ImageView<const T> rgba, const Gradient<T>& gradient, ImageVi
     check(out, rgba.height, rgba.width, 3, "out");
     if (gradient.colors == nullptr || gradient.count < 1 || gradient.count > (1 << 20))
         throw std::invalid_argument("a gradient needs 1 to 1048576 colors");
+    // The kernels read one value beyond the table.
+    Scratch<T> colors(3 * gradient.count + 1);
+    std::memcpy(colors.data(), gradient.colors, 3 * gradient.count * sizeof(T));
+    colors[3 * gradient.count] = 0;
     const auto& kernels = compose_rows<T>(active_compose_kernels());
     parallel_for(
         threads, out.height, rows_per_piece, [&](std::ptrdiff_t begin, std::ptrdiff_t end, int) {
@@ -57,10 +61,10 @@ void over_gradient(ImageView<const T> rgba, const Gradient<T>& gradient, ImageVi
                 const auto v = static_cast<float>(y);
                 if (gradient.radial) {
                     const float dy = v - gradient.center_y;
-                    kernels.radial_gradient(gradient.colors, gradient.count, gradient.center_x,
+                    kernels.radial_gradient(colors.data(), gradient.count, gradient.center_x,
                                             dy * dy, gradient.scale, row.data(), out.width);
                 } else {
-                    kernels.linear_gradient(gradient.colors, gradient.count,
+                    kernels.linear_gradient(colors.data(), gradient.count,
                                             gradient.origin + v * gradient.down, gradient.across,
                                             row.data(), out.width);
                 }

@@ -31,7 +31,8 @@ struct Scene {
         const double top = static_cast<double>(static_cast<T>(~T{0}));
         for (std::ptrdiff_t y = 0; y < h; ++y)
             for (std::ptrdiff_t x = 0; x < w; ++x) {
-                const double value = 0.5 + 0.8 * std::sin(0.11 * x + 0.07 * y);
+                const double value = 0.5 + 0.8 * std::sin(0.11 * static_cast<double>(x) +
+                                                          0.07 * static_cast<double>(y));
                 alpha[y * w + x] = static_cast<T>(top * (value < 0   ? 0
                                                          : value > 1 ? 1
                                                                      : value) +

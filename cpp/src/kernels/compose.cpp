@@ -27,25 +27,58 @@ inline T mixed(std::uint32_t front, std::uint32_t back, std::uint32_t alpha) {
     return static_cast<T>(divided<T>(front * alpha + back * (full<T> - alpha)));
 }
 
+#ifdef NSSBG_BYTE_SHUFFLE
+// round((front * weight + back * (full - weight)) / full) in every lane.
+template <class T, class Narrow>
+inline Narrow mixed_lanes(Narrow front, Narrow back, Narrow weight) {
+    using Wide = typename Lanes<T>::Wide;
+    const Wide sum = __builtin_convertvector(front, Wide) * __builtin_convertvector(weight, Wide) +
+                     __builtin_convertvector(back, Wide) *
+                         __builtin_convertvector(static_cast<Narrow>(~weight), Wide) +
+                     static_cast<typename Lanes<T>::Word>(full<T> / 2 + 1);
+    return __builtin_convertvector((sum + (sum >> bits<T>)) >> bits<T>, Narrow);
+}
+
+// Four vectors of pixels at once, so that the many all opaque or all clear ones cost a copy.
+template <class T>
+struct FourVectors {
+    using L = Lanes<T>;
+    using Narrow = typename L::Narrow;
+    static constexpr std::ptrdiff_t pixels = 4 * L::pixels;
+    Narrow part[4];
+
+    explicit FourVectors(const T* rgba) {
+        for (int k = 0; k < 4; ++k) part[k] = load<Narrow>(rgba + 4 * L::pixels * k);
+    }
+    bool opaque() const {
+        return all_set((part[0] & part[1]) & (part[2] & part[3]), L::alpha_bits);
+    }
+    bool clear() const {
+        return none_set((part[0] | part[1]) | (part[2] | part[3]), L::alpha_bits);
+    }
+};
+#endif
+
 template <class T>
 void rgb_from_over(const T* __restrict rgba, const T* __restrict background, T* __restrict out,
                    std::ptrdiff_t width) {
     std::ptrdiff_t x = 0;
 #ifdef NSSBG_BYTE_SHUFFLE
     using L = Lanes<T>;
-    using Wide = typename L::Wide;
-    using Narrow = typename L::Narrow;
-    for (; x + L::pixels + L::overrun <= width; x += L::pixels) {
-        const Narrow front = load<Narrow>(rgba + 4 * x);
-        const Narrow back = four_from_three(background + 3 * x);
-        const Narrow alpha = alpha_of_four(front);
-        const Wide weight = __builtin_convertvector(alpha, Wide);
-        const Wide rest = __builtin_convertvector(static_cast<Narrow>(~alpha), Wide);
-        const Wide sum = __builtin_convertvector(front, Wide) * weight +
-                         __builtin_convertvector(back, Wide) * rest +
-                         static_cast<typename L::Word>(full<T> / 2 + 1);
-        const Wide result = (sum + (sum >> bits<T>)) >> bits<T>;
-        three_from_four(__builtin_convertvector(result, Narrow), out + 3 * x);
+    for (; x + FourVectors<T>::pixels + L::overrun <= width; x += FourVectors<T>::pixels) {
+        const FourVectors<T> front(rgba + 4 * x);
+        T* to = out + 3 * x;
+        if (front.opaque()) {
+            for (int k = 0; k < 4; ++k) three_from_four(front.part[k], to + 3 * L::pixels * k);
+        } else if (front.clear()) {
+            std::memcpy(to, background + 3 * x, 3 * sizeof(T) * FourVectors<T>::pixels);
+        } else {
+            for (int k = 0; k < 4; ++k) {
+                const auto back = four_from_three(background + 3 * x + 3 * L::pixels * k);
+                three_from_four(mixed_lanes<T>(front.part[k], back, alpha_of_four(front.part[k])),
+                                to + 3 * L::pixels * k);
+            }
+        }
     }
 #endif
     for (; x < width; ++x)
@@ -55,7 +88,24 @@ void rgb_from_over(const T* __restrict rgba, const T* __restrict background, T* 
 
 template <class T>
 void premultiplied(const T* __restrict rgba, T* __restrict out, std::ptrdiff_t width) {
-    for (std::ptrdiff_t x = 0; x < width; ++x) {
+    std::ptrdiff_t x = 0;
+#ifdef NSSBG_BYTE_SHUFFLE
+    using L = Lanes<T>;
+    using Narrow = typename L::Narrow;
+    Narrow alpha_lanes{};
+    for (std::ptrdiff_t p = 0; p < L::pixels; ++p) alpha_lanes[4 * p + 3] = full<T>;
+    for (; x + FourVectors<T>::pixels <= width; x += FourVectors<T>::pixels) {
+        const FourVectors<T> front(rgba + 4 * x);
+        const bool opaque = front.opaque();
+        for (int k = 0; k < 4; ++k) {
+            // Alpha itself is weighted fully, and so stays.
+            const Narrow weight = alpha_of_four(front.part[k]) | alpha_lanes;
+            store(out + 4 * x + 4 * L::pixels * k,
+                  opaque ? front.part[k] : mixed_lanes<T>(front.part[k], Narrow{}, weight));
+        }
+    }
+#endif
+    for (; x < width; ++x) {
         const std::uint32_t alpha = rgba[4 * x + 3];
         out[4 * x] = static_cast<T>(divided<T>(rgba[4 * x] * alpha));
         out[4 * x + 1] = static_cast<T>(divided<T>(rgba[4 * x + 1] * alpha));
@@ -113,15 +163,46 @@ void without_spill(T* __restrict rgba, std::ptrdiff_t width, int screen, std::ui
     }
 }
 
+// Colours of a piece of a row from their places in the table.
+constexpr std::ptrdiff_t piece = 64;
+template <class T>
+void look_up(const T* __restrict colors, const std::int32_t* __restrict index, T* __restrict out,
+             std::ptrdiff_t count) {
+    // Four values are moved where three count; the last pixel of a piece moves three. The table
+    // has a value to spare.
+    for (std::ptrdiff_t i = 0; i + 1 < count; ++i)
+        std::memcpy(out + 3 * i, colors + 3 * index[i], 4 * sizeof(T));
+    if (count > 0) std::memcpy(out + 3 * (count - 1), colors + 3 * index[count - 1], 3 * sizeof(T));
+}
+
+inline std::int32_t place(float position, float last) {
+    position = position > 0.0f ? position : 0.0f;
+    position = position < last ? position : last;
+    return static_cast<std::int32_t>(position + 0.5f);
+}
+
 template <class T>
 void linear_gradient(const T* __restrict colors, std::ptrdiff_t count, float from, float step,
                      T* __restrict out, std::ptrdiff_t width) {
     const auto last = static_cast<float>(count - 1);
-    for (std::ptrdiff_t x = 0; x < width; ++x) {
-        float position = from + static_cast<float>(x) * step;
-        position = position > 0.0f ? position : 0.0f;
-        position = position < last ? position : last;
-        std::memcpy(out + 3 * x, colors + 3 * static_cast<int>(position + 0.5f), 3 * sizeof(T));
+    if (step == 0.0f) {
+        // One colour: a few pixels, then copies of what is there already.
+        const T* color = colors + 3 * place(from, last);
+        std::ptrdiff_t done = width < 8 ? width : 8;
+        for (std::ptrdiff_t x = 0; x < done; ++x) std::memcpy(out + 3 * x, color, 3 * sizeof(T));
+        while (done < width) {
+            const std::ptrdiff_t more = done < width - done ? done : width - done;
+            std::memcpy(out + 3 * done, out, 3 * more * sizeof(T));
+            done += more;
+        }
+        return;
+    }
+    for (std::ptrdiff_t begin = 0; begin < width; begin += piece) {
+        std::int32_t index[piece];
+        for (std::int32_t i = 0; i < piece; ++i)
+            index[i] =
+                place(from + static_cast<float>(static_cast<std::int32_t>(begin) + i) * step, last);
+        look_up(colors, index, out + 3 * begin, width - begin < piece ? width - begin : piece);
     }
 }
 
@@ -129,12 +210,14 @@ template <class T>
 void radial_gradient(const T* __restrict colors, std::ptrdiff_t count, float x0, float dy2,
                      float scale, T* __restrict out, std::ptrdiff_t width) {
     const auto last = static_cast<float>(count - 1);
-    for (std::ptrdiff_t x = 0; x < width; ++x) {
-        const float dx = static_cast<float>(x) - x0;
-        // sqrt is correctly rounded on every level.
-        float position = scale * std::sqrt(dx * dx + dy2);
-        position = position < last ? position : last;
-        std::memcpy(out + 3 * x, colors + 3 * static_cast<int>(position + 0.5f), 3 * sizeof(T));
+    for (std::ptrdiff_t begin = 0; begin < width; begin += piece) {
+        std::int32_t index[piece];
+        for (std::int32_t i = 0; i < piece; ++i) {
+            const float dx = static_cast<float>(static_cast<std::int32_t>(begin) + i) - x0;
+            // sqrt is correctly rounded on every level.
+            index[i] = place(scale * std::sqrt(dx * dx + dy2), last);
+        }
+        look_up(colors, index, out + 3 * begin, width - begin < piece ? width - begin : piece);
     }
 }
 

@@ -22,7 +22,8 @@ struct ComposeRows {
     // Takes the screen's channel down to the larger of the other two, by share / 256 of the
     // excess, in place. screen: 0 red, 1 green, 2 blue.
     void (*without_spill)(T* rgba, std::ptrdiff_t width, int screen, std::uint32_t share);
-    // A gradient's row: out[x] = colors[clamp(int(from + x * step))], three channels.
+    // colors has a value to spare behind its last. A gradient's row: out[x] = colors[clamp(int(from
+    // + x * step))], three channels.
     void (*linear_gradient)(const T* colors, std::ptrdiff_t count, float from, float step, T* out,
                             std::ptrdiff_t width);
     // The same by distance from a centre: position = scale * sqrt((x - x0)^2 + dy2).

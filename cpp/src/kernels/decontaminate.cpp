@@ -48,13 +48,39 @@ void rgba_from_rgb(const T* __restrict rgb, const T* __restrict alpha, T* __rest
     Narrow fourth{};
     for (std::ptrdiff_t p = 0; p < L::pixels; ++p) fourth[4 * p + 3] = top;
     const Narrow always = clear ? Narrow{} : ~Narrow{};
-    for (; x + L::pixels + L::overrun <= width; x += L::pixels) {
-        const Narrow color = four_from_three(rgb + 3 * x);
-        const Narrow alphas = four_alphas(alpha + x);
-        const Narrow kept = reinterpret_cast<Narrow>(alphas != 0) | always;
-        store(rgba + 4 * x, (color & kept) | (alphas & fourth));
+    constexpr std::ptrdiff_t vectors = block_side / L::pixels;
+    for (; x + block_side + L::overrun <= width; x += block_side) {
+        // A block is nearly always all opaque or all clear.
+        std::uint64_t words[block_side * sizeof(T) / 8];
+        std::memcpy(words, alpha + x, sizeof(words));
+        std::uint64_t all = words[0];
+        std::uint64_t any = words[0];
+        for (const std::uint64_t word : words) {
+            all &= word;
+            any |= word;
+        }
+        T* to = rgba + 4 * x;
+        if (all == ~std::uint64_t{0}) {
+            for (std::ptrdiff_t k = 0; k < vectors; ++k)
+                store(to + 4 * L::pixels * k,
+                      four_from_three(rgb + 3 * (x + k * L::pixels)) | fourth);
+            continue;
+        }
+        if (any == 0 && clear) {
+            for (std::ptrdiff_t k = 0; k < vectors; ++k) store(to + 4 * L::pixels * k, Narrow{});
+            open[x / block_side] = 1;
+            continue;
+        }
+        for (std::ptrdiff_t k = 0; k < vectors; ++k) {
+            const Narrow color = four_from_three(rgb + 3 * (x + k * L::pixels));
+            const Narrow alphas = four_alphas(alpha + x + k * L::pixels);
+            const Narrow kept = reinterpret_cast<Narrow>(alphas != 0) | always;
+            store(to + 4 * L::pixels * k, (color & kept) | (alphas & fourth));
+        }
+        flag_blocks(alpha + x, block_side, soft + x / block_side, open + x / block_side);
     }
 #endif
+    const std::ptrdiff_t flagged = x;
     const T kept = clear ? 0 : 1;
     for (; x < width; ++x) {
         // All ones where the colour stays, zeros where it is cleared.
@@ -64,7 +90,8 @@ void rgba_from_rgb(const T* __restrict rgb, const T* __restrict alpha, T* __rest
         rgba[4 * x + 2] = rgb[3 * x + 2] & mask;
         rgba[4 * x + 3] = alpha[x];
     }
-    flag_blocks(alpha, width, soft, open);
+    flag_blocks(alpha + flagged, width - flagged, soft + flagged / block_side,
+                open + flagged / block_side);
 }
 
 void rgba_from_rgb_u8(const std::uint8_t* rgb, const std::uint8_t* alpha, std::uint8_t* rgba,

@@ -85,6 +85,8 @@ struct Lanes<std::uint8_t> {
     static constexpr std::ptrdiff_t pixels = 4;
     // Pixels that a load or store of three channels touches beyond its own.
     static constexpr std::ptrdiff_t overrun = 2;
+    // The alphas among the bits of eight bytes of RGBA.
+    static constexpr std::uint64_t alpha_bits = 0xff000000ff000000u;
 };
 template <>
 struct Lanes<std::uint16_t> {
@@ -93,7 +95,22 @@ struct Lanes<std::uint16_t> {
     using Word = std::uint32_t;
     static constexpr std::ptrdiff_t pixels = 2;
     static constexpr std::ptrdiff_t overrun = 1;
+    static constexpr std::uint64_t alpha_bits = 0xffff000000000000u;
 };
+
+// Whether every bit of the mask is set in a 16-byte vector, or none.
+template <class V>
+inline bool all_set(V value, std::uint64_t mask) {
+    std::uint64_t words[2];
+    std::memcpy(words, &value, 16);
+    return (words[0] & words[1] & mask) == mask;
+}
+template <class V>
+inline bool none_set(V value, std::uint64_t mask) {
+    std::uint64_t words[2];
+    std::memcpy(words, &value, 16);
+    return ((words[0] | words[1]) & mask) == 0;
+}
 
 }  // namespace nssbg::NSSBG_LEVEL
 #endif

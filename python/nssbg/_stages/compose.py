@@ -314,6 +314,8 @@ def _over_gradient(
     # The length along the direction from the first to the last corner is the whole table.
     length = max(abs(cos) * (width - 1) + abs(sin) * (height - 1), 1.0)
     across, down = cos / length * last, sin / length * last
+    if abs(across) * width < 0.5:
+        across = 0.0  # 90 degrees: each row is one colour, which the core fills by copying
     reach = max(math.hypot(center_x, center_y), 1.0)
     return cast(
         "Picture",
