@@ -58,7 +58,7 @@ def add_grain(picture: Bytes, seed: int = 0) -> None:
     tile = _grain_tile(rng)
     for top, rolled in _bands(tile, picture.shape[0], picture.shape[1], rng):
         band = picture[top : top + ROWS].astype(np.float32)
-        # Photon noise grows with the root of the light; clipped ends of the scale are quiet.
+        # Photon noise grows with the root of the light; clipped ends of the scale have less.
         strength = 1.2 + 0.16 * np.sqrt(band) * (1.15 - band / 255)
         band += strength * rolled
         np.clip(np.rint(band), 0, 255, out=band)

@@ -135,7 +135,6 @@ def closed_form(megapixels: float) -> None:
 
     image, coarse = scene(megapixels, side=max(64, round(1024 * (megapixels / 12) ** 0.5)))
     upsampled = refine(image, coarse, level="none")
-    _, report = refine_with_report(image, coarse, level="matting", threads=1)
     # The trimap: what the map is sure of, less the reach of the band.
     trimap = np.where(upsampled < 5, 0, np.where(upsampled > 250, 255, 128)).astype(np.uint8)
     grown = np.asarray(

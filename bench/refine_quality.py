@@ -64,7 +64,9 @@ def ours(level: str, case: Case, side: int) -> np.ndarray:
 def table(cases: dict[str, Case], methods: dict[str, Method], side: int) -> None:
     """Errors per method, averaged over the cases, and each case's MSE over plain upsampling's."""
     print(f"maps at {side} x {side}: mean over {len(cases)} cases, in the band")
-    print(f"{'':24}{'SAD':>9}{'MSE':>9}{'gradient':>10}{'connect.':>10}{'ratio':>8}  of MSE by case")
+    print(
+        f"{'':24}{'SAD':>10}{'MSE':>9}{'gradient':>11}{'connect.':>11}{'ratio':>8}  of MSE by case"
+    )
     base: dict[str, float] = {}
     for name, method in methods.items():
         rows = {}
@@ -78,10 +80,8 @@ def table(cases: dict[str, Case], methods: dict[str, Method], side: int) -> None
         ]
         ratio = mean[1] / float(np.mean(list(base.values())))
         each = " ".join(f"{key[:6]} {mses[key] / base[key]:.2f}" for key in cases)
-        print(
-            f"{name:24}{mean[0]:9.2f}{mean[1]:9.5f}{mean[2]:10.3f}{mean[3]:10.3f}{ratio:8.3f}  {each}",
-            flush=True,
-        )
+        errors_text = f"{mean[0]:10.1f}{mean[1]:9.5f}{mean[2]:11.1f}{mean[3]:11.1f}"
+        print(f"{name:24}{errors_text}{ratio:8.3f}  {each}", flush=True)
     print()
 
 
@@ -143,8 +143,7 @@ def main() -> None:
     print_header("refinement, errors", threads="all", height=options.height)
     names = ground_truth.case_names()
     cases = {
-        name: load(name, names.index(name), options.height, options.cache)
-        for name in options.cases
+        name: load(name, names.index(name), options.height, options.cache) for name in options.cases
     }
     methods: dict[str, Method] = {
         "cubic upsampling (none)": functools.partial(ours, "none"),

@@ -71,6 +71,16 @@ def at_own_size(run: Callable[[Floats], Floats], side: int) -> Predictor:
     return predict
 
 
+def weights_free(threads: int) -> Predictor:
+    """The studio method of the package, which has to be installed for this."""
+    from nssbg._stages.studio import studio_alpha
+
+    def predict(rgb: banks.Pixels) -> Floats:
+        return studio_alpha(rgb, threads=threads).alpha.astype(np.float32) / 255
+
+    return predict
+
+
 def held_photographs(subset: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
     """Held-out photographs with their masks."""
     bank = banks.Bank(banks.work_folder() / "banks", f"held-{subset}")
@@ -145,7 +155,7 @@ def column(rgb: banks.Pixels, alpha: Floats, truth: Floats) -> banks.Pixels:
 def main() -> None:
     """Reads the command line, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="a file, or studio")
     parser.add_argument("--side", type=int, default=320)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
@@ -153,7 +163,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=banks.work_folder() / "evaluation")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    predict = at_own_size(predictor(options.model, options.side, options.threads), options.side)
+    if str(options.model) == "studio":
+        predict = weights_free(options.threads)
+    else:
+        run = predictor(options.model, options.side, options.threads)
+        predict = at_own_size(run, options.side)
     names = list(measures.MEASURES)
     print("| set | pictures | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))

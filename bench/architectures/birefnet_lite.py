@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.architectures.deform_conv import FORMS, DeformableConv2d

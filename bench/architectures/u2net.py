@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Per stage: height of the inner U (0: the dilated one without pooling), channels in, middle,

@@ -46,9 +46,8 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
     options.tile = tile;
     const auto height = image.shape(0), width = image.shape(1);
     auto alpha = pooled_array<T>({height, width});
-    const ImageView<T> out =
-        packed_view(alpha.data(), static_cast<std::ptrdiff_t>(height),
-                    static_cast<std::ptrdiff_t>(width), 1);
+    const ImageView<T> out = packed_view(alpha.data(), static_cast<std::ptrdiff_t>(height),
+                                         static_cast<std::ptrdiff_t>(width), 1);
     const ImageView<const Pixel> image_view = view_of(image);
     const ImageView<const T> coarse_view = view_of(coarse);
     ImageView<const std::uint8_t> trimap_view;

@@ -147,39 +147,38 @@ void feather(const ImageView<const T>& alpha, double sigma, int threads, const I
     const ptrdiff_t padded = width + 2 * radius;
     const ptrdiff_t rows = strip + 2 * radius;
     Scratch<float> memory(static_cast<std::size_t>(threads * (rows * width + padded + width)));
-    parallel_for(threads, (height + strip - 1) / strip, 1,
-                 [&](ptrdiff_t begin, ptrdiff_t end, int slot) {
-                     float* filtered = memory.data() + slot * (rows * width + padded + width);
-                     float* line = filtered + rows * width;
-                     float* sum = line + padded;
-                     std::vector<const float*> above(taps.size());
-                     for (ptrdiff_t piece = begin; piece < end; ++piece) {
-                         const ptrdiff_t y0 = piece * strip, y1 = std::min(height, y0 + strip);
-                         for (ptrdiff_t y = y0 - radius; y < y1 + radius; ++y) {
-                             const ptrdiff_t from = std::min(std::max<ptrdiff_t>(y, 0), height - 1);
-                             for (ptrdiff_t x = 0; x < padded; ++x)
-                                 line[x] = static_cast<float>(alpha.at(
-                                     from,
-                                     std::min(std::max<ptrdiff_t>(x - radius, 0), width - 1)));
-                             for (std::size_t k = 0; k < taps.size(); ++k) above[k] = line + k;
-                             kernels.weighted_sum(above.data(), taps.data(),
-                                                  static_cast<ptrdiff_t>(taps.size()), width,
-                                                  filtered + (y - y0 + radius) * width);
-                         }
-                         for (ptrdiff_t y = y0; y < y1; ++y) {
-                             for (std::size_t k = 0; k < taps.size(); ++k)
-                                 above[k] = filtered + (y - y0 + static_cast<ptrdiff_t>(k)) * width;
-                             kernels.weighted_sum(above.data(), taps.data(),
-                                                  static_cast<ptrdiff_t>(taps.size()), width, sum);
-                             T* result = out.row(y);
-                             for (ptrdiff_t x = 0; x < width; ++x) {
-                                 const float value =
-                                     std::min(static_cast<float>(full<T>()), std::max(0.0f, sum[x]));
-                                 result[x] = static_cast<T>(sizeof(T) == 1 ? value + 0.5f : value);
-                             }
-                         }
-                     }
-                 });
+    parallel_for(
+        threads, (height + strip - 1) / strip, 1, [&](ptrdiff_t begin, ptrdiff_t end, int slot) {
+            float* filtered = memory.data() + slot * (rows * width + padded + width);
+            float* line = filtered + rows * width;
+            float* sum = line + padded;
+            std::vector<const float*> above(taps.size());
+            for (ptrdiff_t piece = begin; piece < end; ++piece) {
+                const ptrdiff_t y0 = piece * strip, y1 = std::min(height, y0 + strip);
+                for (ptrdiff_t y = y0 - radius; y < y1 + radius; ++y) {
+                    const ptrdiff_t from = std::min(std::max<ptrdiff_t>(y, 0), height - 1);
+                    for (ptrdiff_t x = 0; x < padded; ++x)
+                        line[x] = static_cast<float>(alpha.at(
+                            from, std::min(std::max<ptrdiff_t>(x - radius, 0), width - 1)));
+                    for (std::size_t k = 0; k < taps.size(); ++k) above[k] = line + k;
+                    kernels.weighted_sum(above.data(), taps.data(),
+                                         static_cast<ptrdiff_t>(taps.size()), width,
+                                         filtered + (y - y0 + radius) * width);
+                }
+                for (ptrdiff_t y = y0; y < y1; ++y) {
+                    for (std::size_t k = 0; k < taps.size(); ++k)
+                        above[k] = filtered + (y - y0 + static_cast<ptrdiff_t>(k)) * width;
+                    kernels.weighted_sum(above.data(), taps.data(),
+                                         static_cast<ptrdiff_t>(taps.size()), width, sum);
+                    T* result = out.row(y);
+                    for (ptrdiff_t x = 0; x < width; ++x) {
+                        const float value =
+                            std::min(static_cast<float>(full<T>()), std::max(0.0f, sum[x]));
+                        result[x] = static_cast<T>(sizeof(T) == 1 ? value + 0.5f : value);
+                    }
+                }
+            }
+        });
 }
 
 template ComponentReport clean_components(const ImageView<std::uint8_t>&, const ComponentOptions&);

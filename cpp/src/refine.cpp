@@ -138,8 +138,7 @@ struct RefineStream<Pixel, T>::State {
           guided(static_cast<std::size_t>(options_.threads)),
           blocks(static_cast<std::size_t>(options_.threads)) {
         for (ptrdiff_t y = 0; y < map_height; ++y)
-            for (ptrdiff_t x = 0; x < map_width; ++x)
-                map[y * map_width + x] = coarse_.at(y, x);
+            for (ptrdiff_t x = 0; x < map_width; ++x) map[y * map_width + x] = coarse_.at(y, x);
     }
 
     bool solves() const {
@@ -160,22 +159,20 @@ struct RefineStream<Pixel, T>::State {
             const ImageView<T> part =
                 packed_view(alpha.data() + (y0 - emitted) * width, y1 - y0, width, 1);
             if (options.level == RefineLevel::none) {
-                upsample_cubic(packed_view(static_cast<const T*>(map.data()), map_height,
-                                           map_width, 1),
-                               y0, height, part, options.threads);
+                upsample_cubic(
+                    packed_view(static_cast<const T*>(map.data()), map_height, map_width, 1), y0,
+                    height, part, options.threads);
                 finished = y1;
             } else {
-                const Guide<Pixel> guide{
-                    packed_view(static_cast<const Pixel*>(photograph.data()),
-                                pushed - first_row, width, 3),
-                    first_row, height, width};
+                const Guide<Pixel> guide{packed_view(static_cast<const Pixel*>(photograph.data()),
+                                                     pushed - first_row, width, 3),
+                                         first_row, height, width};
                 run_guided(plan, guide, y0, y1, part, matting_block, options.threads, guided,
                            report);
                 finished = y1;
                 if (solves()) {
                     const ptrdiff_t block_y = y0 / matting_block;
-                    strip.solve_row(plan, guide, matting, block_y, options.threads, blocks,
-                                    counts);
+                    strip.solve_row(plan, guide, matting, block_y, options.threads, blocks, counts);
                     const Region rows = finished_rows(block_y, height);
                     strip.finish_rows(block_y, rows.y0, rows.y1,
                                       packed_view(alpha.data(), y1 - emitted, width, 1), emitted);
@@ -185,8 +182,8 @@ struct RefineStream<Pixel, T>::State {
                 }
             }
             computed = y1;
-            const ptrdiff_t keep = std::min(pushed, std::max<ptrdiff_t>(0, y1 - reach() -
-                                                                               matting_overlap));
+            const ptrdiff_t keep =
+                std::min(pushed, std::max<ptrdiff_t>(0, y1 - reach() - matting_overlap));
             if (keep > first_row && !photograph.empty()) {
                 photograph.erase(photograph.begin(),
                                  photograph.begin() + (keep - first_row) * width * 3);
@@ -214,8 +211,7 @@ struct RefineStream<Pixel, T>::State {
 
 template <class Pixel, class T>
 RefineStream<Pixel, T>::RefineStream(ptrdiff_t height, ptrdiff_t width,
-                                     const ImageView<const T>& coarse,
-                                     const RefineOptions& options)
+                                     const ImageView<const T>& coarse, const RefineOptions& options)
     : state_(nullptr) {
     check(options);
     if (height < 1 || width < 1 || coarse.empty() || coarse.channels != 1)

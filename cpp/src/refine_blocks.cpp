@@ -1,11 +1,12 @@
 // The matting tier over a whole picture: overlapping blocks of a fixed grid, each
 // solved by itself between guided values, blended; one row of blocks at a time.
+#include "refine_blocks.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 #include "nssbg/parallel.hpp"
-#include "refine_blocks.hpp"
 
 namespace nssbg::refine_detail {
 namespace {
@@ -64,17 +65,15 @@ void solve_block(const GuidedPlan& plan, const Guide<Pixel>& guide, const Mattin
     const ptrdiff_t height = plan.coarse.picture_height, width = plan.coarse.picture_width;
     const ptrdiff_t y0 = block_y * matting_block, y1 = std::min(height, y0 + matting_block);
     const ptrdiff_t x0 = block_x * matting_block, x1 = std::min(width, x0 + matting_block);
-    const Region area{std::max<ptrdiff_t>(0, y0 - matting_overlap),
-                      std::min(height, y1 + matting_overlap),
-                      std::max<ptrdiff_t>(0, x0 - matting_overlap),
-                      std::min(width, x1 + matting_overlap)};
+    const Region area{
+        std::max<ptrdiff_t>(0, y0 - matting_overlap), std::min(height, y1 + matting_overlap),
+        std::max<ptrdiff_t>(0, x0 - matting_overlap), std::min(width, x1 + matting_overlap)};
     if (active_region(plan, area).empty()) return;
     const RefineKernels& kernels = active_refine_kernels();
     const ptrdiff_t columns = area.width();
     // The guided result here, computed again: its bytes do not depend on the tile.
     float* guided = at_least(scratch.guided_alpha, area.height() * columns);
-    guided_tile(plan, guide, area, packed_view(guided, area.height(), columns, 1),
-                scratch.guided);
+    guided_tile(plan, guide, area, packed_view(guided, area.height(), columns, 1), scratch.guided);
     MattingGrid& grid = scratch.grid;
     grid.reset(area.height(), columns);
     uint8_t* colours = at_least(scratch.bytes, 3 * columns);
@@ -123,8 +122,8 @@ void solve_block(const GuidedPlan& plan, const Guide<Pixel>& guide, const Mattin
             if (mask[x] == 0) continue;
             const float value = std::min(1.0f, std::max(0.0f, solved[x]));
             out[x] += down * ramp(area.x0 + x, x0, x1, width) * (value - before[x]);
-            counts.pixels += area.y0 + row >= y0 && area.y0 + row < y1 && area.x0 + x >= x0 &&
-                             area.x0 + x < x1;
+            counts.pixels +=
+                area.y0 + row >= y0 && area.y0 + row < y1 && area.x0 + x >= x0 && area.x0 + x < x1;
         }
     }
 }
@@ -135,7 +134,8 @@ template void solve_block(const GuidedPlan&, const Guide<std::uint16_t>&, const 
                           ptrdiff_t, ptrdiff_t, ptrdiff_t, float*, BlockScratch&, BlockCounts&);
 
 MattingStrip::MattingStrip(ptrdiff_t width)
-    : width_(width), rows_(static_cast<std::size_t>((matting_block + 2 * matting_overlap) * width)) {
+    : width_(width),
+      rows_(static_cast<std::size_t>((matting_block + 2 * matting_overlap) * width)) {
     std::fill_n(rows_.data(), rows_.size(), 0.0f);
 }
 

@@ -54,8 +54,7 @@ CubicTable::CubicTable(ptrdiff_t begin, ptrdiff_t count_, double scale, ptrdiff_
         const double centre = (static_cast<double>(i + begin) + 0.5) * scale - 0.5;
         // Past the edge the map continues with its last value, so positions may be clamped
         // to where all taps lie in the padding.
-        const double inside =
-            std::min(std::max(centre, -1.0), static_cast<double>(source_count));
+        const double inside = std::min(std::max(centre, -1.0), static_cast<double>(source_count));
         auto base = static_cast<ptrdiff_t>(std::floor(inside));
         double t = inside - static_cast<double>(base);
         if (base > source_count - 1) {
@@ -80,15 +79,16 @@ CubicTable::CubicTable(ptrdiff_t begin, ptrdiff_t count_, double scale, ptrdiff_
 }
 
 template <class T>
-void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
-                    ptrdiff_t picture_height, const ImageView<T>& alpha, int threads) {
+void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdiff_t picture_height,
+                    const ImageView<T>& alpha, int threads) {
     using Row = typename Kind<T>::Row;
     const RefineKernels& kernels = active_refine_kernels();
     const auto columns_pass = kernels.*Kind<T>::columns;
     const auto rows_pass = kernels.*Kind<T>::rows;
     const ptrdiff_t height = coarse.height, width = coarse.width;
     const CubicTable rows(first_row, alpha.height,
-                          static_cast<double>(height) / static_cast<double>(picture_height), height);
+                          static_cast<double>(height) / static_cast<double>(picture_height),
+                          height);
     const CubicTable columns(0, alpha.width,
                              static_cast<double>(width) / static_cast<double>(alpha.width), width);
 
@@ -156,8 +156,8 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
                         }
                         filtered[k] = row;
                     }
-                    typename std::remove_cv<std::remove_pointer_t<decltype(Kind<T>::weights(
-                        rows))>>::type vertical[4];
+                    typename std::remove_cv<
+                        std::remove_pointer_t<decltype(Kind<T>::weights(rows))>>::type vertical[4];
                     for (int k = 0; k < 4; ++k)
                         vertical[k] = Kind<T>::weights(rows)[k * rows.count + y];
                     rows_pass(filtered, vertical, count, out);

@@ -55,8 +55,7 @@ void replicate(uint8_t* plane, const Region& region, const Region& inside) {
 }
 
 Region intersected(const Region& a, const Region& b) {
-    return {std::max(a.y0, b.y0), std::min(a.y1, b.y1), std::max(a.x0, b.x0),
-            std::min(a.x1, b.x1)};
+    return {std::max(a.y0, b.y0), std::min(a.y1, b.y1), std::max(a.x0, b.x0), std::min(a.x1, b.x1)};
 }
 
 // Guide planes of all levels over what they need, the finest from the photograph.
@@ -92,9 +91,8 @@ void build_guides(const GuidedPlan& plan, const Guide<Pixel>& guide, GuidedScrat
                 }
             } else {
                 const auto& finer = levels[k + 1];
-                const ptrdiff_t offset =
-                    (2 * y - finer.needed.y0) * finer.needed.width() + 2 * inside.x0 -
-                    finer.needed.x0;
+                const ptrdiff_t offset = (2 * y - finer.needed.y0) * finer.needed.width() +
+                                         2 * inside.x0 - finer.needed.x0;
                 for (int c = 0; c < 3; ++c) {
                     upper[c] = finer.guide[c].data() + offset;
                     lower[c] = upper[c] + finer.needed.width();
@@ -122,15 +120,14 @@ void sample_coarse(const GuidedPlan& plan, GuidedScratch& scratch, const RefineK
         const std::int16_t* rows[4];
         std::int16_t weights[4];
         for (int k = 0; k < 4; ++k) {
-            const ptrdiff_t source = clamped(plan.rows.first[at] + k - cubic_padding, 0,
-                                             plan.coarse.height - 1);
+            const ptrdiff_t source =
+                clamped(plan.rows.first[at] + k - cubic_padding, 0, plan.coarse.height - 1);
             std::int16_t* row = cache + (source & 3) * width;
             if (held[source & 3] != source) {
                 const ptrdiff_t x = inputs.x0 + table_margin;
-                kernels.cubic_columns_u8(plan.coarse.padded_row(source),
-                                         plan.columns.first.data() + x,
-                                         plan.columns.weights.data() + x, plan.columns.count,
-                                         width, groups, row);
+                kernels.cubic_columns_u8(
+                    plan.coarse.padded_row(source), plan.columns.first.data() + x,
+                    plan.columns.weights.data() + x, plan.columns.count, width, groups, row);
                 held[source & 3] = source;
             }
             rows[k] = row;
@@ -187,9 +184,8 @@ void fit(const GuidedPlan& plan, GuidedScratch& scratch, GuidedScratch::Level& l
     const ptrdiff_t moment_row = guided_moments * windows;
     const ptrdiff_t model_row = 4 * windows;
     const ptrdiff_t mean_row = 4 * outputs;
-    float* ring = at_least(scratch.floats,
-                           guided_window * moment_row + moment_row + model_row +
-                               guided_window * mean_row + 2 * (width + 16));
+    float* ring = at_least(scratch.floats, guided_window * moment_row + moment_row + model_row +
+                                               guided_window * mean_row + 2 * (width + 16));
     float* total = ring + guided_window * moment_row;
     float* model = total + moment_row;
     float* means = model + model_row;
@@ -239,8 +235,8 @@ void answer(GuidedScratch::Level& level, const RefineKernels& kernels) {
         const ptrdiff_t at = (y - outputs.y0) * width;
         kernels.guided_apply_u8(level.guide[0].data() + guide_row,
                                 level.guide[1].data() + guide_row,
-                                level.guide[2].data() + guide_row,
-                                level.coefficients.data() + at, plane, width, out + at);
+                                level.guide[2].data() + guide_row, level.coefficients.data() + at,
+                                plane, width, out + at);
     }
 }
 
@@ -308,8 +304,7 @@ Region active_region(const GuidedPlan& plan, const Region& tile) {
     }
     const Coarse& coarse = plan.coarse;
     const auto cell = [](ptrdiff_t pixel, double scale) {
-        return static_cast<ptrdiff_t>(
-            std::floor((static_cast<double>(pixel) + 0.5) / scale - 0.5));
+        return static_cast<ptrdiff_t>(std::floor((static_cast<double>(pixel) + 0.5) / scale - 0.5));
     };
     const ptrdiff_t i0 = clamped(cell(tile.y0, coarse.scale_y), 0, coarse.height - 1);
     const ptrdiff_t i1 = clamped(cell(tile.y1 - 1, coarse.scale_y) + 1, 0, coarse.height - 1);
@@ -360,13 +355,12 @@ void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t c
         const auto above = static_cast<float>(upper[j]);
         work[j - begin] = above + fraction * (static_cast<float>(lower[j]) - above);
     }
-    kernels.lerp_columns(work - begin, plan.band_first.data() + x0,
-                         plan.band_fraction.data() + x0, count, out);
+    kernels.lerp_columns(work - begin, plan.band_first.data() + x0, plan.band_fraction.data() + x0,
+                         count, out);
 }
 
 template <class T>
-Coarse::Coarse(const ImageView<const T>& map, ptrdiff_t picture_height_,
-               ptrdiff_t picture_width_)
+Coarse::Coarse(const ImageView<const T>& map, ptrdiff_t picture_height_, ptrdiff_t picture_width_)
     : height(map.height),
       width(map.width),
       picture_height(picture_height_),
@@ -445,10 +439,10 @@ template Coarse::Coarse(const ImageView<const uint8_t>&, ptrdiff_t, ptrdiff_t);
 template Coarse::Coarse(const ImageView<const float>&, ptrdiff_t, ptrdiff_t);
 
 template <class Pixel>
-void Guide<Pixel>::planes(ptrdiff_t y, ptrdiff_t x0, ptrdiff_t count, uint8_t* red,
-                          uint8_t* green, uint8_t* blue, const RefineKernels& kernels) const {
-    const ptrdiff_t row = clamped(clamped(y, 0, picture_height - 1) - first_row, 0,
-                                  view.height - 1);
+void Guide<Pixel>::planes(ptrdiff_t y, ptrdiff_t x0, ptrdiff_t count, uint8_t* red, uint8_t* green,
+                          uint8_t* blue, const RefineKernels& kernels) const {
+    const ptrdiff_t row =
+        clamped(clamped(y, 0, picture_height - 1) - first_row, 0, view.height - 1);
     const ptrdiff_t inside = std::min(count, picture_width - x0);
     if constexpr (sizeof(Pixel) == 1) {
         if (view.packed_rows()) {
@@ -562,8 +556,8 @@ TileResult guided_tile(const GuidedPlan& plan, const Guide<Pixel>& guide, const 
     const ptrdiff_t half = (active.x1 - x0 + 1) / 2;
     const ptrdiff_t count = active.x1 - active.x0;
     const ptrdiff_t offset = x0 / 2 - level.outputs.x0;  // at least 1
-    float* mixed = at_least(scratch.floats, cells_wide + 8 * half + count +
-                                                2 * (plan.coarse.width + 4));
+    float* mixed =
+        at_least(scratch.floats, cells_wide + 8 * half + count + 2 * (plan.coarse.width + 4));
     float* wide = mixed + cells_wide;
     float* weights = wide + 8 * half;
     float* work = weights + count;
@@ -585,15 +579,15 @@ TileResult guided_tile(const GuidedPlan& plan, const Guide<Pixel>& guide, const 
             kernels.guided_blend_u8(colours, colours + count, colours + 2 * count, first, 2 * half,
                                     weights, count, out);
         else
-            kernels.guided_blend_f32(colours, colours + count, colours + 2 * count, first,
-                                     2 * half, weights, count, out);
+            kernels.guided_blend_f32(colours, colours + count, colours + 2 * count, first, 2 * half,
+                                     weights, count, out);
         for (ptrdiff_t x = 0; x < count; ++x) result.band_pixels += weights[x] > 0.0f;
     }
     return result;
 }
 
-#define NSSBG_GUIDED(Pixel, T)                                                              \
-    template TileResult guided_tile(const GuidedPlan&, const Guide<Pixel>&, const Region&,  \
+#define NSSBG_GUIDED(Pixel, T)                                                             \
+    template TileResult guided_tile(const GuidedPlan&, const Guide<Pixel>&, const Region&, \
                                     const ImageView<T>&, GuidedScratch&);
 NSSBG_GUIDED(std::uint8_t, std::uint8_t)
 NSSBG_GUIDED(std::uint8_t, float)

@@ -89,8 +89,8 @@ public:
     const Coarse& coarse;
     ImageView<const uint8_t> trimap;  // data == nullptr where there is none
     GuidedParameters parameters;
-    std::vector<int> steps;        // pixels a cell of the levels, coarse to fine: 4, 2
-    CubicTable columns, rows;      // coarse map -> cells of the coarsest level
+    std::vector<int> steps;                // pixels a cell of the levels, coarse to fine: 4, 2
+    CubicTable columns, rows;              // coarse map -> cells of the coarsest level
     std::vector<std::int32_t> band_first;  // per picture column, into a band row
     std::vector<float> band_fraction;
     // Rows of the photograph that a tile needs above and below itself.
@@ -133,8 +133,8 @@ void band_weights(const GuidedPlan& plan, ptrdiff_t y, ptrdiff_t x0, ptrdiff_t c
 
 // Plain cubic upsampling: fills alpha with the rows of the picture from first_row on.
 template <class T>
-void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row,
-                    ptrdiff_t picture_height, const ImageView<T>& alpha, int threads);
+void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdiff_t picture_height,
+                    const ImageView<T>& alpha, int threads);
 
 // Grows a scratch block where it is too small; contents are lost then.
 template <class T>

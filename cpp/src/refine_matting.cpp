@@ -57,16 +57,15 @@ void MattingGrid::prepare(const MattingOptions& options, const MattingKernels& k
     for (const Run& run : window_runs_) {
         const float* rows[3][3];
         for (int c = 0; c < 3; ++c)
-            for (int k = 0; k < 3; ++k)
-                rows[c][k] = plane(c) + run.at - 1 + (k - 1) * stride_;
+            for (int k = 0; k < 3; ++k) rows[c][k] = plane(c) + run.at - 1 + (k - 1) * stride_;
         kernels.windows(rows[0], rows[1], rows[2], run.count, options.epsilon,
                         plane(window_plane) + run.at, size_);
     }
     // How many windows lie over each cell, and the diagonal. Cells of the outer ring lie
     // under fewer windows.
     const auto windows_over = [](ptrdiff_t i, ptrdiff_t count) {
-        return static_cast<float>(std::max<ptrdiff_t>(
-            0, std::min(count - 2, i + 1) - std::max<ptrdiff_t>(1, i - 1) + 1));
+        return static_cast<float>(
+            std::max<ptrdiff_t>(0, std::min(count - 2, i + 1) - std::max<ptrdiff_t>(1, i - 1) + 1));
     };
     for (const Run& run : pixel_runs_) {
         const ptrdiff_t y = run.at / stride_ - 1, x0 = run.at % stride_ - 1;
@@ -81,8 +80,7 @@ void MattingGrid::prepare(const MattingOptions& options, const MattingKernels& k
             if (y + dy < 1 || y + dy > height_ - 2) continue;
             for (ptrdiff_t dx = -1; dx <= 1; ++dx) {
                 const ptrdiff_t begin = std::max<ptrdiff_t>(0, 1 - (x0 + dx));
-                const ptrdiff_t end =
-                    std::min(run.count, width_ - 1 - (x0 + dx));
+                const ptrdiff_t end = std::min(run.count, width_ - 1 - (x0 + dx));
                 if (end <= begin) continue;
                 const ptrdiff_t at = run.at + begin;
                 kernels.add_diagonal(plane(window_plane) + at + dy * stride_ + dx, size_,

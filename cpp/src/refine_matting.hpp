@@ -9,9 +9,9 @@
 namespace nssbg::refine_detail {
 
 struct MattingOptions {
-    float epsilon;      // of the window covariances, colours in 0..1
-    float prior;        // pull towards the guided result, in windows
-    double tolerance;   // residual to stop at, relative to the right-hand side
+    float epsilon;     // of the window covariances, colours in 0..1
+    float prior;       // pull towards the guided result, in windows
+    double tolerance;  // residual to stop at, relative to the right-hand side
     int most_iterations;
 };
 
@@ -39,10 +39,18 @@ public:
     MattingResult solve(const MattingOptions& options);
 
 private:
-    enum Plane { alpha_plane = 3, mask_plane, weight_plane, residual_plane, direction_plane,
-                 product_plane, inverse_plane, window_plane,
-                 model_plane = window_plane + matting_window_planes,
-                 planes = model_plane + matting_model_planes };
+    enum Plane {
+        alpha_plane = 3,
+        mask_plane,
+        weight_plane,
+        residual_plane,
+        direction_plane,
+        product_plane,
+        inverse_plane,
+        window_plane,
+        model_plane = window_plane + matting_window_planes,
+        planes = model_plane + matting_model_planes
+    };
     struct Run {
         ptrdiff_t at;     // offset into a plane
         ptrdiff_t count;  // cells

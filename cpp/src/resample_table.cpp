@@ -18,8 +18,6 @@ constexpr double largest_weight = 32767.0;
 constexpr int fewest_fraction_bits = 16;
 constexpr int split = 10;
 
-double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(pi * x) / (pi * x); }
-
 double support_of(Filter filter) {
     switch (filter) {
         case Filter::box: return 0.5;
@@ -40,7 +38,13 @@ double weight_of(Filter filter, double x) {
         if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * a;
         return 0.0;
     }
-    return x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0;
+    if (x >= 3.0) return 0.0;
+    // sinc(x) * sinc(x / 3) from one sine, sin(3t) being 3 sin t - 4 sin^3 t: the sines are most
+    // of the time that the tables take.
+    const double t = pi * x / 3.0;
+    if (t < 1e-9) return 1.0;
+    const double sine = std::sin(t);
+    return sine * sine * (3.0 - 4.0 * sine * sine) / (3.0 * t * t);
 }
 
 }  // namespace
@@ -66,33 +70,28 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
         table.pairs = std::max(table.pairs, (windows[i].end + 1) / 2 - windows[i].begin / 2);
     }
 
-    // Two rounds over the windows, so that memory holds the integers only: the first finds the
-    // largest weight, which sets the fraction bits, the second rounds.
-    std::vector<double> weights;
-    const auto fill_window = [&](std::ptrdiff_t i) {
-        const double center = (static_cast<double>(i) + 0.5) * scale;
-        const auto [begin, end] = windows[i];
-        weights.assign(end - begin, 0.0);
-        double sum = 0.0;
-        for (std::ptrdiff_t x = begin; x < end; ++x) {
-            const double weight =
-                weight_of(filter, (static_cast<double>(x) - center + 0.5) * per_stretch);
-            weights[x - begin] = weight;
-            sum += weight;
-        }
-        if (sum != 0.0)
-            for (double& weight : weights) weight /= sum;
-    };
+    std::vector<double> weights(outputs * table.pairs * 2);
     double largest = 0.0;
     double largest_sum = 0.0;
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
-        fill_window(i);
+        const double center = (static_cast<double>(i) + 0.5) * scale;
+        const auto [begin, end] = windows[i];
+        double* const window = weights.data() + i * table.pairs * 2;
         double sum = 0.0;
-        for (const double weight : weights) {
-            largest = std::max(largest, std::fabs(weight));
-            sum += std::fabs(weight);
+        double magnitude = 0.0;
+        double peak = 0.0;
+        for (std::ptrdiff_t x = begin; x < end; ++x) {
+            const double weight =
+                weight_of(filter, (static_cast<double>(x) - center + 0.5) * per_stretch);
+            window[x - begin] = weight;
+            sum += weight;
+            magnitude += std::fabs(weight);
+            peak = std::max(peak, std::fabs(weight));
         }
-        largest_sum = std::max(largest_sum, sum);
+        if (sum == 0.0) continue;
+        for (std::ptrdiff_t x = begin; x < end; ++x) window[x - begin] /= sum;
+        largest = std::max(largest, peak / sum);
+        largest_sum = std::max(largest_sum, magnitude / sum);
     }
     table.shift = most_fraction_bits;
     while (table.shift > 0 && (std::ldexp(largest, table.shift) + 0.5 > largest_weight ||
@@ -108,17 +107,20 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
     const std::ptrdiff_t source_pairs = (source + 1) / 2;
     table.first.resize(outputs);
     const std::ptrdiff_t set_size = table.pairs * 2;
+    const double one = std::ldexp(1.0, table.shift);
     const std::ptrdiff_t window_size = table.view().window_size();
     table.weights.assign(outputs * window_size, 0);
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
-        fill_window(i);
-        const std::ptrdiff_t begin = windows[i].begin;
+        const auto [begin, end] = windows[i];
         // Every window has the same length: the last ones start earlier, with zero weights.
         const std::ptrdiff_t first = std::min(begin / 2, source_pairs - table.pairs);
         table.first[i] = static_cast<std::int32_t>(first);
         std::int16_t* out = table.weights.data() + i * window_size + (begin - 2 * first);
-        for (const double weight : weights) {
-            const long value = std::lround(std::ldexp(weight, table.shift));
+        const double* const window = weights.data() + i * set_size;
+        for (std::ptrdiff_t x = begin; x < end; ++x) {
+            // To nearest, halves away from zero, as Pillow rounds its weights.
+            const double scaled = window[x - begin] * one;
+            const auto value = static_cast<long>(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
             if (table.split_bits > 0) {
                 // Steps rounded to nearest; the rest, 512 at most, may be negative.
                 const long step = 1L << split;

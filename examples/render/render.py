@@ -34,6 +34,7 @@ EXAMPLES = HERE.parent
 TEST_DATA = EXAMPLES.parent / "tests" / "data"
 TEST_WIDTH = 480
 PASSES = 4  # a picture is the mean of that many, so that outliers can be told
+STRENGTHS = (2.0, 5.0, 11.0)
 MASK_SAMPLES = 8  # a pixel of the full size; eleven of those make one of the small mask
 ATTEMPTS = 12
 
@@ -62,8 +63,10 @@ def render_passes(name: str, scale: float, samples: int | None, seed: int, folde
 
 def rendered(
     name: str, scale: float, samples: int | None, seed: int, folder: Path
-) -> tuple[Picture, Picture]:
-    """The linear picture, H x W x 3, and the mask, H x W, rendered in a process of their own.
+) -> tuple[Picture, Picture, Picture]:
+    """The linear picture and its standard error, H x W x 3, and the mask, H x W.
+
+    They are rendered in a process of their own.
 
     Now and then, after some minutes, mitsuba 3.9.1 reads past the index of a curve shape and the
     process dies; a new one then goes on with the passes that are missing.
@@ -80,7 +83,9 @@ def rendered(
     passes = np.stack([np.load(folder / f"pass-{index}.npy") for index in range(PASSES)])
     # A path that finds a light by luck leaves a white dot: it stands out of one pass only.
     limit = 1.5 * np.median(passes, 0) + 0.02
-    return np.minimum(passes, limit[None]).mean(0), np.load(folder / "mask.npy")
+    passes = np.minimum(passes, limit[None])
+    error = passes.std(0) / np.sqrt(PASSES - 1)
+    return passes.mean(0), error, np.load(folder / "mask.npy")
 
 
 def _whole(scene: Scene, scale: float, samples: int) -> dict[str, object]:
@@ -128,17 +133,27 @@ def _film(scene: Scene, scale: float, pixels: str) -> dict[str, object]:
     }
 
 
-def photograph(linear: Picture, exposure: float, seed: int, smooth: float) -> npt.NDArray[np.uint8]:
-    """Linear light to an 8-bit sRGB photograph."""
+def photograph(
+    linear: Picture, exposure: float, seed: int, error: Picture | None = None
+) -> npt.NDArray[np.uint8]:
+    """Linear light to an 8-bit sRGB photograph; a given standard error is smoothed away."""
     rng = np.random.default_rng(seed)
     height, width = linear.shape[:2]
-    light = np.minimum(linear * exposure, 8)
-    encoded = _tone(light)
-    if smooth > 0:
-        # Non-local means works on bytes; the sensor noise added below hides their steps.
+    encoded = _tone(linear * exposure)
+    if error is not None:
+        # Non-local means, as strong as the path tracer's own noise is at each place: of three
+        # strengths (in levels of 255) the two nearest are mixed.
+        noise = np.abs(_tone((linear + error) * exposure) - encoded).mean(2) * 255
+        noise = np.clip(cv2.GaussianBlur(noise, (0, 0), 6), STRENGTHS[0], STRENGTHS[-1])
         coarse = np.rint(encoded * 255).astype(np.uint8)
-        clean = cv2.fastNlMeansDenoisingColored(coarse, None, smooth, smooth, 5, 15)
-        encoded = clean.astype(np.float32) / 255 + (encoded - coarse / 255)
+        smoothed = [
+            cv2.fastNlMeansDenoisingColored(coarse, None, h, h, 5, 15).astype(np.float32) / 255
+            for h in STRENGTHS
+        ]
+        encoded = np.zeros_like(encoded)
+        for index, picture in enumerate(smoothed):
+            knots = np.eye(len(STRENGTHS))[index]
+            encoded += picture * np.interp(noise, STRENGTHS, knots)[..., None].astype(np.float32)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     vignette = 1 - 0.07 * (x * x + y * y)
     encoded = encoded * vignette[..., None]
@@ -178,18 +193,18 @@ def main() -> None:
     for name in options.names or SCENES:
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            linear, mask = rendered(
+            linear, error, mask = rendered(
                 name, options.scale, options.samples, options.seed, Path(folder)
             )
         exposure = EXPOSURES[name]
-        picture = photograph(linear, exposure, options.seed, smooth=3.0)
+        picture = photograph(linear, exposure, options.seed, error)
         _save(picture, options.output / f"{name}.jpg")
         if options.scale == 1.0:
             # The small pair is averaged from the large one, in linear light as a lens would.
             size = TEST_WIDTH, round(TEST_WIDTH * linear.shape[0] / linear.shape[1])
             small = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
             _save(
-                photograph(small, exposure, options.seed, smooth=0),
+                photograph(small, exposure, options.seed),
                 options.test_data / f"{name}.jpg",
             )
             levels = np.rint(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) * 255)

@@ -30,7 +30,7 @@ class Scene:
     camera: Parts
     width: int
     height: int
-    samples: int = 24
+    samples: int = 20
     depth: int = 6
 
 
@@ -490,7 +490,7 @@ def portrait(folder: Path, seed: int) -> Scene:
     head = solids.union(face, neck, blend=0.05)
     shoulders = solids.union(
         solids.capsule((-0.36, 0.10, 0.45), (0.36, 0.10, 0.45), 0.165),
-        solids.ellipsoid((0, 0.08, 0.25), (0.44, 0.24, 0.45)),
+        solids.ellipsoid((0, 0.08, 0.10), (0.45, 0.24, 0.75)),
         solids.capsule((-0.44, 0.10, 0.42), (-0.54, 0.06, -0.3), 0.135, 0.12),
         solids.capsule((0.44, 0.10, 0.42), (0.54, 0.06, -0.3), 0.135, 0.12),
         solids.capsule((0, 0.08, 0.55), (0, 0.08, 0.69), 0.20, 0.138),
@@ -620,7 +620,7 @@ def portrait(folder: Path, seed: int) -> Scene:
         matte((0.52, 0.58, 0.54)),
         "paper",
     )
-    return Scene(subject, lights, view, 1200, 1600, samples=20, depth=5)
+    return Scene(subject, lights, view, 1200, 1600, samples=28, depth=5)
 
 
 SCENES: dict[str, Callable[[Path, int], Scene]] = {

@@ -129,10 +129,10 @@ def test_pictures_cover_or_are_contained(dtype):
 
 
 def test_a_background_file_may_be_missing_or_broken(tmp_path):
-    with pytest.raises(ImageDecodeError, match="none.png"):
+    with pytest.raises(ImageDecodeError, match=r"none\.png"):
         over(disc(), tmp_path / "none.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0nothing")
-    with pytest.raises(ImageDecodeError, match="broken.jpg"):
+    with pytest.raises(ImageDecodeError, match=r"broken\.jpg"):
         over(disc(), str(tmp_path / "broken.jpg"))
     with pytest.raises(OptionError, match="background"):
         over(disc(), 7)
@@ -162,7 +162,7 @@ def test_blur_has_the_width_asked_for():
         place = np.arange(401)
         mean = (line * place).sum() / line.sum()
         width = np.sqrt((line * (place - mean) ** 2).sum() / line.sum())
-        assert mean == pytest.approx(200, abs=0.6)
+        assert mean == pytest.approx(200, abs=sigma / 8 + 0.1)
         assert width == pytest.approx(sigma, rel=0.1)
 
 
@@ -235,7 +235,7 @@ def test_srgb_profile_bytes_mean_no_conversion():
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
     converted = converted_picture(picture, None, srgb)
-    assert np.abs(converted.astype(int) - picture).max() <= 40
+    assert converted is picture
     parsed = read_matrix_profile(srgb)
     assert isinstance(parsed, MatrixProfile)
     assert np.allclose(parsed.to_xyz, srgb_profile().to_xyz, atol=2e-3)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests import multilevel_twin
 
 from nssbg import _core
 from nssbg._stages.decontaminate import decontaminate, estimate_colors
+from tests import multilevel_twin
 
 
 def strands(height, width, seed, backdrop=(20, 200, 60), count=60):

@@ -206,6 +206,13 @@ def test_the_models_command(own_model, capsys):
     info = json.loads(capsys.readouterr().out)
     assert info["inputs"] == ["input float32 ['batch', 3, 192, 256]"]
     assert info["operators"]["Conv"] == 2
+    bare = own_model.parent.parent / "bare.onnx"
+    mask_network(bare, outputs=("logits", "other"), size=(64, 96))
+    assert main(["models", "info", str(bare)]) == 0
+    start = capsys.readouterr().out.partition("beside it:")[2]
+    bare.with_name("bare.onnx.toml").write_text(start)
+    assert main(["models", "info", str(bare), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["width"] == 96
     assert main(["models", "info", "rmbg-1.4"]) == 0
     assert "not on this machine" in capsys.readouterr().out
     assert main(["models", "verify"]) == 0

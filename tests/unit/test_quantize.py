@@ -6,8 +6,8 @@ import importlib.util
 
 import numpy as np
 import pytest
-
 from model_graphs import mask_network
+
 from nssbg import _planner as planner
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription

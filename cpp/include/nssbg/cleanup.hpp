@@ -14,9 +14,9 @@ struct ComponentOptions {
     // Pinholes: pixels with alpha at most `level` (4 neighbours) that do not touch the
     // picture's edge, set to full.
     bool pinholes = false;
-    double level = 0.02;            // 0..1
-    std::int64_t least_area = 0;    // components with fewer pixels are changed
-    bool keep_largest = false;      // specks only: all but the largest component go
+    double level = 0.02;               // 0..1
+    std::int64_t least_area = 0;       // components with fewer pixels are changed
+    bool keep_largest = false;         // specks only: all but the largest component go
     std::int64_t most_runs = 2000000;  // give up above this: 24 bytes each
 };
 

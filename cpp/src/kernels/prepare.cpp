@@ -33,7 +33,43 @@ void pairs_from_any_rows(const RowGroup<T>& group, std::ptrdiff_t begin, std::pt
 #if defined(NSSBG_X86_LANES) && defined(__SSSE3__)
 
 // 16 bytes of each of 16 rows, shuffled within the row by `mask` into four 32-bit units, then
-// turned: result k holds unit k of rows 0 .. 15 in order.
+// turned: unit k holds its 32 bits of rows 0 .. 15 in order.
+#if defined(__AVX512BW__)
+
+struct Turned {
+    __m512i unit[4];
+};
+
+inline Turned turn(const std::uint8_t* const* rows, std::ptrdiff_t offset, __m128i mask) {
+    const auto load = [&](int r) {
+        return _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[r] + offset));
+    };
+    const __m512i wide_mask = _mm512_broadcast_i32x4(mask);
+    __m512i row[4];  // lane i holds row 4i + r
+    for (int r = 0; r < 4; ++r) {
+        __m512i lanes = _mm512_castsi128_si512(load(r));
+        lanes = _mm512_inserti32x4(lanes, load(4 + r), 1);
+        lanes = _mm512_inserti32x4(lanes, load(8 + r), 2);
+        lanes = _mm512_inserti32x4(lanes, load(12 + r), 3);
+        row[r] = _mm512_shuffle_epi8(lanes, wide_mask);
+    }
+    const __m512i a = _mm512_unpacklo_epi32(row[0], row[1]);
+    const __m512i b = _mm512_unpacklo_epi32(row[2], row[3]);
+    const __m512i c = _mm512_unpackhi_epi32(row[0], row[1]);
+    const __m512i d = _mm512_unpackhi_epi32(row[2], row[3]);
+    return {{_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b), _mm512_unpacklo_epi64(c, d),
+             _mm512_unpackhi_epi64(c, d)}};
+}
+
+// A unit's bytes are (x0, x2, x1, x3): even bytes are the first pair, odd ones the second.
+inline void store_unit(const Turned& turned, int k, std::int16_t* first, std::int16_t* second) {
+    const __m512i unit = turned.unit[k];
+    _mm512_storeu_si512(first, _mm512_and_si512(unit, _mm512_set1_epi16(0x00FF)));
+    _mm512_storeu_si512(second, _mm512_srli_epi16(unit, 8));
+}
+
+#else
+
 struct Turned {
     __m128i unit[4][4];  // [k][rows 4i .. 4i + 3]
 };
@@ -57,14 +93,17 @@ inline Turned turn(const std::uint8_t* const* rows, std::ptrdiff_t offset, __m12
     return turned;
 }
 
-// A unit's bytes are (x0, x2, x1, x3): even bytes are the first pair, odd ones the second.
-inline void store_unit(const __m128i (&unit)[4], std::int16_t* first, std::int16_t* second) {
+inline void store_unit(const Turned& turned, int k, std::int16_t* first, std::int16_t* second) {
     const __m128i even = _mm_set1_epi16(0x00FF);
     for (int i = 0; i < 4; ++i) {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(first) + i, _mm_and_si128(unit[i], even));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(second) + i, _mm_srli_epi16(unit[i], 8));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(first) + i,
+                         _mm_and_si128(turned.unit[k][i], even));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(second) + i,
+                         _mm_srli_epi16(turned.unit[k][i], 8));
     }
 }
+
+#endif
 
 // Byte positions of samples (x0, x2, x1, x3) of channel k at `step` bytes a pixel.
 inline __m128i colour_mask(int step, bool reversed) {
@@ -96,7 +135,7 @@ void pairs_from_rows_u8(const RowGroup<std::uint8_t>& group, std::ptrdiff_t begi
              done += 2, units += 6 * unit_values) {
             const Turned turned = turn(rows, 2 * done * step, mask);
             for (int c = 0; c < 3; ++c)
-                store_unit(turned.unit[c], units + c * unit_values, units + (3 + c) * unit_values);
+                store_unit(turned, c, units + c * unit_values, units + (3 + c) * unit_values);
         }
     } else if (group.channels == 1 && group.stride_x == 1) {
         const __m128i mask = _mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
@@ -104,7 +143,7 @@ void pairs_from_rows_u8(const RowGroup<std::uint8_t>& group, std::ptrdiff_t begi
              done += 8, units += 8 * unit_values) {
             const Turned turned = turn(group.rows, 2 * done, mask);
             for (int k = 0; k < 4; ++k)
-                store_unit(turned.unit[k], units + 2 * k * unit_values,
+                store_unit(turned, k, units + 2 * k * unit_values,
                            units + (2 * k + 1) * unit_values);
         }
     }
@@ -152,104 +191,42 @@ void turn_byte_pairs(const std::uint8_t* columns, std::ptrdiff_t pitch, std::uin
 #endif
 }
 
-// Half of the last kept bit, which makes the final shift round.
-inline std::int32_t half_of(int shift) { return shift > 0 ? std::int32_t{1} << (shift - 1) : 0; }
+#define NSSBG_SUMS Sixteen
+#include "kernels/prepare_filters.inl"
+#undef NSSBG_SUMS
 
-// One output column: `channels` sums over a window of pairs.
-template <int channels>
-inline void filter_window(const std::int16_t* units, const std::int16_t* weight,
-                          const Weights& weights, std::uint8_t* out, std::ptrdiff_t out_plane) {
-    constexpr std::ptrdiff_t unit_values = 2 * group_rows;
-    const std::int32_t half = half_of(weights.shift);
-    const bool split = weights.split_bits > 0;
-    const auto sum_up = [&](Sixteen& a, Sixteen& b, Sixteen& c) {
-        const std::int16_t* at = units;
-        for (std::ptrdiff_t p = 0; p < weights.pairs; ++p, at += channels * unit_values) {
-            const std::int32_t pair = load_pair(weight);
-            weight += 2;
-            a.add(at, pair);
-            if constexpr (channels == 3) {
-                b.add(at + unit_values, pair);
-                c.add(at + 2 * unit_values, pair);
-            }
-        }
-    };
-    Sixteen a(split ? 0 : half);
-    Sixteen b = a;
-    Sixteen c = a;
-    sum_up(a, b, c);
-    if (split) {
-        for (Sixteen* sum : {&a, &b, &c}) {
-            sum->shift_up(weights.split_bits);
-            sum->add_constant(half);
-        }
-        sum_up(a, b, c);
-    }
-    a.store(out, weights.shift);
-    if constexpr (channels == 3) {
-        b.store(out + out_plane, weights.shift);
-        c.store(out + 2 * out_plane, weights.shift);
-    }
-}
+#if defined(NSSBG_VNNI_LANES)
+// The same filters with the fused instruction, for processors of level v4 that have it. Chosen at
+// run time, since v4 itself does not promise it; the bytes are the same.
+#pragma GCC push_options
+#pragma GCC target("avx512vnni")
+namespace vnni {
+#define NSSBG_SUMS SixteenFused
+#include "kernels/prepare_filters.inl"
+#undef NSSBG_SUMS
+}  // namespace vnni
+#pragma GCC pop_options
 
-template <int channels>
-void filter_columns(const std::int16_t* units, std::ptrdiff_t units_first, const Weights& weights,
-                    std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t plane,
-                    std::ptrdiff_t pitch, std::uint8_t* out) {
-    alignas(64) std::uint8_t columns[channels][column_block * group_rows] = {};
-    for (std::ptrdiff_t j = begin; j < end; j += column_block) {
-        const std::ptrdiff_t filled = end - j < column_block ? end - j : column_block;
-        for (std::ptrdiff_t k = 0; k < filled; ++k)
-            filter_window<channels>(
-                units + (weights.first[j + k] - units_first) * channels * 2 * group_rows,
-                weights.window(j + k), weights, columns[0] + k * group_rows,
-                column_block * group_rows);
-        for (int c = 0; c < channels; ++c)
-            turn_byte_pairs(columns[c], pitch, out + 2 * (c * plane + j));
-    }
-}
+const bool fused = __builtin_cpu_supports("avx512vnni");
+#endif
 
 void byte_pairs_from_pairs(const std::int16_t* units, std::ptrdiff_t units_first,
                            std::ptrdiff_t channels, const Weights& weights, std::ptrdiff_t begin,
                            std::ptrdiff_t end, std::ptrdiff_t plane, std::ptrdiff_t pitch,
                            std::uint8_t* out) {
-    (channels == 3 ? filter_columns<3> : filter_columns<1>)(units, units_first, weights, begin, end,
-                                                            plane, pitch, out);
+    auto filter = channels == 3 ? &filter_columns<3> : &filter_columns<1>;
+#if defined(NSSBG_VNNI_LANES)
+    if (fused) filter = channels == 3 ? &vnni::filter_columns<3> : &vnni::filter_columns<1>;
+#endif
+    filter(units, units_first, weights, begin, end, plane, pitch, out);
 }
 
 void row_from_byte_pairs(const std::uint8_t* const* rows, const Weights& weights,
                          std::ptrdiff_t output, std::ptrdiff_t count, std::uint8_t* out) {
-    const std::int32_t half = half_of(weights.shift);
-    const bool split = weights.split_bits > 0;
-    for (std::ptrdiff_t x = 0; x < count; x += plane_block) {
-        const std::int16_t* weight = weights.window(output);
-        const auto sum_up = [&](Sixteen& a, Sixteen& b, Sixteen& c, Sixteen& d) {
-            for (std::ptrdiff_t p = 0; p < weights.pairs; ++p, weight += 2) {
-                const std::uint8_t* at = rows[p] + 2 * x;
-                const std::int32_t pair = load_pair(weight);
-                a.add_bytes(at, pair);
-                b.add_bytes(at + 32, pair);
-                c.add_bytes(at + 64, pair);
-                d.add_bytes(at + 96, pair);
-            }
-        };
-        Sixteen a(split ? 0 : half);
-        Sixteen b = a;
-        Sixteen c = a;
-        Sixteen d = a;
-        sum_up(a, b, c, d);
-        if (split) {
-            for (Sixteen* sum : {&a, &b, &c, &d}) {
-                sum->shift_up(weights.split_bits);
-                sum->add_constant(half);
-            }
-            sum_up(a, b, c, d);
-        }
-        a.store(out + x, weights.shift);
-        b.store(out + x + 16, weights.shift);
-        c.store(out + x + 32, weights.shift);
-        d.store(out + x + 48, weights.shift);
-    }
+#if defined(NSSBG_VNNI_LANES)
+    if (fused) return vnni::filter_rows(rows, weights, output, count, out);
+#endif
+    filter_rows(rows, weights, output, count, out);
 }
 
 void f32_from_u8(const std::uint8_t* __restrict values, std::ptrdiff_t count, float scale,

@@ -59,8 +59,8 @@ void cubic_rows_u8(const int16_t* const* rows, const int16_t* weights, ptrdiff_t
 }
 
 void cubic_columns_f32(const float* __restrict row, const int32_t* __restrict first,
-                       const float* __restrict weights, ptrdiff_t plane, ptrdiff_t count,
-                       int32_t*, float* __restrict out) {
+                       const float* __restrict weights, ptrdiff_t plane, ptrdiff_t count, int32_t*,
+                       float* __restrict out) {
     for (ptrdiff_t x = 0; x < count; ++x) {
         const float* tap = row + first[x];
         out[x] = (weights[x] * tap[0] + weights[plane + x] * tap[1]) +
@@ -115,8 +115,7 @@ inline void sum9(float* __restrict work, float* __restrict second, ptrdiff_t cou
                  float* __restrict out) {
     for (ptrdiff_t x = 0; x < count + 7; ++x) second[x] = work[x] + work[x + 1];
     for (ptrdiff_t x = 0; x < count; ++x)
-        out[x] =
-            ((second[x] + second[x + 2]) + (second[x + 4] + second[x + 6])) + work[x + 8];
+        out[x] = ((second[x] + second[x + 2]) + (second[x + 4] + second[x + 6])) + work[x + 8];
 }
 
 void guided_moments_row(const uint8_t* red, const uint8_t* green, const uint8_t* blue,
@@ -277,8 +276,8 @@ void lerp_columns(const float* __restrict row, const int32_t* __restrict first,
     }
 }
 
-void weighted_sum(const float* const* rows, const float* taps, ptrdiff_t tap_count,
-                  ptrdiff_t count, float* __restrict out) {
+void weighted_sum(const float* const* rows, const float* taps, ptrdiff_t tap_count, ptrdiff_t count,
+                  float* __restrict out) {
     for (ptrdiff_t x = 0; x < count; ++x) out[x] = taps[0] * rows[0][x];
     for (ptrdiff_t k = 1; k < tap_count; ++k) {
         const float* __restrict row = rows[k];
@@ -304,8 +303,7 @@ void guided_blend_f32(const uint8_t* __restrict red, const uint8_t* __restrict g
                       ptrdiff_t plane, const float* __restrict weight, ptrdiff_t count,
                       float* __restrict alpha) {
     for (ptrdiff_t x = 0; x < count; ++x) {
-        const float model =
-            modelled(red, green, blue, coefficients, plane, x) * (1.0f / 255.0f);
+        const float model = modelled(red, green, blue, coefficients, plane, x) * (1.0f / 255.0f);
         const float mixed = alpha[x] + weight[x] * (model - alpha[x]);
         alpha[x] = mixed < 1.0f ? mixed : 1.0f;
     }
@@ -315,11 +313,11 @@ void guided_blend_f32(const uint8_t* __restrict red, const uint8_t* __restrict g
 
 extern const RefineKernels refine_kernels;
 const RefineKernels refine_kernels{
-    &cubic_columns_u8, &cubic_rows_u8,    &cubic_columns_f32,  &cubic_rows_f32,
-    &planar_from_rgb_u8, &halve_u8,       &double_u8,          &guided_moments_row,
-    &subtract,            &add,              &guided_solve_row,   &sum9_columns,
-    &mean9_rows,       &guided_apply_u8,  &mix_rows,           &double_f32,
-    &lerp_rows,        &lerp_columns,     &weighted_sum, &guided_blend_u8,    &guided_blend_f32,
+    &cubic_columns_u8, &cubic_rows_u8, &cubic_columns_f32,  &cubic_rows_f32,  &planar_from_rgb_u8,
+    &halve_u8,         &double_u8,     &guided_moments_row, &subtract,        &add,
+    &guided_solve_row, &sum9_columns,  &mean9_rows,         &guided_apply_u8, &mix_rows,
+    &double_f32,       &lerp_rows,     &lerp_columns,       &weighted_sum,    &guided_blend_u8,
+    &guided_blend_f32,
 };
 
 }  // namespace nssbg::NSSBG_LEVEL

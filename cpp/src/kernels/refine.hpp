@@ -48,8 +48,7 @@ struct RefineKernels {
     // Horizontal 9-sums of the 14 products of one row of count + 8 cells; planes are `plane` apart.
     void (*guided_moments_row)(const std::uint8_t* red, const std::uint8_t* green,
                                const std::uint8_t* blue, const std::uint8_t* alpha,
-                               std::ptrdiff_t count, float* work, float* out,
-                               std::ptrdiff_t plane);
+                               std::ptrdiff_t count, float* work, float* out, std::ptrdiff_t plane);
     // Running sums; all are whole numbers below 2^24, so they are exact in any order.
     void (*subtract)(const float* remove, std::ptrdiff_t count, float* total);
     void (*add)(const float* add, std::ptrdiff_t count, float* total);

@@ -112,10 +112,9 @@ def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
         table = np.clip((np.arange(256) / 255 - low) / (high - low), 0, 1)
         stretched: Alpha = np.rint(table * 255).astype(np.uint8)[alpha]
         return stretched
-    stretched = np.clip((alpha - np.float32(low)) / np.float32(high - low), 0, 1).astype(
-        alpha.dtype
-    )
-    return stretched
+    scaled = (alpha - np.float32(low)) / np.float32(high - low)
+    result: Alpha = np.clip(scaled, 0, 1).astype(alpha.dtype)
+    return result
 
 
 def _by_disc(alpha: Alpha, radius: int, pick: Any) -> Alpha:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -108,11 +109,42 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
+def _suggest(path: Path, *, as_json: bool) -> int:
+    """What the graph says, and a sidecar to start from, for a file that nothing describes."""
+    from nssbg._models.onnx_header import read_header
+    from nssbg._models.suggest import suggested_sidecar
+
+    header = read_header(path)
+    text = suggested_sidecar(path, header)
+    inputs = [f"{i.name} {i.dtype} {list(i.shape)}" for i in header.inputs]
+    outputs = [f"{i.name} {i.dtype} {list(i.shape)}" for i in header.outputs]
+    if as_json:
+        record = {"path": str(path), "opset": header.opset, "inputs": inputs, "outputs": outputs}
+        print(json.dumps({**record, "sidecar": text}, indent=1))
+        return 0
+    print(f"inputs   {', '.join(inputs)}")
+    print(f"outputs  {', '.join(outputs)}")
+    print(f"opset    {header.opset}, {header.producer or 'unknown producer'}")
+    print(f"\nNothing says how it is fed. A start for {path.name}.toml beside it:\n")
+    print(text, end="")
+    return 0
+
+
 def _info(args: argparse.Namespace) -> int:
+    from nssbg._errors import ModelError
     from nssbg._models.catalog import describe
+    from nssbg._models.description import find_sidecar
     from nssbg._models.onnx_header import read_header
 
-    model = _located(describe(args.model))
+    path = Path(args.model).expanduser()
+    if path.suffix == ".onnx" and path.is_file() and find_sidecar(path) is None:
+        try:
+            described = describe(args.model)
+        except ModelError:
+            return _suggest(path, as_json=args.json)
+    else:
+        described = describe(args.model)
+    model = _located(described)
     record = _record(model)
     if model.path is not None and model.path.suffix == ".onnx":
         header = read_header(model.path)

@@ -1,0 +1,36 @@
+"""A first sidecar for a file that has none, from what the graph says about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nssbg._models.onnx_header import OnnxHeader
+
+__all__ = ["suggested_sidecar"]
+
+
+def suggested_sidecar(path: Path, header: OnnxHeader) -> str:
+    """The text of a sidecar to start from; what the graph cannot tell is marked.
+
+    Args:
+        path: The weights.
+        header: Their header.
+    """
+    shape = header.inputs[0].shape if header.inputs else ()
+    height, width = (shape[2], shape[3]) if len(shape) == 4 else (None, None)
+    if isinstance(height, int) and isinstance(width, int):
+        size = f"size = {height}" if height == width else f"size = [{height}, {width}]"
+    else:
+        size = "size = 1024  # check: the graph takes any size"
+    several = len(header.outputs) > 1
+    index = f"output_index = 0  # check: one of {len(header.outputs)}\n" if several else ""
+    return (
+        f'name = "{path.stem}"\n'
+        f"{size}\n"
+        "mean = [0.485, 0.456, 0.406]  # check: ImageNet's, after scaling to 0..1\n"
+        "std = [0.229, 0.224, 0.225]  # check\n"
+        f"{index}"
+        'activation = "sigmoid"  # check: "none" where the output is 0..1 already\n'
+        'range = "unit"  # check: "minmax" where masks are stretched\n'
+        'license = "unknown"\n'
+    )
