@@ -7,6 +7,7 @@ the corners, and GrabCut), each with its mask brought to full size. Run: python 
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
@@ -59,9 +60,14 @@ def peers(image: np.ndarray) -> dict[str, Callable[[], object]]:
 
 
 def main() -> None:
-    """Time both sizes and print one table each."""
+    """Time the sizes asked for and print one table each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megapixels", type=int, choices=SIZES, nargs="*", default=list(SIZES))
+    parser.add_argument("--grab-cut", action="store_true", help="also time GrabCut (seconds a run)")
+    arguments = parser.parse_args()
     rate = read_rate()
-    for megapixels, (height, width) in SIZES.items():
+    for megapixels in arguments.megapixels:
+        height, width = SIZES[megapixels]
         image = make_case("headset", "graded", height=height, width=width, noise=3).image
         wide = image.astype(np.uint16) * 257
         calls: dict[str, Callable[[], object]] = {
@@ -70,7 +76,10 @@ def main() -> None:
             "studio, uint16, 1 thread": lambda wide=wide: studio_alpha(wide, threads=1),
             "studio + shadow, 1 thread": lambda image=image: studio_alpha(image, shadow=True),
         }
-        calls.update(peers(image))
+        others = peers(image)
+        if not arguments.grab_cut:
+            others.pop("cv2 grabCut x 2, 1 thread", None)
+        calls.update(others)
         traffic = image.nbytes + image.nbytes // 3
         floor = {f"read {image.nbytes / 1e6:.0f} MB, write alpha": 1e3 * traffic / rate}
         table = interleaved(calls, runs=5, warmup=1, floors=floor, title=f"{megapixels} MP studio")
