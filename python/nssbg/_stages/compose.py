@@ -29,6 +29,9 @@ __all__ = [
     "scaled_to",
 ]
 
+# The core's overloads pair equal dtypes; a checker cannot follow that through `Picture`.
+_kernels: Any = _core
+
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
 
@@ -100,7 +103,7 @@ def over(
     else:
         picture = _background_picture(background, icc_profile, rgba.dtype)
         picture = np.ascontiguousarray(scaled_to(picture, height, width, fit))
-    return cast("Picture", _core.over_picture(rgba, picture, threads=threads))
+    return cast("Picture", _kernels.over_picture(rgba, picture, threads=threads))
 
 
 def premultiply(rgba: Picture, *, threads: int = 1) -> Picture:
@@ -114,7 +117,7 @@ def premultiply(rgba: Picture, *, threads: int = 1) -> Picture:
         H x W x 4 of the same dtype, premultiplied. Files that call their alpha straight (PNG,
         WebP) must not be written from it; TIFF can say so (ExtraSamples 1).
     """
-    result = _core.premultiply(_checked(rgba), threads=threads or _core.usable_cores())
+    result = _kernels.premultiply(_checked(rgba), threads=threads or _core.usable_cores())
     return cast("Picture", result)
 
 
@@ -138,7 +141,7 @@ def over_layer(front: Picture, back: Picture, *, threads: int = 1) -> Picture:
             f"layers must have one size and dtype, got {front.shape} of {front.dtype} "
             f"and {back.shape} of {back.dtype}"
         )
-    result = _core.over_layer(front, back, threads=threads or _core.usable_cores())
+    result = _kernels.over_layer(front, back, threads=threads or _core.usable_cores())
     return cast("Picture", result)
 
 
@@ -319,7 +322,7 @@ def _over_gradient(
     reach = max(math.hypot(center_x, center_y), 1.0)
     return cast(
         "Picture",
-        _core.over_gradient(
+        _kernels.over_gradient(
             rgba,
             colors,
             gradient.radial,
