@@ -160,7 +160,7 @@ def report_light() -> None:
     for mixed, fitted in ((False, False), (True, False), (True, True)):
         totals = {space: np.zeros(2) for space in ("encoding", "linear light")}
         count = 0
-        # Every fifth picture: each subject twice.
+        # Every fifth picture: each subject twice, on white and on noise.
         for case in islice(cases(linear_light=mixed), 0, None, 5):
             alpha = fitted_alpha(case) if fitted else alpha_bytes(case)
             encoded = _core.decontaminate(case.image, alpha)[..., :3] / 255
@@ -243,8 +243,8 @@ def report_weight() -> None:
         rng = np.random.default_rng(0)
         sums = np.zeros(1 + len(weights))
         count = 0
-        # Every fifth picture: each subject twice.
-        for case in islice(cases(), 0, None, 5):
+        # Every eleventh picture: another subject and another backdrop each time.
+        for case in islice(cases(), 0, None, 11):
             image, alpha = change(case, rng)
             image8 = np.clip(np.rint(image), 0, 255).astype(np.uint8)
             alpha8 = np.clip(np.rint(alpha * 255), 0, 255).astype(np.uint8)
