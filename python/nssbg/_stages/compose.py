@@ -14,10 +14,13 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _core
+from nssbg import _core as _typed_core
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._stages.color_profile import converted_color, converted_picture
 from nssbg._types import Picture
+
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
 
 __all__ = [
     "Gradient",
