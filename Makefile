@@ -69,7 +69,8 @@ sanitize: $(VENV)/.build-tools
 	for preset in asan ubsan tsan; do \
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --preset $$preset >/dev/null && \
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
-	  build/$$preset/cpp/tests/nssbg_tests || exit 1; \
+	  build/$$preset/cpp/tests/nssbg_tests && \
+	  build/$$preset/cpp/fuzz/nssbg_fuzz_prepare 2000 1 || exit 1; \
 	done
 
 # One wheel for every CPython from 3.10 on, its platform tag as old as its symbols allow.

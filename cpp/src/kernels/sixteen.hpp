@@ -10,7 +10,16 @@
 
 #if !defined(NSSBG_PLAIN_LANES) && (defined(__x86_64__) || defined(_M_X64))
 #define NSSBG_X86_LANES 1
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 takes the headers' own undefined vectors for mistakes (its bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
+#else
+#include <immintrin.h>
+#endif
 #endif
 
 namespace nssbg::NSSBG_LEVEL {
