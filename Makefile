@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test lint sanitize test-cpp dev wheel clean format bench-env bench-env
+.PHONY: help demo test lint sanitize test-cpp dev wheel stubs clean format bench-env bench-env
 .DEFAULT_GOAL := help
 
 help:
@@ -80,6 +80,10 @@ wheel: $(VENV)/.build-tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist dist/raw/*.whl
 	rm -rf dist/raw
 
+# The extension's typed stubs; tests/contract/test_stubs.py holds them to the extension.
+stubs: dev
+	$(BIN)/python -m nanobind.stubgen -q -m nssbg._core -o python/nssbg/_core.pyi
+
 format: $(VENV)/.test-tools
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -87,3 +91,5 @@ format: $(VENV)/.test-tools
 
 clean:
 	rm -rf build $(VENV) out
+
+include training/training.mk

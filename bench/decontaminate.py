@@ -149,44 +149,67 @@ def report_error() -> None:
 
 
 def report_light() -> None:
-    """Estimate in the encoding or in linear light, on pictures mixed either way."""
+    """Estimate in the encoding or in linear light, on pictures mixed either way.
+
+    A photograph is mixed in linear light. Its alpha may be the share of the pixel's area that is
+    covered, or what an estimator gives that explains encoded values by encoded colours.
+    """
     print("## Encoded or linear light: composite error over six colours, 0..255\n")
-    print(f"{'photograph mixed in':22}{'estimated in':16}{'shown encoded':>15}{'shown linear':>15}")
-    for mixed in (False, True):
+    print(f"{'photograph mixed in':22}{'alpha':18}{'estimated in':16}{'shown encoded':>15}"
+          f"{'shown linear':>15}")  # fmt: skip
+    for mixed, fitted in ((False, False), (True, False), (True, True)):
         totals = {space: np.zeros(2) for space in ("encoding", "linear light")}
         count = 0
-        # Every fifth picture: each subject twice.
+        # Every fifth picture: each subject twice, on white and on noise.
         for case in islice(cases(linear_light=mixed), 0, None, 5):
-            alpha = alpha_bytes(case)
+            alpha = fitted_alpha(case) if fitted else alpha_bytes(case)
             encoded = _core.decontaminate(case.image, alpha)[..., :3] / 255
             linear = linear_from_srgb(case.image / 255)
             fixed = np.rint(linear * 65535).astype(np.uint16)
             estimate = _core.decontaminate(fixed, alpha)[..., :3] / 65535
             for space, colors in (("encoding", encoded), ("linear light", estimate)):
                 shown = colors if space == "encoding" else srgb_from_linear(colors)
-                totals[space] += shown_errors(shown, case, alpha)
+                totals[space] += shown_errors(shown, case, alpha, mixed)
             count += 1
         for space, total in totals.items():
-            label = "linear light" if mixed else "encoding"
-            print(f"{label:22}{space:16}{total[0] / count:15.2f}{total[1] / count:15.2f}")
+            light = "linear light" if mixed else "encoding"
+            kind = "fits the encoding" if fitted or not mixed else "coverage"
+            print(f"{light:22}{kind:18}{space:16}"
+                  f"{total[0] / count:15.2f}{total[1] / count:15.2f}")  # fmt: skip
     print()
 
 
-def shown_errors(colors: Float, case: Case, alpha: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    """Composite error when viewers mix encoded values, and when they mix linear light."""
+def fitted_alpha(case: Case) -> npt.NDArray[np.uint8]:
+    """The alpha that best explains the encoded picture by the encoded true colours."""
+    difference = (case.foreground - case.background).astype(float)
+    above = ((case.image / 255 - case.background) * difference).sum(axis=-1)
+    square = (difference**2).sum(axis=-1)
+    fitted = np.where(square > 1e-3, above / np.maximum(square, 1e-3), case.alpha)
+    soft = (case.alpha > 0) & (case.alpha < 1)
+    return np.rint(np.where(soft, np.clip(fitted, 0, 1), case.alpha) * 255).astype(np.uint8)
+
+
+def shown_errors(
+    colors: Float, case: Case, alpha: npt.NDArray[np.uint8], real: bool
+) -> tuple[float, float]:
+    """Composite error when viewers mix encoded values, and when they mix linear light.
+
+    The truth is, if real, what a camera would see before the new background; else the same
+    mixing as the viewer's with the true colours.
+    """
     soft = (alpha > 0) & (alpha < 255)
     share, true_share = alpha[soft][:, None] / 255, case.alpha[soft][:, None]
+    true_fore = case.foreground[soft].astype(float)
     errors = np.zeros(2)
     for color in BACKGROUNDS.values():
         behind = np.array(color) / 255
-        true_fore = case.foreground[soft].astype(float)
-        encoded = colors[soft] * share + behind * (1 - share)
-        true = true_fore * true_share + behind * (1 - true_share)
-        errors[0] += np.abs(encoded - true).mean()
         light = linear_from_srgb(behind)
+        seen = srgb_from_linear(linear_from_srgb(true_fore) * true_share + light * (1 - true_share))
+        plain = true_fore * true_share + behind * (1 - true_share)
+        encoded = colors[soft] * share + behind * (1 - share)
+        errors[0] += np.abs(encoded - (seen if real else plain)).mean()
         got = linear_from_srgb(colors[soft]) * share + light * (1 - share)
-        true = linear_from_srgb(true_fore) * true_share + light * (1 - true_share)
-        errors[1] += np.abs(srgb_from_linear(got) - srgb_from_linear(true)).mean()
+        errors[1] += np.abs(srgb_from_linear(got) - seen).mean()
     mean = errors * 255 / len(BACKGROUNDS)
     return float(mean[0]), float(mean[1])
 
@@ -220,8 +243,8 @@ def report_weight() -> None:
         rng = np.random.default_rng(0)
         sums = np.zeros(1 + len(weights))
         count = 0
-        # Every fifth picture: each subject twice.
-        for case in islice(cases(), 0, None, 5):
+        # Every eleventh picture: another subject and another backdrop each time.
+        for case in islice(cases(), 0, None, 11):
             image, alpha = change(case, rng)
             image8 = np.clip(np.rint(image), 0, 255).astype(np.uint8)
             alpha8 = np.clip(np.rint(alpha * 255), 0, 255).astype(np.uint8)

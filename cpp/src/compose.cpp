@@ -47,7 +47,7 @@ void over_gradient(ImageView<const T> rgba, const Gradient<T>& gradient, ImageVi
                    int threads) {
     check(rgba, out.height, out.width, 4, "rgba");
     check(out, rgba.height, rgba.width, 3, "out");
-    if (gradient.colors == nullptr || gradient.count < 1 || gradient.count > (1 << 20))
+    if (gradient.colors == nullptr || gradient.count <= 0 || gradient.count > (1 << 20))
         throw std::invalid_argument("a gradient needs 1 to 1048576 colors");
     // The kernels read one value beyond the table.
     Scratch<T> colors(3 * gradient.count + 1);

@@ -18,7 +18,7 @@ class StudioMethod:
             model="studio",
             backend="core",
             device="CPU",
-            precision="int16",
+            precision="float32",
             threads=threads,
             reasons=("weights-free: no runtime is loaded",),
         )

@@ -14,10 +14,13 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _core
+from nssbg import _core as _typed_core
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._stages.color_profile import converted_color, converted_picture
 from nssbg._types import Picture
+
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
 
 __all__ = [
     "Gradient",
@@ -28,6 +31,9 @@ __all__ = [
     "premultiply",
     "scaled_to",
 ]
+
+# The core's overloads pair equal dtypes; a checker cannot follow that through `Picture`.
+_kernels: Any = _core
 
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
@@ -100,7 +106,7 @@ def over(
     else:
         picture = _background_picture(background, icc_profile, rgba.dtype)
         picture = np.ascontiguousarray(scaled_to(picture, height, width, fit))
-    return cast("Picture", _core.over_picture(rgba, picture, threads=threads))
+    return cast("Picture", _kernels.over_picture(rgba, picture, threads=threads))
 
 
 def premultiply(rgba: Picture, *, threads: int = 1) -> Picture:
@@ -114,7 +120,7 @@ def premultiply(rgba: Picture, *, threads: int = 1) -> Picture:
         H x W x 4 of the same dtype, premultiplied. Files that call their alpha straight (PNG,
         WebP) must not be written from it; TIFF can say so (ExtraSamples 1).
     """
-    result = _core.premultiply(_checked(rgba), threads=threads or _core.usable_cores())
+    result = _kernels.premultiply(_checked(rgba), threads=threads or _core.usable_cores())
     return cast("Picture", result)
 
 
@@ -138,7 +144,7 @@ def over_layer(front: Picture, back: Picture, *, threads: int = 1) -> Picture:
             f"layers must have one size and dtype, got {front.shape} of {front.dtype} "
             f"and {back.shape} of {back.dtype}"
         )
-    result = _core.over_layer(front, back, threads=threads or _core.usable_cores())
+    result = _kernels.over_layer(front, back, threads=threads or _core.usable_cores())
     return cast("Picture", result)
 
 
@@ -319,7 +325,7 @@ def _over_gradient(
     reach = max(math.hypot(center_x, center_y), 1.0)
     return cast(
         "Picture",
-        _core.over_gradient(
+        _kernels.over_gradient(
             rgba,
             colors,
             gradient.radial,

@@ -7,14 +7,17 @@ estimate both colours where alpha is soft and leave every opaque pixel as it was
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _core
+from nssbg import _core as _typed_core
 from nssbg._errors import OptionError
 from nssbg._types import Picture
+
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
 
 __all__ = ["Matte", "Method", "decontaminate", "estimate_colors", "suppress_spill"]
 
