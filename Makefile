@@ -69,6 +69,7 @@ sanitize: $(VENV)/.build-tools
 	for preset in asan ubsan tsan; do \
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --preset $$preset >/dev/null && \
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
+	  export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 && \
 	  build/$$preset/cpp/tests/nssbg_tests && \
 	  build/$$preset/cpp/fuzz/nssbg_fuzz_prepare 2000 1 || exit 1; \
 	done

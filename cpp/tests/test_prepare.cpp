@@ -216,7 +216,7 @@ TEST(resample_weights_sum_to_one_and_stay_inside) {
                     long long sum = 0;
                     for (std::ptrdiff_t k = 0; k < 2 * table.pairs; ++k) {
                         const long long upper = view.window(i)[k];
-                        sum += table.split_bits > 0 ? (upper << table.split_bits) +
+                        sum += table.split_bits > 0 ? upper * (1LL << table.split_bits) +
                                                           view.window(i)[2 * table.pairs + k]
                                                     : upper;
                     }
