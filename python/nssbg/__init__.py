@@ -13,20 +13,25 @@ __version__ = "0.1.0"
 
 # Public name -> the private module it lives in. tests/contract pins this table.
 _HOMES = {
+    "Canvas": "_stages.canvas",
     "Cutout": "_cutout",
     "DeviceError": "_errors",
+    "Gradient": "_stages.compose",
     "ImageDecodeError": "_errors",
     "ImageEncodeError": "_errors",
     "LicenseError": "_errors",
     "ModelError": "_errors",
     "NssbgError": "_errors",
     "OptionError": "_errors",
+    "Output": "_stages.outputs",
     "Plan": "_types",
     "Remover": "_remover",
+    "Shadow": "_stages.shadow",
     "decontaminate": "_stages.decontaminate",
     "prepare": "_stages.prepare",
     "refine": "_stages.refine",
     "remove": "_remover",
+    "suppress_spill": "_stages.decontaminate",
 }
 
 __all__ = ["__version__", *_HOMES]

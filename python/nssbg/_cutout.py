@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
+from nssbg._errors import OptionError
 from nssbg._stages.compose import over
+from nssbg._stages.outputs import Output, render
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Cutout"]
@@ -55,18 +57,49 @@ class Cutout:
         """
         return over(self.rgba, background, icc_profile=self.frame.icc_profile)
 
-    def encode(self, format: str = "png", *, background: Any = None, **settings: Any) -> bytes:
+    def render(self, output: Output) -> NDArray[Any]:
+        """The pixels of one result: trimmed, on a canvas, with a shadow, as a mask, ...
+
+        One cut-out gives as many as are wanted; the picture is decoded once.
+
+        Args:
+            output: What the result looks like; see `nssbg.Output`.
+
+        Returns:
+            H' x W' x 4, H' x W' x 3 (with a background) or H' x W' (a mask), the dtype of rgba.
+
+        Raises:
+            OptionError: The options do not fit the picture.
+        """
+        return render(self.rgba, output, image=self.frame.rgb, icc_profile=self.frame.icc_profile)
+
+    def encode(
+        self,
+        format: str = "png",
+        *,
+        background: Any = None,
+        output: Output | None = None,
+        **settings: Any,
+    ) -> bytes:
         """The cut-out as file bytes, profile, EXIF and resolution kept.
 
         Args:
             format: "png", "webp", "tiff", "avif", "jxl", or "jpeg" (needs a background).
             background: As in `over`; None keeps the transparency.
+            output: What the result looks like, in place of background. A premultiplied one is
+                named so in TIFF; formats that cannot say it refuse it.
             settings: `compression` and `quality`, as `nssbg._image_io.encode` takes them.
 
         Raises:
             ImageEncodeError: The format cannot hold what was asked for.
         """
-        pixels = self.rgba if background is None else self.over(background)
+        if output is not None and background is not None:
+            raise OptionError("give background or output, not both: an Output has its own")
+        if output is not None:
+            pixels = self.render(output)
+            settings = {**settings, "premultiplied": output.premultiplied}
+        else:
+            pixels = self.rgba if background is None else self.over(background)
         return image_io.encode(
             pixels,
             format=format,
@@ -76,14 +109,23 @@ class Cutout:
             **settings,
         )
 
-    def save(self, path: str | Path, *, background: Any = None, **settings: Any) -> Path:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        background: Any = None,
+        output: Output | None = None,
+        **settings: Any,
+    ) -> Path:
         """Write the cut-out to a file, whole or not at all; the suffix gives the format.
 
         Raises:
             ImageEncodeError: The format is unknown or the file cannot be written.
         """
         path = Path(path)
-        data = self.encode(image_io.format_of_path(path), background=background, **settings)
+        data = self.encode(
+            image_io.format_of_path(path), background=background, output=output, **settings
+        )
         image_io.write_atomically(path, data)
         return path
 

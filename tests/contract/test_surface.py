@@ -9,21 +9,26 @@ import pytest
 import nssbg
 
 PUBLIC = {
+    "Canvas",
     "Cutout",
     "DeviceError",
+    "Gradient",
     "ImageDecodeError",
     "ImageEncodeError",
     "LicenseError",
     "ModelError",
     "NssbgError",
     "OptionError",
+    "Output",
     "Plan",
     "Remover",
+    "Shadow",
     "__version__",
     "decontaminate",
     "prepare",
     "refine",
     "remove",
+    "suppress_spill",
 }
 
 # Each costs more than the whole budget of `import nssbg`, or drags in one that does.
