@@ -1,6 +1,6 @@
 // Sixteen 32-bit sums and the one step that resampling is made of: sum += a * b + c * d on
 // 16-bit pairs (pmaddwd). Compilers do not find this instruction in a plain loop over pairs,
-// and without it the resize takes more than twice as long, so each x86 level has its form
+// which is the resize's whole inner loop, so each x86 level has its form
 // here; the plain form serves all other processors and is the twin that tests compare with.
 // Integers throughout: all forms give the same bytes.
 #pragma once
