@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test lint sanitize test-cpp dev wheel stubs clean format bench-env bench-env
+.PHONY: help demo test lint sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:

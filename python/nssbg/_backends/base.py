@@ -6,15 +6,15 @@ A backend holds one network, compiled for one device. It may be used from severa
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._errors import ModelError, OptionError
+from nssbg._errors import ModelError, NssbgError, OptionError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._types import Plan
@@ -25,6 +25,7 @@ __all__ = [
     "checked_tensor",
     "chunks_of",
     "masks_from_output",
+    "run_in_chunks",
     "weights_fingerprint",
 ]
 
@@ -130,3 +131,26 @@ def checked_tensor(
     if model.static and tensor.shape[2:] != model.size:
         raise OptionError(f"tensor has shape {tensor.shape}; {model.name} takes {expected}")
     return np.ascontiguousarray(tensor, dtype=dtype)
+
+
+def run_in_chunks(
+    run: Callable[[NDArray[Any]], NDArray[np.float32]],
+    data: NDArray[Any],
+    batch: int | None,
+    model: ModelDescription,
+    runtime: str,
+) -> NDArray[np.float32]:
+    """The masks of a checked tensor, run in pieces of the batch that the graph is compiled for.
+
+    Raises:
+        ModelError: The runtime failed on the tensor.
+    """
+    try:
+        parts = [run(piece)[:valid] for piece, valid in chunks_of(data, batch)]
+    except (NssbgError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{model.name}: {runtime} failed on a tensor of shape {data.shape}: {error}"
+        ) from error
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from nssbg._backends.base import (
     OpenOptions,
     checked_tensor,
-    chunks_of,
     log,
     masks_from_output,
+    run_in_chunks,
     weights_fingerprint,
 )
 from nssbg._backends.compiled_cache import CompiledCache
@@ -252,19 +252,13 @@ class OnnxRuntimeBackend:
             session = self._session
             if session is None:
                 raise NssbgError("the backend is closed; open another one")
-            try:
-                parts = [
-                    self._run(session, piece)[:valid]
-                    for piece, valid in chunks_of(data, self._batch)
-                ]
-            except (NssbgError, MemoryError):
-                raise
-            except Exception as error:
-                raise ModelError(
-                    f"{self._model.name}: onnxruntime failed on a tensor of shape "
-                    f"{data.shape}: {error}"
-                ) from error
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            return run_in_chunks(
+                lambda piece: self._run(session, piece),
+                data,
+                self._batch,
+                self._model,
+                "onnxruntime",
+            )
 
     def _run(self, session: Any, data: NDArray[Any]) -> NDArray[np.float32]:
         binding = session.io_binding()

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from nssbg._backends.base import (
     OpenOptions,
     checked_tensor,
-    chunks_of,
     log,
     masks_from_output,
+    run_in_chunks,
     weights_fingerprint,
 )
 from nssbg._backends.compiled_cache import CompiledCache
@@ -219,19 +219,9 @@ class OpenVinoBackend:
         """The mask output, N x h x w, float32."""
         data = checked_tensor(tensor, self._model, self._input_dtype)
         with self._request() as request:
-            try:
-                parts = [
-                    self._run(request, piece)[:valid]
-                    for piece, valid in chunks_of(data, self._batch)
-                ]
-            except (NssbgError, MemoryError):
-                raise
-            except Exception as error:
-                raise ModelError(
-                    f"{self._model.name}: openvino failed on a tensor of shape "
-                    f"{data.shape}: {error}"
-                ) from error
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            return run_in_chunks(
+                lambda piece: self._run(request, piece), data, self._batch, self._model, "openvino"
+            )
 
     def _run(self, request: Any, data: NDArray[Any]) -> NDArray[np.float32]:
         # The request reads the caller's memory; its own input buffer is never filled.
