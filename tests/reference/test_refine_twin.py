@@ -105,35 +105,46 @@ def doubled(plane: np.ndarray) -> np.ndarray:
     return plane
 
 
-def test_guided_is_the_contrast_restored_guided_filter():
-    image, coarse = scene()
+def guided_twin(image: np.ndarray, coarse: np.ndarray, steps: tuple[int, ...]) -> np.ndarray:
+    """The guided tier without its band: models on grids of the given steps, coarse to fine."""
     height, width = image.shape[:2]
-    planes = [image[..., c].astype(np.int64) for c in range(3)]
-    half = np.stack([halved(p) for p in planes], -1)
-    quarter = np.stack([halved(half[..., c]) for c in range(3)], -1)
-    margin = 2 * RADIUS + 2 * RADIUS + 8
+    guides = {1: image.astype(np.int64)}
+    for step in (2, 4):
+        guides[step] = np.stack([halved(guides[step // 2][..., c]) for c in range(3)], -1)
+    margin = 24  # cells past the picture; a fit loses 2 * RADIUS a side, doubling one cell
+    alpha = np.zeros(0)
+    coefficients = alpha
+    for index, step in enumerate(steps):
+        edge = [(margin, margin), (margin, margin), (0, 0)]
+        guide = np.pad(guides[step], edge, mode="edge").astype(float)
+        if index == 0:
+            down, across = coarse.shape[0] * step / height, coarse.shape[1] * step / width
+            rows = cubic_matrix(guide.shape[0], coarse.shape[0], -margin, down)
+            columns = cubic_matrix(guide.shape[1], coarse.shape[1], -margin, across)
+            alpha = np.rint(np.clip(rows @ coarse @ columns.T, 0, 255))
+        alpha = alpha[: guide.shape[0], : guide.shape[1]]
+        assert alpha.shape == guide.shape[:2]
+        coefficients = fit(guide, alpha)
+        margin -= 2 * RADIUS
+        if step > steps[-1]:
+            inner = guide[2 * RADIUS : -2 * RADIUS, 2 * RADIUS : -2 * RADIUS]
+            answer = (coefficients[..., :3] * inner).sum(-1) + coefficients[..., 3]
+            alpha = np.rint(doubled(np.rint(np.clip(answer, 0, 255))))
+            margin = 2 * (margin - 1)
+    if steps[-1] == 2:
+        coefficients, margin = doubled(coefficients), 2 * (margin - 1)
+    coefficients = coefficients[margin : margin + height, margin : margin + width]
+    return np.clip((coefficients[..., :3] * image).sum(-1) + coefficients[..., 3], 0, 255)
 
-    def padded(guide: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(guide, [(by, by), (by, by), (0, 0)], mode="edge").astype(float)
 
-    guide = padded(quarter, margin)
-    rows = cubic_matrix(guide.shape[0], coarse.shape[0], -margin, coarse.shape[0] * 4 / height)
-    columns = cubic_matrix(guide.shape[1], coarse.shape[1], -margin, coarse.shape[1] * 4 / width)
-    alpha = np.rint(np.clip(rows @ coarse @ columns.T, 0, 255))
-    coefficients = fit(guide, alpha)
-    guide = guide[2 * RADIUS : -2 * RADIUS, 2 * RADIUS : -2 * RADIUS]
-    answer = np.rint(
-        np.clip((coefficients[..., :3] * guide).sum(-1) + coefficients[..., 3], 0, 255)
-    )
-    alpha = np.rint(doubled(answer))
-    offset = 2 * (margin - 2 * RADIUS - 1)  # half-size cells left of the picture
-    assert alpha.shape[0] >= half.shape[0] + 2 * offset
-    guide = padded(half, offset)
-    alpha = alpha[: guide.shape[0], : guide.shape[1]]
-    coefficients = doubled(fit(guide, alpha))
-    start = 2 * (offset - 2 * RADIUS - 1)
-    coefficients = coefficients[start : start + height, start : start + width]
-    model = np.clip((coefficients[..., :3] * image).sum(-1) + coefficients[..., 3], 0, 255)
+@pytest.mark.parametrize(
+    ("height", "width", "steps"),
+    [(83, 118, (1,)), (657, 760, (2, 1)), (1357, 1460, (4, 2))],
+)
+def test_guided_is_the_contrast_restored_guided_filter(height, width, steps):
+    """One grid on a small picture, two on larger ones, coarser where the picture is larger."""
+    image, coarse = scene(height, width)
+    model = guided_twin(image, coarse, steps)
     ours = refine(image, coarse, level="guided", drop_specks=0).astype(float)
     # The band is where the map is in doubt; its inside has full weight.
     inner = cubic_matrix(height, coarse.shape[0]) @ coarse @ cubic_matrix(width, coarse.shape[1]).T
