@@ -18,7 +18,7 @@ from nssbg._cutout import Cutout
 from nssbg._delivery import give_back, write
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
-from nssbg._options import Decontaminate, Options, Refine
+from nssbg._options import Decontaminate, Effort, Options, Refine
 from nssbg._pipeline.many import Stream
 from nssbg._pipeline.memory import predicted_bytes
 from nssbg._pipeline.settings import Settings
@@ -135,6 +135,7 @@ class Remover:
         self,
         image: Any,
         *,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -146,6 +147,9 @@ class Remover:
         Args:
             image: A path, bytes, binary file object, PIL image or array (H x W,
                 H x W x 1/3/4; uint8, uint16 or float 0..1).
+            effort: How often a network may look at a picture. "fast": once. "balanced": once more,
+                at the crop around a subject that fills a small part of the frame. "best": also
+                at tiles along the outline, 16 runs at most. The studio method looks once.
             refine: "none", "guided", "matting" or "auto".
             decontaminate: "multilevel", "blur-fusion" or "off".
             strength: Share of the estimated foreground colour in the soft band, 0 to 1.
@@ -157,6 +161,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate=decontaminate,
             strength=strength,
@@ -166,7 +171,12 @@ class Remover:
         return self._open().run(image, options)
 
     def alpha(
-        self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False
+        self,
+        image: Any,
+        *,
+        effort: Effort = "balanced",
+        refine: Refine = "guided",
+        ignore_alpha: bool = False,
     ) -> NDArray[Any]:
         """Only the alpha, at the picture's size.
 
@@ -174,7 +184,7 @@ class Remover:
             H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
         """
         return self.cutout(
-            image, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
+            image, effort=effort, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
         ).alpha
 
     def remove(
@@ -185,6 +195,7 @@ class Remover:
         background: Any = None,
         mask: bool = False,
         format: str | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -199,6 +210,7 @@ class Remover:
             background: Colour or picture to lay the cut-out over; None: transparent.
             mask: Return the alpha alone, as a grey picture.
             format: Format of files and bytes; default from `output`, else "png".
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -216,6 +228,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -239,6 +252,7 @@ class Remover:
         workers: int = 0,
         most_in_flight: int | None = None,
         max_memory: int | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -262,6 +276,7 @@ class Remover:
             workers: Threads; 0 means the Remover's own number.
             most_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -272,6 +287,7 @@ class Remover:
             An iterator of `Outcome`; close it, or use `with`, to cancel.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -335,6 +351,7 @@ def remove(
     backend: str = "auto",
     threads: int = 0,
     license: str | None = None,
+    effort: Effort = "balanced",
     refine: Refine = "guided",
     decontaminate: Decontaminate = "multilevel",
     strength: float = 1.0,
@@ -370,6 +387,7 @@ def remove(
         background=background,
         mask=mask,
         format=format,
+        effort=effort,
         refine=refine,
         decontaminate=decontaminate,
         strength=strength,
