@@ -10,12 +10,12 @@ namespace nssbg::refine_detail {
 namespace {
 
 // Windows of nine cells on the coarsest grid span the blur of the map, and no more of the picture
-// than a fiftieth of its side: on a small picture a wider window mixes parts of the subject that a
-// model of one colour line cannot tell apart (docs/decisions/0503-windows-follow-the-picture.md).
+// than a fortieth of its side or ten cells of the map: wider ones mix parts of a small subject that
+// one line of colour cannot tell apart (docs/decisions/0503-windows-follow-the-picture.md).
 std::vector<int> steps_for(double cell, double side) {
     int step = 4;
     while (step * 2 <= 0.75 * cell && step < 64) step *= 2;
-    while (step > 1 && step > 0.0029 * side) step /= 2;
+    while (step > 1 && step > std::max(0.0029 * side, 0.93 * cell)) step /= 2;
     std::vector<int> steps;
     const int finest = step >= 4 ? 2 : 1;
     for (; step >= finest; step /= 2) steps.push_back(step);

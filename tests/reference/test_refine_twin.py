@@ -8,10 +8,12 @@ import pytest
 from nssbg._stages.refine import refine
 
 RADIUS, EPSILON, GAIN_MOST = 4, 6.5, 4.0
-MATTING_EPSILON, MATTING_PRIOR = 1e-6, 1e-2
+MATTING_EPSILON, MATTING_PRIOR, FLAT_PRIOR, FLAT_VARIANCE = 1e-6, 1e-2, 150.0, 2e-4
 
 
-def scene(height: int = 83, width: int = 118, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def scene(
+    height: int = 83, width: int = 118, seed: int = 3, cells: tuple[int, int] = (5, 6)
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     distance = np.hypot(y - height / 2, x - width / 2) - 26 - 3 * np.sin(np.arctan2(y, x) * 40)
@@ -19,7 +21,9 @@ def scene(height: int = 83, width: int = 118, seed: int = 3) -> tuple[np.ndarray
     front = np.array([190, 90, 60]) + rng.normal(0, 12, (height, width, 3))
     back = np.array([60, 110, 150]) + 40 * np.sin(x / 9.0)[..., None]
     image = np.clip(alpha * front + (1 - alpha) * back, 0, 255).astype(np.uint8)
-    coarse = np.clip(0.5 - distance / 14, 0, 1)[2::5, 2::6]
+    coarse = np.clip(0.5 - distance / 14, 0, 1)[
+        cells[0] // 2 :: cells[0], cells[1] // 2 :: cells[1]
+    ]
     return image, np.rint(coarse * 255).astype(np.uint8)
 
 
@@ -138,12 +142,18 @@ def guided_twin(image: np.ndarray, coarse: np.ndarray, steps: tuple[int, ...]) -
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "steps"),
-    [(83, 118, (1,)), (657, 760, (2, 1)), (1357, 1460, (4, 2))],
+    ("height", "width", "cells", "steps"),
+    [
+        (83, 118, (5, 6), (4, 2)),
+        (83, 118, (2, 3), (2, 1)),
+        (83, 118, (1, 1), (1,)),
+        (657, 760, (1, 1), (2, 1)),
+        (1357, 1460, (3, 2), (4, 2)),
+    ],
 )
-def test_guided_is_the_contrast_restored_guided_filter(height, width, steps):
-    """One grid on a small picture, two on larger ones, coarser where the picture is larger."""
-    image, coarse = scene(height, width)
+def test_guided_is_the_contrast_restored_guided_filter(height, width, cells, steps):
+    """Grids of 4 and 2 pixels; finer ones where cells of the map and the picture are small."""
+    image, coarse = scene(height, width, cells=cells)
     model = guided_twin(image, coarse, steps)
     ours = refine(image, coarse, level="guided", drop_specks=0).astype(float)
     # The band is where the map is in doubt; its inside has full weight.
@@ -173,8 +183,23 @@ def laplacian(image: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def test_matting_solves_the_matting_laplacian():
+def priors(image: np.ndarray, guided: np.ndarray) -> np.ndarray:
+    """The pull to the guided result: stronger where it has an edge and colour has none."""
+    height, width = guided.shape
+    alpha = np.pad(guided.astype(float), 1, mode="edge")
+    across, down = alpha[1:-1, 2:] - alpha[1:-1, :-2], alpha[2:, 1:-1] - alpha[:-2, 1:-1]
+    colours = np.pad(image / 255, [(1, 1), (1, 1), (0, 0)], mode="edge")
+    window = np.stack(
+        [colours[y : y + height, x : x + width] for y in range(3) for x in range(3)], -1
+    )
+    flat = FLAT_VARIANCE / (FLAT_VARIANCE + window.var(-1).sum(-1))
+    return MATTING_PRIOR + FLAT_PRIOR * (across**2 + down**2) / 4 * flat**2
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.05])
+def test_matting_solves_the_matting_laplacian(contrast):
     image, coarse = scene(24, 30, 8)
+    image = np.rint(100 + contrast * (image - 100.0)).astype(np.uint8)
     trimap = np.full((24, 30), 128, np.uint8)
     trimap[:, :6] = 0
     trimap[8:16, 14:22] = 255
@@ -184,11 +209,9 @@ def test_matting_solves_the_matting_laplacian():
     unknown = (trimap == 128).ravel()
     matrix = laplacian(image)
     known = np.where(trimap.ravel() == 255, 1.0, 0.0)
-    system = matrix[np.ix_(unknown, unknown)] + MATTING_PRIOR * np.eye(unknown.sum())
-    right = (
-        MATTING_PRIOR * guided.ravel()[unknown]
-        - matrix[np.ix_(unknown, ~unknown)] @ known[~unknown]
-    )
+    prior = priors(image, guided).ravel()[unknown]
+    system = matrix[np.ix_(unknown, unknown)] + np.diag(prior)
+    right = prior * guided.ravel()[unknown] - matrix[np.ix_(unknown, ~unknown)] @ known[~unknown]
     exact = np.clip(np.linalg.solve(system, right), 0, 1)
     ours = solved.ravel()
     np.testing.assert_array_equal(ours[~unknown], known[~unknown].astype(np.float32))
