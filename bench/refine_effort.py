@@ -2,9 +2,9 @@
 
     python -m bench.refine_effort --pictures FOLDER ... [--subjects FOLDER ...] [--sheet FILE]
 
-`--pictures` and `--subjects` name folders of NAME.jpg with NAME.mask.png or NAME.png beside it (255 =
-subject); of folders that training/held-out.txt names, only what it lists is used. `--scenes` places
-whole subjects of the latter at 0.15 to 0.5 of the height of 12 MP frames before an
+`--pictures` and `--subjects` name folders of NAME.jpg with NAME.mask.png or NAME.png beside it
+(255 = subject); of folders that training/held-out.txt names, only what it lists is used. `--scenes`
+places whole subjects of the latter at 0.15 to 0.5 of the height of 12 MP frames before an
 out-of-focus backdrop: the photograph with a small subject. Everything runs through `Remover`, so
 times are those of the package; overlap (IoU at one half), mean absolute error and the same within a
 hundredth of the longer side of the true outline are means over pictures. `--sheet` draws some
