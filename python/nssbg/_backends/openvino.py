@@ -110,7 +110,7 @@ class OpenVinoBackend:
         self._requests = [compiled.create_infer_request() for _ in range(max(1, options.streams))]
         self._idle = list(self._requests)
         self._condition = threading.Condition()
-        self._plan = self._told(target, precision, options)
+        self.plan = self._told(target, precision, options)
 
     def _told(self, target: str, precision: str, options: OpenOptions) -> Plan:
         """The plan by the compiled model's own word; an error where it breaks what was asked."""
@@ -149,6 +149,8 @@ class OpenVinoBackend:
             reasons=(f"openvino {version}, {actual}",),
             degraded=tuple(degraded),
             license=self._model.license,
+            streams=max(1, options.streams),
+            batch=options.batch,
         )
 
     def _compile(self, core: Any, target: str, config: dict[str, Any], options: OpenOptions) -> Any:
@@ -200,11 +202,6 @@ class OpenVinoBackend:
                     f"{model.name}: openvino cannot compile it for {target}: {error}"
                 ) from error
             raise ModelError(f"{model.path}: openvino cannot compile it: {error}") from error
-
-    @property
-    def plan(self) -> Plan:
-        """What really runs."""
-        return self._plan
 
     @contextlib.contextmanager
     def _request(self) -> Iterator[Any]:
