@@ -92,9 +92,16 @@ def held_photographs(subset: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
 def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
     """Seeded composites of held-out cut-outs over held-out backdrops, or products on plain ones."""
     sources = generator.Sources(banks.work_folder() / "banks", prefix="held-")
+    return generated_from(sources, kind, seed=424_242, count=GENERATED)
+
+
+def generated_from(
+    sources: generator.Sources, kind: str, *, seed: int, count: int
+) -> Iterator[tuple[str, banks.Pixels, Floats]]:
+    """Composites of whatever the sources hold, or their products on plain and graded backdrops."""
     sources.foregrounds.pop("people", None)
     sources.foregrounds.pop("cats", None)
-    stream = generator.Generator(sources, GENERATED_SIDE, 424_242)
+    stream = generator.Generator(sources, GENERATED_SIDE, seed)
     if kind == "products":
         stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
         wanted = {
@@ -104,7 +111,7 @@ def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
         }
         stream.kinds = generator.unit_shares(wanted)
     made = 0
-    while made < GENERATED:
+    while made < count:
         with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
         rgb, mask = stream.product() if with_frame else stream.composite()
         if (mask > 127).mean() < 0.01:
