@@ -17,6 +17,7 @@ from nssbg import _image_io as image_io
 from nssbg._cutout import Cutout
 from nssbg._delivery import give_back, write
 from nssbg._errors import OptionError
+from nssbg._models.license import wanted_use
 from nssbg._options import Decontaminate, Options, Refine
 from nssbg._pipeline.many import Stream
 from nssbg._pipeline.memory import predicted_bytes
@@ -40,11 +41,14 @@ class Remover:
             less; "cpu", "gpu", "npu", "cuda" raise DeviceError where that is not what runs.
         backend: "auto", "onnxruntime" or "openvino".
         threads: Threads for the kernels and the runtime; 0 means all usable cores.
+        license: "commercial" refuses weights that do not allow commercial use, before anything
+            is downloaded; "any" takes all. None: NSSBG_LICENSE from the environment, else "any".
         max_pixels: Pictures with more pixels are refused before they are decoded.
 
     Raises:
         OptionError: An argument outside what is allowed.
         ModelError: The model is unknown or not on disk (on first use).
+        LicenseError: Its weights do not allow the use asked for (on first use).
         DeviceError: The device asked for is not what would run (on first use).
     """
 
@@ -55,6 +59,7 @@ class Remover:
         device: str = "auto",
         backend: str = "auto",
         threads: int = 0,
+        license: str | None = None,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
     ) -> None:
         self._settings = Settings(
@@ -62,6 +67,7 @@ class Remover:
             device=device,
             backend=backend,
             threads=threads,
+            license=license,
             max_pixels=max_pixels,
         )
         self._forget()
@@ -328,6 +334,7 @@ def remove(
     device: str = "auto",
     backend: str = "auto",
     threads: int = 0,
+    license: str | None = None,
     refine: Refine = "guided",
     decontaminate: Decontaminate = "multilevel",
     strength: float = 1.0,
@@ -338,13 +345,20 @@ def remove(
     """Take the background out of one picture; the result has the type that was given.
 
     A shared `Remover` per model and device is kept open between calls. See `Remover` for
-    model, device, backend, threads and max_pixels, and `Remover.remove` for the others, for
-    what is returned and what is raised.
+    model, device, backend, threads, license and max_pixels, and `Remover.remove` for the others,
+    for what is returned and what is raised.
     """
-    key = (model, device, backend, threads, max_pixels)
+    # Resolved here: with another NSSBG_LICENSE it is another Remover.
+    use = wanted_use(license)
+    key = (model, device, backend, threads, use, max_pixels)
     with _shared_lock:
         remover = _shared.pop(key, None) or Remover(
-            model, device=device, backend=backend, threads=threads, max_pixels=max_pixels
+            model,
+            device=device,
+            backend=backend,
+            threads=threads,
+            license=use,
+            max_pixels=max_pixels,
         )
         _shared[key] = remover  # newest last
         while len(_shared) > _MOST_SHARED:

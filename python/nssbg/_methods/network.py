@@ -43,17 +43,20 @@ class NetworkMethod:
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
         threads: Threads for the runtime and the prepare kernel, at least 1.
+        license: See `nssbg.Remover`.
 
     Raises:
         ModelError: The model is unknown, cannot be pulled, or is damaged.
-        LicenseError: NSSBG_LICENSE=commercial and its weights do not allow that.
+        LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
     """
 
-    def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
+    def __init__(
+        self, model: str, *, device: str, backend: str, threads: int, license: str | None = None
+    ) -> None:
         self._threads = threads
         self._model, self._backend = open_model(
-            model, backend=backend, device=device, threads=threads
+            model, backend=backend, device=device, threads=threads, license=license
         )
 
     @property

@@ -74,6 +74,7 @@ class Pipeline:
 
     Raises:
         ModelError: The model is unknown, not on disk or damaged.
+        LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
     """
 
@@ -85,6 +86,7 @@ class Pipeline:
             device=settings.device,
             backend=settings.backend,
             threads=self._threads,
+            license=settings.license,
         )
         self.stages: tuple[Stage, ...] = (
             Stage("decode", self._decode),

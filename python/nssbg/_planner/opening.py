@@ -19,9 +19,10 @@ from nssbg._hardware import Hardware, hardware
 from nssbg._models.catalog import describe
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.license import check_license, license_line
 from nssbg._models.places import compiled_folder, models_folder, plans_file
 from nssbg._models.prepared import prepared
-from nssbg._models.store import check_license, pull
+from nssbg._models.store import pull
 from nssbg._planner import cache as plans
 from nssbg._planner.calibrate import calibrate
 from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates
@@ -124,7 +125,7 @@ def open_model(
             # The machine is not as it was when it was measured: say so, take the next.
             log.warning("%s: measured as best, does not open now: %s", chosen, error)
             continue
-        _explain(opened, plan_reasons(good, found))
+        _explain(opened, described, plan_reasons(good, found))
         return described, opened
     source = ready
     if precision == "int8" and ready.precision != "int8":
@@ -137,6 +138,7 @@ def open_model(
         threads=threads,
         cache=compiled_folder(),
     )
+    _explain(opened, described)
     return described, opened
 
 
@@ -179,10 +181,12 @@ def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> t
     )
 
 
-def _explain(opened: Backend, reasons: tuple[str, ...]) -> None:
+def _explain(opened: Backend, model: ModelDescription, reasons: tuple[str, ...] = ()) -> None:
     actual = opened.plan
+    terms = license_line(model)
     if hasattr(opened, "_plan"):
-        opened._plan = replace(actual, reasons=(*actual.reasons, *reasons))
+        lines = (*actual.reasons, *reasons, *((terms,) if terms else ()))
+        opened._plan = replace(actual, reasons=lines)
 
 
 def tune(

@@ -43,6 +43,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     parser.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
     parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
+    parser.add_argument(
+        "--license",
+        choices=("any", "commercial"),
+        help="commercial: refuse weights that do not allow it (default: NSSBG_LICENSE, else any)",
+    )
     parser.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
     parser.add_argument(
         "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
@@ -75,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         backend=arguments.backend,
         threads=arguments.threads,
+        license=arguments.license,
         max_pixels=(
             image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
         ),
