@@ -301,3 +301,27 @@ def test_model_errors_of_graphs_that_do_not_take_a_size(tmp_path):
     path = deform_network(tmp_path / "d.onnx")  # sizes are built into it
     with pytest.raises(ModelError, match="does not take 21 x 24"):
         graph_cost(network(path, (20, 24)), size=(21, 24))
+
+
+def test_openvino_is_not_asked_for_devices_that_no_node_stands_for(monkeypatch):
+    from nssbg._backends import openvino
+
+    class Core:
+        asked = 0
+
+        @property
+        def available_devices(self):
+            self.asked += 1
+            return ["CPU", "GPU"]
+
+    core = Core()
+    monkeypatch.setattr(openvino, "accelerator_nodes", lambda: ())
+    assert openvino._available(core, "auto") == ["CPU"]
+    assert openvino._available(core, "cpu") == ["CPU"]
+    assert core.asked == 0
+    # What is named is looked for in any case, and so is "auto" where nothing is known.
+    assert openvino._available(core, "gpu") == ["CPU", "GPU"]
+    for nodes in (None, ("/dev/dri/renderD128",)):
+        monkeypatch.setattr(openvino, "accelerator_nodes", lambda nodes=nodes: nodes)
+        assert openvino._available(core, "auto") == ["CPU", "GPU"]
+    assert core.asked == 3

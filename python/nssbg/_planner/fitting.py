@@ -6,16 +6,23 @@ U-2-Net-p, IS-Net and BiRefNet-lite (bench/planner.py prints prediction beside m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nssbg._hardware import available_memory
 from nssbg._models.catalog import builtin_catalog
 from nssbg._models.description import ModelDescription
-from nssbg._planner.candidates import Candidate
+from nssbg._planner.candidates import Candidate, stream_layouts
 from nssbg._planner.memory import GraphCost, Rates, graph_cost, measure_rates
 
-__all__ = ["Fit", "fit", "predicted_peak", "predicted_seconds"]
+__all__ = [
+    "Fit",
+    "fit",
+    "memory_problem",
+    "predicted_peak",
+    "predicted_seconds",
+    "streams_that_fit",
+]
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,40 @@ def predicted_seconds(cost: GraphCost, candidate: Candidate, rates: Rates) -> fl
         + cost.sampled_operations / (rates.sampled * share)
         + moved / rates.bytes
     )
+
+
+def streams_that_fit(model: ModelDescription, threads: int) -> int:
+    """Most pictures at the same time for which half of the free memory is enough.
+
+    Args:
+        model: Its path must be set.
+        threads: What the streams share.
+
+    Raises:
+        ModelError: The graph cannot be read.
+    """
+    cost, free = graph_cost(model), available_memory()
+    for streams in stream_layouts(threads):
+        wanted = Candidate("openvino", "cpu", "float32", threads, streams)
+        # The other half is for the pictures themselves.
+        if predicted_peak(cost, wanted) <= free / 2:
+            return streams
+    return 1
+
+
+def memory_problem(model: ModelDescription) -> Callable[[Candidate], str]:
+    """A function that says why a way to run the model does not fit into memory now, or ""."""
+    cost = graph_cost(model)
+
+    def problem(candidate: Candidate) -> str:
+        if candidate.device != "cpu":
+            return ""
+        peak, free = predicted_peak(cost, candidate), available_memory()
+        if peak <= free:
+            return ""
+        return f"needs about {_readable(peak)}, {_readable(free)} is free"
+
+    return problem
 
 
 def _readable(count: float) -> str:
