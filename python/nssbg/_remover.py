@@ -18,7 +18,7 @@ from nssbg._cutout import Cutout
 from nssbg._delivery import give_back, write
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
-from nssbg._options import Decontaminate, Options, Refine
+from nssbg._options import Decontaminate, Effort, Options, Refine
 from nssbg._pipeline.many import Stream
 from nssbg._pipeline.memory import predicted_bytes
 from nssbg._pipeline.settings import Settings
@@ -166,6 +166,7 @@ class Remover:
         self,
         image: Any,
         *,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -177,6 +178,9 @@ class Remover:
         Args:
             image: A path, bytes, binary file object, PIL image or array (H x W,
                 H x W x 1/3/4; uint8, uint16 or float 0..1).
+            effort: How often a network may look at a picture. "fast": once. "balanced": once more,
+                at the crop around a subject that fills a small part of the frame. "best": also
+                at tiles along the outline, 16 runs at most. The studio method looks once.
             refine: "none", "guided", "matting" or "auto".
             decontaminate: "multilevel", "blur-fusion" or "off".
             strength: Share of the estimated foreground colour in the soft band, 0 to 1.
@@ -188,6 +192,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate=decontaminate,
             strength=strength,
@@ -197,7 +202,12 @@ class Remover:
         return self._open().run(image, options)
 
     def alpha(
-        self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False
+        self,
+        image: Any,
+        *,
+        effort: Effort = "balanced",
+        refine: Refine = "guided",
+        ignore_alpha: bool = False,
     ) -> NDArray[Any]:
         """Only the alpha, at the picture's size.
 
@@ -205,7 +215,7 @@ class Remover:
             H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
         """
         return self.cutout(
-            image, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
+            image, effort=effort, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
         ).alpha
 
     def remove(
@@ -216,6 +226,7 @@ class Remover:
         background: Any = None,
         mask: bool = False,
         format: str | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -230,6 +241,7 @@ class Remover:
             background: Colour or picture to lay the cut-out over; None: transparent.
             mask: Return the alpha alone, as a grey picture.
             format: Format of files and bytes; default from `output`, else "png".
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -247,6 +259,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -271,6 +284,7 @@ class Remover:
         most_in_flight: int | None = None,
         max_memory: int | None = None,
         calibrate: bool | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -298,6 +312,7 @@ class Remover:
                 where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
                 True: in any case; False: never. What was done is in each result's plan.
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -308,6 +323,7 @@ class Remover:
             An iterator of `Outcome`; close it, or use `with`, to cancel.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -375,6 +391,7 @@ def remove(
     backend: str = "auto",
     threads: int = 0,
     license: str | None = None,
+    effort: Effort = "balanced",
     refine: Refine = "guided",
     decontaminate: Decontaminate = "multilevel",
     strength: float = 1.0,
@@ -410,6 +427,7 @@ def remove(
         background=background,
         mask=mask,
         format=format,
+        effort=effort,
         refine=refine,
         decontaminate=decontaminate,
         strength=strength,

@@ -139,7 +139,13 @@ def test_cutout_tells_what_ran(product):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("refine", "sharp"), ("decontaminate", "yes"), ("strength", 1.5), ("matte", "keep")],
+    [
+        ("refine", "sharp"),
+        ("effort", "utmost"),
+        ("decontaminate", "yes"),
+        ("strength", 1.5),
+        ("matte", "keep"),
+    ],
 )
 def test_a_wrong_option_names_itself_and_what_is_allowed(product, name, value):
     with pytest.raises(nssbg.OptionError, match=name):

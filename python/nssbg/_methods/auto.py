@@ -17,6 +17,7 @@ import numpy as np
 from nssbg._confidence import WEAK
 from nssbg._methods.base import Estimate, Method
 from nssbg._methods.choice import choice_features, choose, sampled
+from nssbg._stages.locate import Effort
 from nssbg._types import Frame, Timings
 
 __all__ = ["AutoMethod"]
@@ -76,6 +77,14 @@ class AutoMethod:
             )
             return replace(taken, notes=(*taken.notes, note))
         return taken
+
+    def look_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """By the network, where its answer was taken."""
+        if estimate.full_size:
+            return estimate
+        return self._the_network().look_closer(frame, estimate, timings, effort)
 
     def close(self) -> None:
         """Let go of both."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner import BatchRun, open_model
+from nssbg._stages.locate import Effort, locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
@@ -105,16 +107,46 @@ class NetworkMethod:
         with timings.measure("infer"):
             alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
             expected = confidence(alpha)
-        # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
-        # the result, and a quarter of the bytes to refine.
-        if frame.rgb.dtype == np.uint8:
-            coarse = (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-        else:
-            coarse = alpha
         return Estimate(
-            alpha=coarse, full_size=False, confidence=expected.overlap, plan=self._backend.plan
+            alpha=_as_fine_as_needed(alpha, frame),
+            full_size=False,
+            confidence=expected.overlap,
+            plan=self._backend.plan,
+        )
+
+    def look_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """Run again on the crop around a small subject and, at "best", along the outline."""
+        if effort == "fast":
+            return estimate
+
+        def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
+            tensor = input_tensor(replace(frame, rgb=crop), self._model, threads=self._threads)
+            alpha: NDArray[np.float32] = coarse_alpha(self._backend.run(tensor), self._model)[0]
+            return alpha
+
+        with timings.measure("look closer"):
+            alpha, report = locate(frame.rgb, alpha_of, effort=effort, first=estimate.alpha)
+        if report.runs == 1:
+            return replace(estimate, notes=(*estimate.notes, *report.notes))
+        return replace(
+            estimate,
+            alpha=_as_fine_as_needed(alpha, frame),
+            notes=(*estimate.notes, *report.notes),
+            closer_look=report,
         )
 
     def close(self) -> None:
         """Give the network's memory back."""
         self._backend.close()
+
+
+def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:
+    """The map in float32 for 16-bit pictures, else in bytes.
+
+    For 8-bit pictures bytes are as fine as the result, and a quarter of the memory to refine.
+    """
+    if frame.rgb.dtype == np.uint8:
+        return (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    return alpha

@@ -143,6 +143,9 @@ class Pipeline:
         assert job.frame is not None
         job.estimate = self._method.infer(job.frame, job.prepared, job.timings)
         job.prepared = None
+        job.estimate = self._method.look_closer(
+            job.frame, job.estimate, job.timings, job.options.effort
+        )
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
         for line in job.estimate.plan.degraded:
             log.warning("%s: %s", job.frame.name, line)
@@ -181,6 +184,7 @@ class Pipeline:
             plan=job.estimate.plan,
             timings=job.timings,
             confidence=job.estimate.confidence,
+            closer_look=job.estimate.closer_look,
             notes=tuple(job.notes),
         )
 
