@@ -33,13 +33,13 @@ __all__ = ["Remover", "remove"]
 _SAMPLES = 4
 
 
-def _samples(images: Iterable[Any]) -> tuple[Any, ...]:
+def _samples(images: Iterable[Any]) -> list[Any]:
     """A few pictures spread over a sequence; none of an iterator, which can be read only once."""
     if not isinstance(images, Sequence) or not images:
-        return ()
+        return []
     places = {len(images) * number // _SAMPLES for number in range(_SAMPLES)}
     found = (images[place] for place in sorted(places))
-    return tuple(item for item in found if not hasattr(item, "read"))
+    return [item for item in found if not hasattr(item, "read")]
 
 
 def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
@@ -114,7 +114,7 @@ class Remover:
             return self._pipeline
 
     def _open_for_many(
-        self, workers: int, pictures: int | None, samples: tuple[Any, ...], calibrate: bool | None
+        self, workers: int, pictures: int | None, samples: list[Any], calibrate: bool | None
     ) -> Pipeline:
         """The pipeline for `map`: one kernel thread a picture, all threads for the network."""
         from nssbg._planner import BatchRun
@@ -350,7 +350,7 @@ class Remover:
                 )
 
         pictures = operator.length_hint(images, 0) or None
-        samples = _samples(images) if calibrate is not False else ()
+        samples = _samples(images) if calibrate is not False else []
         return Stream(
             self._open_for_many(count, pictures, samples, calibrate),
             images,

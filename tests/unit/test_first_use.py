@@ -202,8 +202,23 @@ def test_what_a_short_calibration_found_is_not_kept_alone(net, monkeypatch):
     monkeypatch.setattr(first_use, "calibrate", one_only)
     choice = Choice(threads=2, goal="throughput")
     result, line = first_use.measure_at_first_use(
-        model, model, choice, BatchRun(2, 2, 10, (), True), int8=None, cache=first_use.Path("c")
+        model, model, choice, BatchRun(2, 2, 10, [], True), int8=None, cache=first_use.Path("c")
     )
     assert len(result) == 1
     assert "1 of 1 ways" in line
     assert measured(model, choice) == ()
+
+
+def test_no_picture_is_kept_alive_by_the_plan(net):
+    import gc
+    import weakref
+
+    pictures = [item.copy() for item in PICTURES]
+    with nssbg.Remover(str(net), threads=2) as remover:
+        with remover.map(pictures, calibrate=True) as results:
+            for _ in results:
+                pass
+        last = weakref.ref(pictures[0])
+        pictures.clear()
+        gc.collect()
+        assert last() is None

@@ -90,6 +90,8 @@ class NetworkMethod:
             run=run,
             samples=None if run is None else lambda model: _tensors(run.samples, model),
         )
+        if run is not None:
+            run.samples.clear()
 
     @property
     def lanes(self) -> int:

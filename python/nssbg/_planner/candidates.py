@@ -6,7 +6,7 @@ Plan that says why. Nothing here loads a runtime or reads a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nssbg._errors import DeviceError, OptionError
@@ -74,7 +74,8 @@ class BatchRun:
         at_once: Pictures that may wait for the network at the same time; 0: any number.
         pictures: How many are to come; None: not known.
         samples: A few of them (paths, bytes, arrays), to check alphas on; never a file object,
-            which can be read only once.
+            which can be read only once. Emptied when the network is open, so that no picture is
+            kept alive by the plan that was made with it.
         calibrate: Whether to measure at its start what nothing was measured for: True, False,
             or None where that pays.
     """
@@ -82,7 +83,7 @@ class BatchRun:
     threads: int = 1
     at_once: int = 0
     pictures: int | None = None
-    samples: tuple[Any, ...] = ()
+    samples: list[Any] = field(default_factory=list)
     calibrate: bool | None = None
 
 
