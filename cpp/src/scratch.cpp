@@ -1,10 +1,11 @@
-// The block pool: a best-fit list of idle blocks behind one mutex. Blocks are
-// large and taken a few times per picture, so the lock never matters.
+// The block pool: a best-fit list of idle blocks behind one mutex; what has lain idle longest goes
+// first. Blocks are large, few, and taken a few times per picture, so neither the lock nor a look
+// over all of them matters.
 #include "nssbg/scratch.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -23,9 +24,15 @@ constexpr std::size_t default_idle_limit = std::size_t{512} << 20;
 // A block up to this much larger than asked is still a fit.
 constexpr std::size_t slack_divisor = 4;
 
+struct Idle {
+    void* block;
+    std::uint64_t given;  // counts up with each block given back
+};
+
 struct State {
     std::mutex mutex;
-    std::multimap<std::size_t, void*> idle;  // capacity -> start of block
+    std::multimap<std::size_t, Idle> idle;  // by capacity
+    std::uint64_t given = 0;
     std::size_t idle_bytes = 0;
     std::size_t held_bytes = 0;
     std::size_t idle_limit = default_idle_limit;
@@ -59,13 +66,15 @@ void free_block(void* block) noexcept {
 
 std::size_t& capacity_of(void* block) { return *static_cast<std::size_t*>(block); }
 
-// Frees largest first until `limit` holds. Needs the mutex.
+// Frees what was given back longest ago until `limit` holds. Needs the mutex.
 void shrink_to(std::size_t limit) {
     while (state->idle_bytes > limit && !state->idle.empty()) {
-        auto last = std::prev(state->idle.end());
-        state->idle_bytes -= last->first;
-        free_block(last->second);
-        state->idle.erase(last);
+        const auto oldest = std::min_element(
+            state->idle.begin(), state->idle.end(),
+            [](const auto& a, const auto& b) { return a.second.given < b.second.given; });
+        state->idle_bytes -= oldest->first;
+        free_block(oldest->second.block);
+        state->idle.erase(oldest);
     }
 }
 
@@ -78,7 +87,7 @@ void* pool_take(std::size_t bytes) {
         std::lock_guard<std::mutex> guard(state->mutex);
         auto found = state->idle.lower_bound(wanted);
         if (found != state->idle.end() && found->first <= wanted + wanted / slack_divisor) {
-            void* block = found->second;
+            void* block = found->second.block;
             state->idle_bytes -= found->first;
             state->held_bytes += found->first;
             state->idle.erase(found);
@@ -107,7 +116,7 @@ void pool_give(void* data) noexcept {
     std::lock_guard<std::mutex> guard(state->mutex);
     state->held_bytes -= capacity;
     try {
-        state->idle.emplace(capacity, block);
+        state->idle.emplace(capacity, Idle{block, state->given++});
         state->idle_bytes += capacity;
         shrink_to(state->idle_limit);
     } catch (...) {

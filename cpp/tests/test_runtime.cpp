@@ -117,4 +117,25 @@ TEST(pool_keeps_its_idle_limit) {
     pool_trim();
 }
 
+TEST(pool_lets_go_of_what_has_lain_idle_longest) {
+    const std::size_t before = pool_statistics().idle_limit;
+    pool_trim();
+    void* small = pool_take(1 << 20);
+    void* large = pool_take(4 << 20);
+    void* middle = pool_take(2 << 20);
+    pool_give(small);
+    pool_give(large);
+    pool_give(middle);
+    pool_set_idle_limit(6 << 20);
+    // The small one went, though the large one alone would have made as much room.
+    CHECK(pool_statistics().idle_bytes == 6 << 20);
+    void* again = pool_take(4 << 20);
+    CHECK(again == large);
+    pool_give(again);  // now the middle one is the oldest
+    pool_set_idle_limit(5 << 20);
+    CHECK(pool_statistics().idle_bytes == 4 << 20);
+    pool_set_idle_limit(before);
+    pool_trim();
+}
+
 TEST(pool_refuses_an_impossible_size) { CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc); }
