@@ -20,7 +20,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +101,6 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
         bare = status("VmRSS")
         reset_peak()
         begin = time.perf_counter()
-        most, done = [0], threading.Event()
         numbers = iter(range(arguments.pictures))
         results = remover.map(
             sources,
@@ -110,7 +108,6 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
             workers=arguments.workers,
             max_memory=limit or None,
         )
-        del most, done
         for outcome in results:
             outcome.result()
         seconds = time.perf_counter() - begin
@@ -162,18 +159,16 @@ def main() -> None:
             hundreds = in_own_process("many", folder, arguments)["hundreds"]
             print(f"{arguments.pictures} JPEGs of {low:g} to {high:g} MP, {arguments.model}")
             print("most MB held in each hundred:", *(f"{one:.0f}" for one in hundreds))
-            print(
-                f"worst after the first hundred over the first: {max(hundreds[1:]) / hundreds[0]:.3f}"
-            )
+            growth = max(hundreds[1:]) / hundreds[0]
+            print(f"worst hundred after the first, over the first: {growth:.3f}")
             return
         megapixels = (arguments.megapixels or [24 if arguments.kind == "single" else 12])[0]
         jpeg(folder / "small.jpg", 0.1)
         jpeg(folder / "large.jpg", megapixels)
         if arguments.kind == "single":
             one = in_own_process("single", folder, arguments)
-            print(
-                f"one JPEG of {megapixels:g} MP to PNG, {arguments.model}: peak {one['peak']:.0f} MB"
-            )
+            print(f"one JPEG of {megapixels:g} MP to PNG, {arguments.model}")
+            print(f"  peak {one['peak']:.0f} MB")
             print(
                 f"  over the process with the model open ({one['bare']:.0f} MB): "
                 f"{one['peak'] - one['bare']:.0f} MB"
