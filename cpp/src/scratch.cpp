@@ -24,8 +24,9 @@ constexpr std::size_t alignment = 64;
 // The header keeps the block's capacity in front of the aligned data.
 constexpr std::size_t header_bytes = alignment;
 constexpr std::size_t default_idle_limit = std::size_t{512} << 20;
-// A block up to this much larger than asked is still a fit.
-constexpr std::size_t slack_divisor = 4;
+// A block up to this many times as large as asked is still a fit: with less, a run of mixed
+// pictures keeps a block of each size and holds a quarter more.
+constexpr std::size_t largest_fit = 2;
 
 struct Idle {
     void* block;
@@ -136,7 +137,7 @@ void* pool_take(std::size_t bytes) {
     {
         std::lock_guard<std::mutex> guard(state->mutex);
         auto found = state->idle.lower_bound(wanted);
-        if (found != state->idle.end() && found->first <= wanted + wanted / slack_divisor) {
+        if (found != state->idle.end() && found->first <= wanted * largest_fit) {
             void* block = found->second.block;
             state->idle_bytes -= found->first;
             state->held_bytes += found->first;
