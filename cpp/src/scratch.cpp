@@ -27,6 +27,7 @@ constexpr std::size_t default_idle_limit = std::size_t{512} << 20;
 // A block up to this many times as large as asked is still a fit: with less, a run of mixed
 // pictures keeps a block of each size and holds a quarter more.
 constexpr std::size_t largest_fit = 2;
+constexpr std::size_t spare_divisor = 4;
 
 struct Idle {
     void* block;
@@ -39,6 +40,7 @@ struct State {
     std::uint64_t given = 0;
     std::size_t idle_bytes = 0;
     std::size_t held_bytes = 0;
+    std::size_t most_held = 0;  // ever, in bytes
     std::size_t idle_limit = default_idle_limit;
 };
 
@@ -142,8 +144,15 @@ void* pool_take(std::size_t bytes) {
             state->idle_bytes -= found->first;
             state->held_bytes += found->first;
             state->idle.erase(found);
+            state->most_held = std::max(state->most_held, state->held_bytes);
             return static_cast<char*>(block) + header_bytes;
         }
+        // Before memory is added, idle blocks make room: with them the pool takes at most a quarter
+        // more than was ever in use, however the sizes mix.
+        const std::size_t in_use = state->held_bytes + wanted;
+        state->most_held = std::max(state->most_held, in_use);
+        const std::size_t most = state->most_held + state->most_held / spare_divisor;
+        shrink_to(most - in_use);
     }
     void* block = new_block(wanted);
     if (block == nullptr) {

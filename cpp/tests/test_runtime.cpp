@@ -139,6 +139,20 @@ TEST(pool_lets_go_of_what_has_lain_idle_longest) {
     pool_trim();
 }
 
+TEST(pool_frees_idle_blocks_that_do_not_fit_before_it_grows) {
+    pool_trim();
+    // The most ever in use here, whatever other tests took.
+    constexpr std::size_t most = std::size_t{64} << 20;
+    pool_give(pool_take(most));
+    const std::size_t held = pool_statistics().held_bytes;
+    for (std::size_t bytes = 1 << 20; bytes < most; bytes = bytes * 5 / 2) {
+        pool_give(pool_take(bytes));
+        CHECK(pool_statistics().idle_bytes <= most * 4 / 3);
+    }
+    CHECK(pool_statistics().held_bytes == held);
+    pool_trim();
+}
+
 TEST(large_pool_blocks_are_aligned_and_writable_to_their_end) {
     pool_trim();
     // Around the sizes where blocks begin to be mapped by themselves.
