@@ -269,7 +269,15 @@ class Remover:
         if mask and background is not None:
             raise OptionError("mask=True returns the alpha alone: leave out background")
         cutout = self._open().run(image, options)
-        return give_back(cutout, image, output, background=background, mask=mask, format=format)
+        return give_back(
+            cutout,
+            image,
+            output,
+            background=background,
+            mask=mask,
+            format=format,
+            threads=self._settings.threads,
+        )
 
     def map(
         self,
