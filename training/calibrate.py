@@ -81,7 +81,7 @@ def main() -> None:
     """Fits and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--side", type=int, default=evaluate.SIDE)
     options = parser.parse_args()
     known = [
         observed(options.model, watched(), options.side),

@@ -102,7 +102,7 @@ def main() -> None:
     """Fits and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--side", type=int, default=evaluate.SIDE)
     parser.add_argument("--drawn", type=int, default=300, help="drawn pictures of each kind to fit")
     parser.add_argument("--limit", type=int, default=200, help="pictures of each measured set")
     parser.add_argument("--sure", type=float, default=0.0, help="studio confidence taken unlooked")

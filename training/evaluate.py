@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float32]
 Predictor = Callable[[banks.Pixels], Floats]
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
+SIDE = 320  # of the network's input, here and in the shipped file
 GENERATED = 200  # pictures of each generated set
 GENERATED_SIDE = 384
 SHEET_SIDE = 160
@@ -163,7 +164,7 @@ def main() -> None:
     """Reads the command line, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a file, or studio")
-    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
     parser.add_argument("--sets", nargs="*", default=list(subsets()))

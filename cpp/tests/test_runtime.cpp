@@ -117,4 +117,58 @@ TEST(pool_keeps_its_idle_limit) {
     pool_trim();
 }
 
+TEST(pool_lets_go_of_what_has_lain_idle_longest) {
+    const std::size_t before = pool_statistics().idle_limit;
+    pool_trim();
+    constexpr std::size_t unit = 256 << 10;
+    void* small = pool_take(unit);
+    void* large = pool_take(4 * unit);
+    void* middle = pool_take(2 * unit);
+    pool_give(small);
+    pool_give(large);
+    pool_give(middle);
+    pool_set_idle_limit(6 * unit);
+    // The small one went, though the large one alone would have made as much room.
+    CHECK(pool_statistics().idle_bytes == 6 * unit);
+    void* again = pool_take(4 * unit);
+    CHECK(again == large);
+    pool_give(again);  // now the middle one is the oldest
+    pool_set_idle_limit(5 * unit);
+    CHECK(pool_statistics().idle_bytes == 4 * unit);
+    pool_set_idle_limit(before);
+    pool_trim();
+}
+
+TEST(pool_frees_idle_blocks_that_do_not_fit_before_it_grows) {
+    pool_trim();
+    // The most ever in use here, whatever other tests took.
+    constexpr std::size_t most = std::size_t{64} << 20;
+    pool_give(pool_take(most));
+    const std::size_t held = pool_statistics().held_bytes;
+    for (std::size_t bytes = 1 << 20; bytes < most; bytes = bytes * 5 / 2) {
+        pool_give(pool_take(bytes));
+        CHECK(pool_statistics().idle_bytes <= most * 4 / 3);
+    }
+    CHECK(pool_statistics().held_bytes == held);
+    pool_trim();
+}
+
+TEST(large_pool_blocks_are_aligned_and_writable_to_their_end) {
+    pool_trim();
+    // Around the sizes where blocks begin to be mapped by themselves.
+    for (const std::size_t bytes : {(std::size_t{4} << 20) - 4096, std::size_t{4} << 20,
+                                    (std::size_t{6} << 20) + 1, std::size_t{36000000}}) {
+        auto* block = static_cast<unsigned char*>(pool_take(bytes));
+        CHECK(reinterpret_cast<std::uintptr_t>(block) % 64 == 0);
+        std::memset(block, 9, bytes);
+        CHECK(block[bytes - 1] == 9);
+        pool_give(block);
+        void* again = pool_take(bytes - bytes / 50);
+        CHECK(again == block);
+        pool_give(again);
+        pool_trim();
+        CHECK(pool_statistics().idle_bytes == 0);
+    }
+}
+
 TEST(pool_refuses_an_impossible_size) { CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc); }

@@ -23,14 +23,22 @@ def give_back(
     background: Any,
     mask: bool,
     format: str | None,
+    threads: int = 0,
 ) -> Any:
-    """Hand a cut-out back as the type that came in, or write it to `output`."""
+    """Hand a cut-out back as the type that came in, or write it to `output`.
+
+    Files and bytes are encoded on `threads` threads; 0: all usable cores.
+    """
     frame = cutout.frame
     if output is not None or frame.kind == "path":
         target = Path(output) if output is not None else default_output(source, format, mask)
-        return write(cutout, target, background=background, mask=mask, format=format)
+        return write(
+            cutout, target, background=background, mask=mask, format=format, threads=threads
+        )
     if frame.kind in ("bytes", "file"):
-        return encoded(cutout, format or "png", background=background, mask=mask)
+        return encoded(
+            cutout, format or "png", background=background, mask=mask, threads=threads
+        )
     pixels = picture_of(cutout, background=background, mask=mask)
     if frame.kind == "pil":
         return as_pil(cutout, pixels)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import operator
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -24,7 +24,31 @@ from nssbg._pipeline.memory import predicted_bytes
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
 
+if TYPE_CHECKING:
+    from nssbg._planner import BatchRun
+
 __all__ = ["Remover", "remove"]
+
+# Pictures of a run that a calibration at its start checks alphas on.
+_SAMPLES = 4
+
+
+def _samples(images: Iterable[Any]) -> list[Any]:
+    """A few pictures spread over a sequence; none of an iterator, which can be read only once."""
+    if not isinstance(images, Sequence) or not images:
+        return []
+    places = {len(images) * number // _SAMPLES for number in range(_SAMPLES)}
+    found = (images[place] for place in sorted(places))
+    return [item for item in found if not hasattr(item, "read")]
+
+
+def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
+    """Whether a network that was opened for one run should be planned anew for another."""
+    if before is None or now.calibrate is False:
+        return before is None
+    if now.calibrate and not before.calibrate:
+        return True
+    return (now.pictures or 0) > 2 * (before.pictures or 0)
 
 
 class Remover:
@@ -76,6 +100,7 @@ class Remover:
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._narrow: Pipeline | None = None
+        self._narrow_for: BatchRun | None = None
         self._pid = os.getpid()
 
     def _open(self) -> Pipeline:
@@ -88,14 +113,20 @@ class Remover:
                 self._pipeline = Pipeline(self._settings)
             return self._pipeline
 
-    def _open_single_threaded(self) -> Pipeline:
-        """The pipeline for `map`: one kernel and runtime thread per picture."""
-        whole = self._open()
-        if self._settings.thread_count == 1:
-            return whole
+    def _open_for_many(
+        self, workers: int, pictures: int | None, samples: list[Any], calibrate: bool | None
+    ) -> Pipeline:
+        """The pipeline for `map`: one kernel thread a picture, all threads for the network."""
+        from nssbg._planner import BatchRun
+
+        run = BatchRun(self._settings.thread_count, workers, pictures, samples, calibrate)
+        if os.getpid() != self._pid:
+            self._forget()
         with self._lock:
-            if self._narrow is None:
-                self._narrow = Pipeline(replace(self._settings, threads=1))
+            if self._narrow is None or _worth_another_look(self._narrow_for, run):
+                # The one before is only let go of: another run may be using it.
+                self._narrow = Pipeline(replace(self._settings, threads=1), run=run)
+                self._narrow_for = run
             return self._narrow
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,7 +141,7 @@ class Remover:
         """Let go of the model and its memory; the next use opens it again."""
         with self._lock:
             opened = (self._pipeline, self._narrow)
-            self._pipeline = self._narrow = None
+            self._pipeline = self._narrow = self._narrow_for = None
         for one in opened:
             if one is not None:
                 one.close()
@@ -238,7 +269,15 @@ class Remover:
         if mask and background is not None:
             raise OptionError("mask=True returns the alpha alone: leave out background")
         cutout = self._open().run(image, options)
-        return give_back(cutout, image, output, background=background, mask=mask, format=format)
+        return give_back(
+            cutout,
+            image,
+            output,
+            background=background,
+            mask=mask,
+            format=format,
+            threads=self._settings.threads,
+        )
 
     def map(
         self,
@@ -252,6 +291,7 @@ class Remover:
         workers: int = 0,
         most_in_flight: int | None = None,
         max_memory: int | None = None,
+        calibrate: bool | None = None,
         effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
@@ -276,6 +316,10 @@ class Remover:
             workers: Threads; 0 means the Remover's own number.
             most_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            calibrate: Whether to measure first which runtime and precision is fastest here,
+                where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
+                where `images` has a length for which that costs at most a twentieth of the run;
+                True: in any case; False: never. What was done is in each result's plan.
             effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
@@ -313,8 +357,10 @@ class Remover:
                     threads=1,
                 )
 
+        pictures = operator.length_hint(images, 0) or None
+        samples = _samples(images) if calibrate is not False else []
         return Stream(
-            self._open_single_threaded(),
+            self._open_for_many(count, pictures, samples, calibrate),
             images,
             options,
             workers=count,
@@ -329,6 +375,8 @@ class Remover:
         self, image: Any, output: str | Path | None = None, **options: Any
     ) -> Any:
         """`remove` for asyncio: runs in a worker thread, the event loop goes on."""
+        import asyncio  # 20 ms that only its users pay
+
         return await asyncio.to_thread(lambda: self.remove(image, output, **options))
 
 

@@ -13,7 +13,7 @@ from nssbg._models.description import read_sidecar
 
 BUNDLED = Path(nssbg.__file__).parent / "_models" / "bundled"
 DATA = Path(__file__).parent.parent / "data"
-SIDE = 320
+SIDE = read_sidecar(BUNDLED / "nssbg-lite.toml").input_size(1, 1)[0]
 
 
 @pytest.fixture(scope="module")

@@ -152,6 +152,26 @@ def test_a_wrong_option_names_itself_and_what_is_allowed(product, name, value):
         nssbg.remove(product[0], model="studio", **{name: value})
 
 
+@pytest.mark.parametrize("result", ["bytes", "mask", "file"])
+def test_encoding_keeps_to_the_remover_s_threads(product, tmp_path, monkeypatch, result):
+    counts = []
+    encode = nssbg._core.png_encode
+
+    def counting(pixels, compression, chunks, threads):
+        counts.append(threads)
+        return encode(pixels, compression, chunks, threads)
+
+    monkeypatch.setattr(nssbg._core, "png_encode", counting)
+    png = nssbg._image_io.encode(product[0])
+    with nssbg.Remover("studio", threads=1) as remover:
+        counts.clear()
+        if result == "file":
+            remover.remove(product[0], tmp_path / "out.png")
+        else:
+            remover.remove(png, mask=result == "mask")
+    assert counts == [1]
+
+
 def test_wrong_threads_and_pixels_are_refused():
     with pytest.raises(nssbg.OptionError, match="threads"):
         nssbg.Remover(threads=-1)

@@ -5,6 +5,10 @@
 
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 namespace nssbg::NSSBG_LEVEL {
 namespace {
 
@@ -14,13 +18,8 @@ using Byte = std::uint8_t;
 constexpr std::ptrdiff_t window = 32768;
 // A longer match is begun with a piece of the longest length.
 constexpr std::ptrdiff_t longest_cut = longest_match + shortest_match - 1;
-// Sixteenths of a bit: a match's length and distance codes, and the margin that leaves those
-// codes to the matches worth most (found by trial on photographs with and without grain).
-constexpr std::uint32_t match_cost = 9 * 16 + 8;
-constexpr std::uint32_t zero_run_cost = 10 * 16;
-// Each so many pixels without a match, one more is passed over without a search.
-constexpr std::ptrdiff_t patience_bits = 5;
-constexpr std::ptrdiff_t longest_skip = 16;
+// A run of this many bytes that repeat the pixel before is worth a match whatever its bytes cost.
+constexpr std::ptrdiff_t surely_worth = 10;
 
 inline std::uint32_t load32(const Byte* at) {
     std::uint32_t value;
@@ -31,12 +30,6 @@ inline std::uint64_t load64(const Byte* at) {
     std::uint64_t value;
     std::memcpy(&value, at, sizeof(value));
     return value;
-}
-
-inline std::uint32_t bits_of_distance(std::ptrdiff_t distance) {
-    return distance <= 4 ? 0
-                         : 16u * static_cast<std::uint32_t>(
-                                     31 - __builtin_clz(static_cast<std::uint32_t>(distance)));
 }
 
 // Bytes from `at` on, before `end`, that equal those from `candidate` on.
@@ -53,6 +46,13 @@ inline std::ptrdiff_t match_length(const Byte* at, const Byte* candidate, const 
         ++candidate;
     }
     return at - start;
+}
+
+// 16 * log2(value), to within 1.4 sixteenths, in integers.
+inline std::uint32_t log2_sixteenths(std::uint32_t value) {
+    const std::uint32_t top = 31u - static_cast<std::uint32_t>(__builtin_clz(value));
+    const std::uint64_t fraction = (static_cast<std::uint64_t>(value) << 4 >> top) & 15;
+    return 16 * top + static_cast<std::uint32_t>(fraction);
 }
 
 inline std::ptrdiff_t zero_run(const Byte* at, const Byte* end) {
@@ -142,15 +142,16 @@ struct Sink {
     }
 };
 
-std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count,
-                  std::ptrdiff_t row_bytes, std::ptrdiff_t step, const PngLiteralCosts& costs,
-                  std::int32_t* table, PngSequence* sequences, SymbolCounts* counts) {
+// Takes a strip row by row: runs of zeros between the rows' spans become matches, and `body` gets
+// each span [begin, end) that holds anything else.
+template <class Body>
+std::size_t walk(const PngStrip& strip, PngSequence* sequences, SymbolCounts* counts, Body&& body) {
     std::uint32_t literals[4][256] = {};
+    const Byte* data = strip.data;
     Sink sink{data, sequences, literals, counts->literals + 257, counts->distances};
-    std::memset(table, 0, sizeof(std::int32_t) << png_hash_bits);
     std::ptrdiff_t zeros_from = -1;  // where a run of zeros began that still goes on
-    for (std::ptrdiff_t y = 0; y < row_count; ++y) {
-        const PngRow& row = rows[y];
+    for (std::ptrdiff_t y = 0; y < strip.row_count; ++y) {
+        const PngRow& row = strip.rows[y];
         if (data[row.start] != 0) {  // a filter byte
             if (zeros_from >= 0) sink.zeros(zeros_from, row.start);
             zeros_from = -1;
@@ -158,59 +159,451 @@ std::size_t parse(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count
             zeros_from = row.start;
         }
         const std::ptrdiff_t first = row.start + 1;
-        if (row.end == 0) {
-            if (zeros_from < 0) zeros_from = first;
-            continue;
-        }
-        std::ptrdiff_t at = first + row.begin;
-        const std::ptrdiff_t end = first + row.end;
         if (zeros_from < 0) zeros_from = first;
-        if (at > zeros_from) sink.zeros(zeros_from, at);
-        std::ptrdiff_t misses = 0;
-        while (at + 8 <= end) {
-            const std::uint64_t value = load64(data + at);
-            std::ptrdiff_t length = 0;
-            std::ptrdiff_t distance = 0;
-            std::ptrdiff_t from = at;
-            if (value == 0) {
-                length = 8 + zero_run(data + at + 8, data + end);
-                if (data[at - 1] != 0) {
-                    ++from;
-                    --length;
+        if (row.end == 0) continue;
+        const std::ptrdiff_t begin = first + row.begin;
+        if (begin > zeros_from) sink.zeros(zeros_from, begin);
+        zeros_from = first + row.end;
+        body(sink, begin, zeros_from);
+    }
+    const std::ptrdiff_t stop = strip.rows[strip.row_count - 1].start + 1 + strip.row_bytes;
+    return sink.finish(stop, zeros_from, sequences, counts);
+}
+
+// Sets bit i of `mask` where data[i] equals the byte a pixel before it; 64 bytes.
+inline std::uint64_t repeats_mask(const Byte* data, std::ptrdiff_t step) {
+#if defined(__AVX512BW__)
+    return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(data), _mm512_loadu_si512(data - step));
+#elif defined(__AVX2__)
+    std::uint64_t mask = 0;
+    for (int k = 0; k < 2; ++k) {
+        const __m256i equal = _mm256_cmpeq_epi8(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data) + k),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data - step) + k));
+        mask |= std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(equal))} << 32 * k;
+    }
+    return mask;
+#elif defined(__SSE2__)
+    std::uint64_t mask = 0;
+    for (int k = 0; k < 4; ++k) {
+        const __m128i equal =
+            _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(data) + k),
+                           _mm_loadu_si128(reinterpret_cast<const __m128i*>(data - step) + k));
+        mask |= std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(equal))} << 16 * k;
+    }
+    return mask;
+#else
+    std::uint64_t mask = 0;
+    for (int k = 0; k < 8; ++k) {
+        // A byte's top bit is set where it is not zero, then the eight bits gathered in the top
+        // byte.
+        constexpr std::uint64_t low = 0x7F7F7F7F7F7F7F7Full;
+        const std::uint64_t differ = load64(data + 8 * k) ^ load64(data + 8 * k - step);
+        const std::uint64_t zero = ~(((differ & low) + low) | differ | low);
+        mask |= ((zero >> 7) * 0x0102040810204080ull >> 56) << 8 * k;
+    }
+    return mask;
+#endif
+}
+
+// Runs that repeat the pixel before, found 64 bytes at a time.
+struct RunFinder {
+    const Byte* data;
+    std::ptrdiff_t step;
+    const PngSymbolCosts& costs;
+
+    bool worth(std::ptrdiff_t begin, std::ptrdiff_t length) const {
+        if (length >= surely_worth) return true;
+        std::uint32_t literals = 0;
+        for (std::ptrdiff_t i = begin; i < begin + length; ++i) literals += costs.literal[data[i]];
+        return literals > costs.length[length] +
+                              costs.distance[distance_symbol(static_cast<std::uint32_t>(step))];
+    }
+
+    void operator()(Sink& sink, std::ptrdiff_t begin, std::ptrdiff_t end) const {
+        if (begin < step) begin = step;
+        std::ptrdiff_t run = -1;  // where one began that goes on into this word
+        std::uint64_t mask = begin < end ? word(begin, end) : 0;
+        for (std::ptrdiff_t at = begin; at < end; at += 64) {
+            const std::uint64_t next = at + 64 < end ? word(at + 64, end) : 0;
+            if (run >= 0) {
+                if (~mask == 0) {
+                    mask = next;
+                    continue;
                 }
-                distance = 1;
-                if (static_cast<std::uint32_t>(length) * costs.zero <= zero_run_cost) length = 0;
-            } else {
-                const std::uint64_t hash = (value * 0x9E3779B97F4A7C15ull) >> (64 - png_hash_bits);
-                const std::ptrdiff_t candidate = table[hash];
-                table[hash] = static_cast<std::int32_t>(at);
-                distance = at - candidate;
-                if (candidate > 0 && distance <= window && load64(data + candidate) == value) {
-                    length = 8 + match_length(data + at + 8, data + candidate + 8, data + end);
-                    if (static_cast<std::uint32_t>(length) * costs.average <=
-                        match_cost + bits_of_distance(distance))
-                        length = 0;
+                const int stop = __builtin_ctzll(~mask);
+                take(sink, run, at + stop);
+                run = -1;
+                mask &= ~std::uint64_t{0} << stop;
+            }
+            // Bits from which on shortest_run bytes repeat.
+            const std::uint64_t two = mask & (mask >> 1 | next << 63);
+            const std::uint64_t next_two = next & next >> 1;
+            std::uint64_t starts = two & (two >> 2 | next_two << 62);
+            while (starts != 0) {
+                const int start = __builtin_ctzll(starts);
+                const std::uint64_t ended = ~mask >> start;
+                if (ended == 0) {
+                    run = at + start;
+                    break;
+                }
+                const int stop = start + __builtin_ctzll(ended);
+                take(sink, at + start, at + stop);
+                starts &= ~std::uint64_t{0} << stop;
+            }
+            mask = next;
+        }
+        if (run >= 0) take(sink, run, end);
+    }
+
+private:
+    std::uint64_t word(std::ptrdiff_t at, std::ptrdiff_t end) const {
+        const std::uint64_t mask = repeats_mask(data + at, step);
+        return end - at >= 64 ? mask : mask & ((std::uint64_t{1} << (end - at)) - 1);
+    }
+    void take(Sink& sink, std::ptrdiff_t begin, std::ptrdiff_t stop) const {
+        if (worth(begin, stop - begin)) sink.match(begin, stop - begin, step);
+    }
+};
+
+std::size_t parse_runs(const PngStrip& strip, const PngSymbolCosts& costs, PngSequence* sequences,
+                       SymbolCounts* counts) {
+    return walk(strip, sequences, counts, RunFinder{strip.data, strip.step, costs});
+}
+
+// Parses spans by dynamic programming over pixels: of all ways to cover a span with literals and
+// the matches found, the cheapest (after Storer and Szymanski, 1982). Matches come from two
+// tables that hold where a pixel, and where two pixels, stood last.
+template <int fixed_step>
+class Planner {
+public:
+    Planner(const PngStrip& strip, const PngSymbolCosts& costs, const PngPlan& plan)
+        : data_(strip.data), step_(strip.step), guess_(costs), costs_(costs), plan_(plan) {
+        // Pixels are taken from their alpha, that of the pixel before: it is the byte most
+        // likely to repeat, and a match is to have it.
+        lead_ = step_ == 4 || step_ == 8 ? step_ - step_ / 4 : 0;
+        longest_ = longest_match / step_ * step_;
+        for (int length = 0; length < shortest_match; ++length) costs_.length[length] = never;
+        price_distances();
+        std::memset(plan.pixels, 0, sizeof(std::uint16_t) << png_plan_hash_bits);
+        std::memset(plan.pairs, 0, sizeof(std::uint16_t) << png_plan_hash_bits);
+    }
+
+    void operator()(Sink& sink, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        if (spans_++ > 0) price(sink);
+        for (begin += lead_; end - begin >= 8;) {
+            const std::ptrdiff_t count = nodes(begin, end);
+            find(begin, count);
+            plan<true>(begin, count);
+            emit(sink, begin, count);
+            begin += count * step_;
+        }
+    }
+
+    // What the second half of a span's begin costs with all that is found, and with runs of the
+    // pixel before alone.
+    PngEstimate estimate(std::ptrdiff_t begin, std::ptrdiff_t end) const {
+        begin += lead_;
+        if (end - begin < 8) return {0, 0};
+        std::ptrdiff_t count = nodes(begin, end);
+        if (count > png_estimate_nodes) count = png_estimate_nodes;
+        find(begin, count);
+        plan<false>(begin, count);
+        const std::uint32_t runs = plan_.costs[count / 2];
+        plan<true>(begin, count);
+        return {plan_.costs[count / 2], runs};
+    }
+
+private:
+    std::ptrdiff_t step() const { return fixed_step != 0 ? fixed_step : step_; }
+    std::ptrdiff_t nodes(std::ptrdiff_t begin, std::ptrdiff_t end) const {
+        const std::ptrdiff_t count = (end - begin) / step_;
+        return count < png_plan_nodes ? count : png_plan_nodes;
+    }
+
+    static constexpr std::uint32_t never = 1u << 28;
+
+    static std::uint32_t pixel_hash(std::uint64_t value) {
+        return (static_cast<std::uint32_t>(value) * 2654435761u) >> (32 - png_plan_hash_bits);
+    }
+    static std::uint64_t pair_hash(std::uint64_t value) {
+        return (value * 0x9E3779B97F4A7C15ull) >> (64 - png_plan_hash_bits);
+    }
+
+    // Prices symbols by how often the rows so far have taken them, the guess counting as some rows.
+    void price(const Sink& sink) {
+        std::uint32_t taken[literal_symbols] = {};
+        std::uint32_t total = 0;
+        for (int i = 0; i < 256; ++i)
+            total += taken[i] = sink.literals[0][i] + sink.literals[1][i] + sink.literals[2][i] +
+                                sink.literals[3][i];
+        std::uint32_t distances = 0;
+        for (int i = 0; i < distance_symbols; ++i) distances += sink.distances[i];
+        for (int i = 0; i < 29; ++i) total += taken[257 + i] = sink.lengths[i];
+        const std::uint32_t whole = log2_sixteenths(64 * (total + guess_weight));
+        const auto priced = [&](std::uint32_t log_total, std::uint32_t count, std::uint32_t guess) {
+            // In 64ths of a symbol.
+            const std::uint32_t guessed = (64 * guess_weight) >> ((guess + 8) / 16);
+            return log_total - log2_sixteenths(64 * count + (guessed == 0 ? 1 : guessed));
+        };
+        for (int i = 0; i < 256; ++i)
+            costs_.literal[i] = floor_bit(priced(whole, taken[i], guess_.literal[i]));
+        for (int length = shortest_match; length <= longest_match; ++length) {
+            const int symbol = length_table.symbol[length];
+            const std::uint32_t extra = 16u * length_table.extra[symbol];
+            costs_.length[length] = extra + floor_bit(priced(whole, taken[257 + symbol],
+                                                             guess_.length[length] - extra));
+        }
+        const std::uint32_t all = log2_sixteenths(64 * (distances + guess_weight));
+        for (int i = 0; i < distance_symbols; ++i) {
+            const std::uint32_t extra = 16u * static_cast<std::uint32_t>(distance_extra(i));
+            costs_.distance[i] =
+                extra + floor_bit(priced(all, sink.distances[i], guess_.distance[i] - extra));
+        }
+        price_distances();
+    }
+    // Distances are priced by their highest bit: the mean of the symbols that share it.
+    void price_distances() {
+        for (std::uint32_t top = 0; top < 16; ++top) {
+            const int low = distance_symbol(1u << top);
+            const int high = distance_symbol((2u << top) - 1);
+            // Of the last only 32768 is in the window: it is not worth a look.
+            distance_cost_[top] = low >= distance_symbols || high >= distance_symbols
+                                      ? never
+                                      : (costs_.distance[low] + costs_.distance[high]) / 2;
+        }
+    }
+    static std::uint32_t floor_bit(std::uint32_t cost) { return cost < 16 ? 16 : cost; }
+
+    struct Candidate {
+        std::ptrdiff_t length;
+        std::ptrdiff_t distance;
+    };
+
+    // What stood at `entry` (low 16 bits of its place), as far as it goes on at `at`.
+    Candidate match(std::ptrdiff_t at, std::uint64_t value, std::uint16_t entry,
+                    std::ptrdiff_t stop) const {
+        std::ptrdiff_t distance = static_cast<std::uint16_t>(at - entry);
+        const std::ptrdiff_t farthest = at < window ? at : window;
+        // Any distance may be tried, as bytes are compared; this one needs no branch.
+        if (distance == 0 || distance > farthest) distance = 1;
+        const std::uint64_t differ = value ^ load64(data_ + at - distance);
+        if (differ != 0) return {__builtin_ctzll(differ) >> 3, distance};
+        const Byte* next = data_ + at + 8;
+        return {8 + match_length(next, next - distance, data_ + stop), distance};
+    }
+
+    PngMatch cut(const Candidate& found) const {
+        return {static_cast<std::uint16_t>(found.length < longest_ ? found.length : longest_),
+                static_cast<std::uint16_t>(found.distance)};
+    }
+
+    // Prices the bytes of `count` pixels and looks for matches, which end within these pixels.
+    void find(std::ptrdiff_t begin, std::ptrdiff_t count) const {
+        const std::ptrdiff_t step = this->step();
+        const std::ptrdiff_t stop = begin + count * step;
+        std::uint32_t sum = 0;
+        for (std::ptrdiff_t i = 0; i < count * step; ++i) {
+            plan_.prefix[i] = sum;
+            sum += costs_.literal[data_[begin + i]];
+        }
+        plan_.prefix[count * step] = sum;
+        for (std::ptrdiff_t k = 0; k < count; ++k) {
+            const std::ptrdiff_t at = begin + k * step;
+            if (stop - at < 8) {
+                plan_.near[k] = plan_.far[k] = {0, 1};
+                continue;
+            }
+            const std::uint64_t value = load64(data_ + at);
+            std::uint16_t& pixel = plan_.pixels[pixel_hash(value)];
+            std::uint16_t& pair = plan_.pairs[pair_hash(value)];
+            Candidate longest = match(at, value, pixel, stop);
+            plan_.near[k] = cut(longest);
+            plan_.far[k] = {0, 1};
+            if (longest.length < 8) {
+                const Candidate far = match(at, value, pair, stop);
+                if (far.length >= 8) {
+                    plan_.far[k] = cut(far);
+                    longest = far;
                 }
             }
-            if (length >= shortest_match) {
-                const std::ptrdiff_t stop = from + length;
-                // Bytes before, alpha's zeros above all, often match too.
-                while (from > sink.literal_start && from > distance &&
-                       data[from - 1] == data[from - 1 - distance])
-                    --from;
-                sink.match(from, stop - from, distance);
-                misses = 0;
-                do at += step;
-                while (at < stop);
-            } else {
-                const std::ptrdiff_t skip = misses >> patience_bits;
-                at += step * (1 + (skip < longest_skip ? skip : longest_skip));
-                ++misses;
+            pixel = pair = static_cast<std::uint16_t>(at);
+            // Within a long match nothing else is looked for.
+            while ((longest.length -= step) >= enough) {
+                ++k;
+                plan_.near[k] = cut(longest);
+                plan_.far[k] = {0, 1};
             }
         }
-        zeros_from = end;
     }
-    return sink.finish(rows[row_count - 1].start + 1 + row_bytes, zeros_from, sequences, counts);
+
+    // A step of the way: `literals` bytes as they are, then a match, then the rest of the pixel in
+    // which it ends.
+    struct Step {
+        std::uint32_t cost;
+        std::uint64_t step;
+    };
+
+    // Takes the better of `best` and a match `skip` bytes after pixel k's begin, whose byte costs
+    // `prefix` sums up; cut down to whole pixels or not.
+    void weigh(Step& best, std::ptrdiff_t k, const std::uint32_t* prefix, std::ptrdiff_t skip,
+               std::ptrdiff_t length, std::ptrdiff_t distance) const {
+        const std::ptrdiff_t step = this->step();
+        const std::uint32_t price = prefix[skip] - prefix[0] + distance_cost_[top_bit(distance)];
+        const std::ptrdiff_t stop = skip + length;
+        const std::ptrdiff_t whole = stop / step;
+        const std::ptrdiff_t cut = whole * step;
+        const std::ptrdiff_t up = (stop + step - 1) / step;
+        const std::ptrdiff_t shorter_length = cut - skip > 0 ? cut - skip : 0;
+        const std::uint32_t shorter =
+            price + costs_.length[shorter_length] + plan_.costs[k + whole];
+        const std::uint32_t longer =
+            price + costs_.length[length] + prefix[up * step] - prefix[stop] + plan_.costs[k + up];
+        const bool is_shorter = shorter < longer;
+        const std::uint32_t cost = is_shorter ? shorter : longer;
+        const std::ptrdiff_t taken = is_shorter ? shorter_length : length;
+        const std::uint64_t chosen = step_of(skip, taken, distance);
+        best.step = cost < best.cost ? chosen : best.step;
+        best.cost = cost < best.cost ? cost : best.cost;
+    }
+
+    static std::uint64_t step_of(std::ptrdiff_t skip, std::ptrdiff_t length,
+                                 std::ptrdiff_t distance) {
+        return static_cast<std::uint64_t>(distance << 24 | skip << 16 | length);
+    }
+
+    // Bytes at the end of the pixel at `at` that equal those `distance` before.
+    std::ptrdiff_t equal_tail(const Byte* at, std::ptrdiff_t distance) const {
+        if constexpr (fixed_step == 4) {
+            const std::uint32_t differ = load32(at) ^ load32(at - distance);
+            return differ == 0 ? 4 : __builtin_clz(differ) >> 3;
+        } else {
+            std::ptrdiff_t tail = 0;
+            while (tail < step_ && at[step_ - 1 - tail] == at[step_ - 1 - tail - distance]) ++tail;
+            return tail;
+        }
+    }
+    std::ptrdiff_t zero_tail(const Byte* at) const {
+        if constexpr (fixed_step == 4) {
+            const std::uint32_t value = load32(at);
+            return value == 0 ? 4 : __builtin_clz(value) >> 3;
+        } else {
+            std::ptrdiff_t tail = 0;
+            while (tail < step_ && at[step_ - 1 - tail] == 0) ++tail;
+            return tail;
+        }
+    }
+
+    // From the last pixel to the first: the cheapest way on from each, and its first step in
+    // `steps`. Without `all` only runs are taken.
+    template <bool all>
+    void plan(std::ptrdiff_t begin, std::ptrdiff_t count) const {
+        const std::ptrdiff_t step = this->step();
+        plan_.costs[count] = 0;
+        std::ptrdiff_t zeros = 0;  // from the next pixel's begin on
+        PngMatch next{0, 1};       // that pixel's match
+        for (std::ptrdiff_t k = count - 1; k >= 0; --k) {
+            const std::uint32_t* prefix = plan_.prefix + k * step;
+            const Byte* at = data_ + begin + k * step;
+            plan_.costs[k] = never;
+            Step best{prefix[step] - prefix[0] + plan_.costs[k + 1], 0};
+            const PngMatch near = plan_.near[k];
+            const PngMatch far = plan_.far[k];
+            if (all || near.distance == step) weigh(best, k, prefix, 0, near.length, near.distance);
+            if (far.length != 0 && (all || far.distance == step))
+                weigh(best, k, prefix, 0, far.length, far.distance);
+            // The next pixel's match, begun within this one.
+            if (next.length != 0 && begin + k * step >= next.distance) {
+                const std::ptrdiff_t back = equal_tail(at, next.distance);
+                if (back > 0 && back < step)
+                    weigh(best, k, prefix, step - back, next.length + back, next.distance);
+            }
+            // A run of zeros begun within this pixel.
+            const std::ptrdiff_t tail = zero_tail(at);
+            if (tail + zeros >= shortest_match + 1 && tail > 0) {
+                const std::ptrdiff_t most = longest_ - 2 * step;
+                const std::ptrdiff_t run = tail + zeros < most ? tail + zeros : most;
+                const std::ptrdiff_t first = at[step - tail - 1] != 0 ? 1 : 0;
+                weigh(best, k, prefix, step - tail + first, run - first, 1);
+            }
+            zeros = tail == step ? zeros + step : leading_zeros(at);
+            next = far.length != 0 ? far : near;
+            if (next.length < shortest_match || next.length + step > longest_ ||
+                !(all || next.distance == step))
+                next.length = 0;
+            plan_.steps[k] = best.step;
+            plan_.costs[k] = best.cost;
+        }
+    }
+
+    std::ptrdiff_t leading_zeros(const Byte* at) const {
+        if constexpr (fixed_step == 4) {
+            return __builtin_ctz(load32(at)) >> 3;
+        } else {
+            std::ptrdiff_t zeros = 0;
+            while (at[zeros] == 0) ++zeros;
+            return zeros;
+        }
+    }
+
+    static int top_bit(std::ptrdiff_t value) {
+        return 31 - __builtin_clz(static_cast<unsigned>(value));
+    }
+
+    void emit(Sink& sink, std::ptrdiff_t begin, std::ptrdiff_t count) const {
+        std::ptrdiff_t stop = begin;  // of the match before, which `from` began
+        std::ptrdiff_t from = begin;
+        std::ptrdiff_t distance = 0;
+        for (std::ptrdiff_t k = 0; k < count;) {
+            const std::uint64_t chosen = plan_.steps[k];
+            if (chosen == 0) {
+                ++k;
+                continue;
+            }
+            const std::ptrdiff_t length = chosen & 0xFFFF;
+            const std::ptrdiff_t skip = (chosen >> 16) & 0xFF;
+            const std::ptrdiff_t back = static_cast<std::ptrdiff_t>(chosen >> 24);
+            const std::ptrdiff_t at = begin + k * step() + skip;
+            // Pieces of one long match are put together again.
+            if (at != stop || back != distance) {
+                if (stop > from) sink.match(from, stop - from, distance);
+                from = at;
+                distance = back;
+            }
+            stop = at + length;
+            k += (skip + length + step() - 1) / step();
+        }
+        if (stop > from) sink.match(from, stop - from, distance);
+    }
+
+    static constexpr std::uint32_t guess_weight = 512;  // symbols
+    // A match this long is taken without a look for others within.
+    static constexpr std::ptrdiff_t enough = 48;
+
+    const Byte* data_;
+    std::ptrdiff_t step_;
+    const PngSymbolCosts& guess_;
+    PngSymbolCosts costs_;
+    const PngPlan& plan_;
+    std::ptrdiff_t lead_ = 0;
+    std::ptrdiff_t longest_ = 0;
+    std::ptrdiff_t spans_ = 0;
+    std::uint32_t distance_cost_[16];
+};
+
+PngEstimate estimate(const PngStrip& strip, const PngSymbolCosts& costs, const PngPlan& plan,
+                     std::ptrdiff_t y) {
+    const std::ptrdiff_t first = strip.rows[y].start + 1;
+    const std::ptrdiff_t begin = first + strip.rows[y].begin;
+    const std::ptrdiff_t end = first + strip.rows[y].end;
+    return strip.step == 4 ? Planner<4>(strip, costs, plan).estimate(begin, end)
+                           : Planner<0>(strip, costs, plan).estimate(begin, end);
+}
+
+std::size_t parse_planned(const PngStrip& strip, const PngSymbolCosts& costs, const PngPlan& plan,
+                          PngSequence* sequences, SymbolCounts* counts) {
+    return strip.step == 4 ? walk(strip, sequences, counts, Planner<4>(strip, costs, plan))
+                           : walk(strip, sequences, counts, Planner<0>(strip, costs, plan));
 }
 
 // A match and what it saves over its bytes as literals, in sixteenths of a bit.
@@ -289,37 +682,18 @@ struct Searcher {
     }
 };
 
-std::size_t parse_searching(const Byte* data, const PngRow* rows, std::ptrdiff_t row_count,
-                            std::ptrdiff_t row_bytes, std::ptrdiff_t step,
-                            const PngSymbolCosts& costs, const PngEffort& effort,
-                            const PngChains& chains, PngSequence* sequences, SymbolCounts* counts) {
-    std::uint32_t literals[4][256] = {};
-    Sink sink{data, sequences, literals, counts->literals + 257, counts->distances};
+std::size_t parse_searching(const PngStrip& strip, const PngSymbolCosts& costs,
+                            const PngEffort& effort, const PngChains& chains,
+                            PngSequence* sequences, SymbolCounts* counts) {
+    const Byte* data = strip.data;
     std::memset(chains.heads, 0, sizeof(std::int32_t) << png_chain_hash_bits);
     std::memset(chains.links, 0, sizeof(std::uint16_t) * png_chain_size);
     std::uint32_t cheapest = costs.distance[2];
     for (int i = 3; i < distance_symbols; ++i)
         if (costs.distance[i] < cheapest) cheapest = costs.distance[i];
     cheapest += costs.length[8] < costs.length[4] ? costs.length[8] : costs.length[4];
-    const std::ptrdiff_t stride = effort.every_byte ? 1 : step;
-    std::ptrdiff_t zeros_from = -1;
-    for (std::ptrdiff_t y = 0; y < row_count; ++y) {
-        const PngRow& row = rows[y];
-        if (data[row.start] != 0) {
-            if (zeros_from >= 0) sink.zeros(zeros_from, row.start);
-            zeros_from = -1;
-        } else if (zeros_from < 0) {
-            zeros_from = row.start;
-        }
-        const std::ptrdiff_t first = row.start + 1;
-        if (row.end == 0) {
-            if (zeros_from < 0) zeros_from = first;
-            continue;
-        }
-        std::ptrdiff_t at = first + row.begin;
-        const std::ptrdiff_t end = first + row.end;
-        if (zeros_from < 0) zeros_from = first;
-        if (at > zeros_from) sink.zeros(zeros_from, at);
+    const std::ptrdiff_t stride = effort.every_byte ? 1 : strip.step;
+    return walk(strip, sequences, counts, [&](Sink& sink, std::ptrdiff_t at, std::ptrdiff_t end) {
         // Costs of the row's bytes, summed up; matches are priced by two look-ups.
         std::uint32_t sum = 0;
         chains.prefix[0] = 0;
@@ -359,9 +733,7 @@ std::size_t parse_searching(const Byte* data, const PngRow* rows, std::ptrdiff_t
                 at += (stop - at + stride - 1) / stride * stride;
             if (at > stop && at - stride >= stop) at -= stride;
         }
-        zeros_from = end;
-    }
-    return sink.finish(rows[row_count - 1].start + 1 + row_bytes, zeros_from, sequences, counts);
+    });
 }
 
 Byte* write(const Byte* data, const PngSequence* sequences, std::size_t sequence_count,
@@ -433,6 +805,7 @@ Byte* write(const Byte* data, const PngSequence* sequences, std::size_t sequence
 }  // namespace
 
 extern const PngDeflateKernels png_deflate_kernels;
-const PngDeflateKernels png_deflate_kernels{&parse, &parse_searching, &write};
+const PngDeflateKernels png_deflate_kernels{&parse_runs, &estimate, &parse_planned,
+                                            &parse_searching, &write};
 
 }  // namespace nssbg::NSSBG_LEVEL

@@ -26,13 +26,14 @@ struct PngSequence {
     std::uint32_t distance;
 };
 
-// What a literal costs on average and what a zero costs, in sixteenths of a bit.
-struct PngLiteralCosts {
-    std::uint32_t average;
-    std::uint32_t zero;
+// A strip of filtered rows; data has 64 readable bytes after the rows.
+struct PngStrip {
+    const std::uint8_t* data;
+    const PngRow* rows;
+    std::ptrdiff_t row_count;
+    std::ptrdiff_t row_bytes;
+    std::ptrdiff_t step;  // bytes of a pixel
 };
-
-constexpr int png_hash_bits = 12;
 
 // What symbols cost with their extra bits, in sixteenths of a bit.
 struct PngSymbolCosts {
@@ -58,17 +59,47 @@ struct PngChains {
     std::uint32_t* prefix;  // row_bytes + 1
 };
 
+// A match: 0 or 3 to 258 bytes copied from 1 to 32768 bytes back.
+struct PngMatch {
+    std::uint16_t length;
+    std::uint16_t distance;
+};
+
+constexpr int png_plan_hash_bits = 14;
+constexpr std::ptrdiff_t png_plan_nodes = 2048;  // pixels planned at once
+constexpr std::ptrdiff_t png_estimate_nodes = 1024;
+constexpr std::ptrdiff_t png_longest_step = 8;
+
+// What a part of a row takes, in sixteenths of a bit: parsed as a plan has it, and by runs.
+struct PngEstimate {
+    std::uint32_t planned;
+    std::uint32_t runs;
+};
+
+// Memory of the planning parse.
+struct PngPlan {
+    std::uint16_t* pixels;  // 1 << png_plan_hash_bits: low bits of where a pixel stood last
+    std::uint16_t* pairs;   // the same of two pixels
+    PngMatch* near;         // png_plan_nodes
+    PngMatch* far;          // png_plan_nodes
+    std::uint64_t* steps;   // png_plan_nodes
+    std::uint32_t* costs;   // png_plan_nodes + 1
+    std::uint32_t* prefix;  // png_plan_nodes * png_longest_step + 1
+};
+
+// Each parse returns the number of sequences, at most a third of the strip's bytes and two.
 struct PngDeflateKernels {
-    // Parses a strip greedily; data has 8 readable bytes after it; table has 1 << png_hash_bits
-    // entries. Returns the number of sequences, at most data / 3 + 2.
-    std::size_t (*parse)(const std::uint8_t* data, const PngRow* rows, std::ptrdiff_t row_count,
-                         std::ptrdiff_t row_bytes, std::ptrdiff_t step,
-                         const PngLiteralCosts& costs, std::int32_t* table, PngSequence* sequences,
-                         SymbolCounts* counts);
-    // Parses a strip with hash chains, each match weighed by what its bytes cost as literals.
-    std::size_t (*parse_searching)(const std::uint8_t* data, const PngRow* rows,
-                                   std::ptrdiff_t row_count, std::ptrdiff_t row_bytes,
-                                   std::ptrdiff_t step, const PngSymbolCosts& costs,
+    // Takes runs of the pixel before alone.
+    std::size_t (*parse_runs)(const PngStrip& strip, const PngSymbolCosts& costs,
+                              PngSequence* sequences, SymbolCounts* counts);
+    // What a plan of row y would save.
+    PngEstimate (*estimate)(const PngStrip& strip, const PngSymbolCosts& costs, const PngPlan& plan,
+                            std::ptrdiff_t y);
+    // Chooses the cheapest of all ways to combine a few matches for each pixel.
+    std::size_t (*parse_planned)(const PngStrip& strip, const PngSymbolCosts& costs,
+                                 const PngPlan& plan, PngSequence* sequences, SymbolCounts* counts);
+    // Searches hash chains, each match weighed by what its bytes cost as literals.
+    std::size_t (*parse_searching)(const PngStrip& strip, const PngSymbolCosts& costs,
                                    const PngEffort& effort, const PngChains& chains,
                                    PngSequence* sequences, SymbolCounts* counts);
     // Writes sequences and the end symbol. word and filled carry bits between calls.

@@ -6,10 +6,12 @@ namespace {
 
 using Byte = std::uint8_t;
 
-// Bytes handled side by side, and how many such blocks an 8-bit sum of at most 7 each can hold.
+// Bytes handled side by side.
 constexpr std::ptrdiff_t lanes = 64;
-constexpr std::ptrdiff_t blocks_per_sum = 36;
+// What the filters' costs are taken from: chunks of a row, of long rows only some.
+constexpr std::ptrdiff_t chunk = 256;
 constexpr std::ptrdiff_t long_row = 4096;
+constexpr std::ptrdiff_t longest_step = 8;
 
 inline Byte paeth(int left, int up, int corner) {
     // |estimate - left| and so on, without the estimate itself.
@@ -56,24 +58,31 @@ inline Byte bit_length(Byte residual) {
                              (m > 63));
 }
 
+// Sums the bit lengths of the residuals in [begin, end), but for those in the midst of a run that
+// repeats the pixel before: a match covers them. Of each `stride` bytes one chunk is looked at;
+// the pixel before `begin` has to lie in the row.
 template <class Filter>
 std::uint32_t cost(const Byte* __restrict row, const Byte* __restrict above, std::ptrdiff_t begin,
                    std::ptrdiff_t end, std::ptrdiff_t step, std::ptrdiff_t stride) {
+    Byte residuals[longest_step + chunk];
+    Byte differs[chunk + 2];
     std::uint32_t total = 0;
-    std::ptrdiff_t i = begin;
-    while (end - i >= stride) {
-        const std::ptrdiff_t whole = (end - i) / stride;
-        const std::ptrdiff_t blocks = whole < blocks_per_sum ? whole : blocks_per_sum;
-        Byte sums[lanes] = {};
-        for (std::ptrdiff_t block = 0; block < blocks; ++block, i += stride)
-            for (std::ptrdiff_t lane = 0; lane < lanes; ++lane)
-                sums[lane] =
-                    static_cast<Byte>(sums[lane] + bit_length(Filter::residual(
-                                                       row + i + lane, above + i + lane, step)));
-        for (std::ptrdiff_t lane = 0; lane < lanes; ++lane) total += sums[lane];
+    for (std::ptrdiff_t i = begin; i < end; i += stride) {
+        const std::ptrdiff_t count = end - i < chunk ? end - i : chunk;
+        Byte* own = residuals + longest_step;
+        // The first chunk's pixel before stands as if it differed: no choice hangs on it.
+        const std::ptrdiff_t before = i == begin ? 0 : step;
+        for (std::ptrdiff_t k = -step; k < -before; ++k) own[k] = 128;
+        for (std::ptrdiff_t k = -before; k < count; ++k)
+            own[k] = Filter::residual(row + i + k, above + i + k, step);
+        for (std::ptrdiff_t k = 0; k < count; ++k) differs[k + 1] = own[k] != own[k - step];
+        differs[0] = differs[count + 1] = 0;
+        std::uint32_t sum = 0;
+        for (std::ptrdiff_t k = 0; k < count; ++k)
+            sum += static_cast<Byte>(bit_length(own[k]) *
+                                     (differs[k] | differs[k + 1] | differs[k + 2]));
+        total += sum;
     }
-    if (stride == lanes)
-        for (; i < end; ++i) total += bit_length(Filter::residual(row + i, above + i, step));
     return total;
 }
 
@@ -103,11 +112,10 @@ void nonzero_range(const Byte* row, std::ptrdiff_t count, std::ptrdiff_t* first,
 }
 
 void filter_costs(const Byte* row, const Byte* above, std::ptrdiff_t begin, std::ptrdiff_t end,
-                  std::ptrdiff_t step, std::uint32_t costs[5]) {
+                  std::ptrdiff_t step, std::ptrdiff_t sampling, std::uint32_t costs[5]) {
     // The first pixel has nothing to its left; no choice hangs on it.
     if (begin < step) begin = step;
-    // Of long rows every fourth block tells enough.
-    const std::ptrdiff_t stride = end - begin >= long_row ? 4 * lanes : lanes;
+    const std::ptrdiff_t stride = end - begin >= long_row ? sampling * chunk : chunk;
     costs[png_none] = cost<None>(row, above, begin, end, step, stride);
     costs[png_sub] = cost<Sub>(row, above, begin, end, step, stride);
     costs[png_up] = cost<Up>(row, above, begin, end, step, stride);

@@ -15,10 +15,12 @@ struct PngFilterKernels {
     // Where the first byte that is not zero stands (count if none), and one past the last (0).
     void (*nonzero_range)(const std::uint8_t* row, std::ptrdiff_t count, std::ptrdiff_t* first,
                           std::ptrdiff_t* last);
-    // Sum over [begin, end) of the bit lengths of the residuals' magnitudes, for the four filters
-    // Sub to Paeth (costs[1..4]) and for None (costs[0]). `step` is the pixel's size in bytes.
+    // Sum over [begin, end) of the bit lengths of the residuals' magnitudes, but for runs that
+    // repeat the pixel before, for the four filters Sub to Paeth (costs[1..4]) and for None
+    // (costs[0]). `step` is the pixel's size in bytes; of long rows every sampling-th part counts.
     void (*filter_costs)(const std::uint8_t* row, const std::uint8_t* above, std::ptrdiff_t begin,
-                         std::ptrdiff_t end, std::ptrdiff_t step, std::uint32_t costs[5]);
+                         std::ptrdiff_t end, std::ptrdiff_t step, std::ptrdiff_t sampling,
+                         std::uint32_t costs[5]);
     // Writes out[begin, end) with the filter's residuals.
     void (*filter_row)(int filter, const std::uint8_t* row, const std::uint8_t* above,
                        std::ptrdiff_t begin, std::ptrdiff_t end, std::ptrdiff_t step,

@@ -52,10 +52,10 @@ def sampled(alpha: npt.NDArray[Any], height: int, width: int) -> Floats:
     """
     rows = (np.arange(height) * 2 + 1) * alpha.shape[0] // (2 * height)
     columns = (np.arange(width) * 2 + 1) * alpha.shape[1] // (2 * width)
-    small = alpha[rows[:, None], columns[None, :]]
-    if small.dtype == np.uint8:
-        return small.astype(np.float32) / np.float32(255)
-    return small.astype(np.float32)
+    small: Floats = alpha[rows[:, None], columns[None, :]].astype(np.float32)
+    if alpha.dtype == np.uint8:
+        small /= np.float32(255)
+    return small
 
 
 def choice_features(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
 from nssbg._confidence import confidence
+from nssbg._errors import NssbgError
 from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
-from nssbg._planner import open_model
+from nssbg._planner import BatchRun, open_model
 from nssbg._stages.locate import Effort, locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
@@ -39,6 +42,15 @@ def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> 
     )
 
 
+def _tensors(sources: Sequence[Any], model: ModelDescription) -> list[NDArray[np.float32]]:
+    """Pictures of a run as the model is fed; what cannot be read is left out."""
+    found = []
+    for source in sources:
+        with contextlib.suppress(NssbgError):
+            found.append(input_tensor(image_io.decode(source), model))
+    return found
+
+
 class NetworkMethod:
     """One model on one backend.
 
@@ -48,6 +60,8 @@ class NetworkMethod:
         backend: See `nssbg.Remover`.
         threads: Threads for the runtime and the prepare kernel, at least 1.
         license: See `nssbg.Remover`.
+        run: The run over many pictures that it is for; its network then takes several pictures
+            at once, on `run.threads` threads in all.
 
     Raises:
         ModelError: The model is unknown, cannot be pulled, or is damaged.
@@ -56,17 +70,34 @@ class NetworkMethod:
     """
 
     def __init__(
-        self, model: str, *, device: str, backend: str, threads: int, license: str | None = None
+        self,
+        model: str,
+        *,
+        device: str,
+        backend: str,
+        threads: int,
+        license: str | None = None,
+        run: BatchRun | None = None,
     ) -> None:
         self._threads = threads
         self._model, self._backend = open_model(
-            model, backend=backend, device=device, threads=threads, license=license
+            model,
+            backend=backend,
+            device=device,
+            threads=threads if run is None else run.threads,
+            goal="latency" if run is None else "throughput",
+            license=license,
+            run=run,
+            samples=None if run is None else lambda model: _tensors(run.samples, model),
         )
+        if run is not None:
+            run.samples.clear()
 
     @property
     def lanes(self) -> int:
-        """A CPU session takes a picture per calling thread; a device takes one at a time."""
-        return 0 if self._backend.plan.device == "CPU" else 1
+        """What the runtime takes at the same time; twice that where batches have to fill."""
+        plan = self._backend.plan
+        return plan.streams * plan.batch * (2 if plan.batch > 1 else 1)
 
     def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""

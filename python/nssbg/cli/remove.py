@@ -131,7 +131,10 @@ def _one(remover: Remover, source: str, output: str | None, arguments: argparse.
     )
     if arguments.mask and arguments.background is not None:
         raise OptionError("--mask writes the alpha alone: leave out --background")
-    settings: dict[str, Any] = {"compression": arguments.compression}
+    settings: dict[str, Any] = {
+        "compression": arguments.compression,
+        "threads": arguments.threads,
+    }
     if arguments.quality is not None:
         settings["quality"] = arguments.quality
     what: dict[str, Any] = {"background": arguments.background, "mask": arguments.mask}
