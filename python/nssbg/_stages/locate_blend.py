@@ -54,7 +54,7 @@ def blend_tiles(
         cells = area.cells(canvas.shape, height, width)
         here = canvas[cells]
         fine = resized(answer, *here.shape)
-        if here.size == 0 or _disagreement(fine, here) > MOST_TILE_DISAGREEMENT:
+        if _disagreement(fine, here) > MOST_TILE_DISAGREEMENT:
             continue
         used += 1
         window = _window(area, here.shape, height, width)
