@@ -1,5 +1,5 @@
-"""Times nssbg-lite against an architecture-true U-2-Net-p (random weights) at 320 x 320, side by
-side in one run, on ONNX Runtime and OpenVINO with the same threads.
+"""Times nssbg-lite at its own input size against an architecture-true U-2-Net-p (random weights) at
+320 x 320, side by side in one run, on ONNX Runtime and OpenVINO with the same threads.
 
     python -m bench.model_speed [--threads 2] [--model nssbg-lite.onnx]
 """
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.timing import interleaved
+from nssbg._models.description import read_sidecar
 
 MODEL = Path(__file__).parent.parent / "python/nssbg/_models/bundled/nssbg-lite.onnx"
 TARGET = 5.0  # U-2-Net-p's time over nssbg-lite's that is to be reached at least
@@ -55,18 +56,22 @@ def main() -> None:
     options = parser.parse_args()
     from bench.architectures.u2net import export
 
-    batch = np.random.default_rng(1).standard_normal((1, 3, 320, 320), dtype=np.float32)
+    side = read_sidecar(MODEL.with_suffix(".toml")).input_size(1, 1)[0]
+    batches = {
+        size: np.random.default_rng(1).standard_normal((1, 3, size, size), dtype=np.float32)
+        for size in (320, side)
+    }
     with tempfile.TemporaryDirectory() as folder:
         rival = Path(folder) / "u2netp.onnx"
         export("u2netp", rival, size=320)
         for runtime, start in (("ONNX Runtime", on_onnxruntime), ("OpenVINO", on_openvino)):
             timings = interleaved(
                 {
-                    "u2netp": start(rival, batch, options.threads),
-                    "nssbg-lite": start(options.model, batch, options.threads),
+                    "u2netp": start(rival, batches[320], options.threads),
+                    "nssbg-lite": start(options.model, batches[side], options.threads),
                 },
                 runs=options.runs,
-                title=f"{runtime}, 320 x 320, {options.threads} threads",
+                title=f"{runtime}, u2netp at 320, nssbg-lite at {side}, {options.threads} threads",
             )
             ratio = timings["nssbg-lite"].ratio
             print(

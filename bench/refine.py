@@ -1,26 +1,30 @@
 """Speed of the refinement beside OpenCV, Pillow and pymatting, in one interleaved run.
 
-    python -m bench.refine [--megapixels 24] [--matting 12] [--pymatting 1 3] [--quick]
+    python -m bench.refine [--megapixels 24] [--matting 12] [--pymatting 1 12] [--quick]
 
 The picture is a 24 MP photograph of a cup whose map of 1024 x 1024 gives a band of 3 % of the
 pixels. OpenCV's guided filters get the upsampled map and a radius of two of its cells, as
-their users call them. pymatting's closed form needs minutes and gigabytes at 12 MP, so it is timed
-on small pictures with the same relative band, where its growth with size can be read off.
+their users call them. pymatting's closed form takes tens of seconds and 6 GB at 12 MP: processor
+time is printed beside the wall's, because so long a run meets other work. `--only scaling` gives
+time and scratch by size: the subject from 12 to 100 MP, and at 100 MP in a tenth of the frame.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import time
 
 import numpy as np
 from PIL import Image
 
 from bench.photos import photograph, photograph_mask, size_from_megapixels
 from bench.timing import copy_floor, interleaved, print_header, read_floor
+from nssbg import _core
 from nssbg._stages.refine import refine, refine_with_report
 
 EXAMPLE = "porcelain"
+LEVELS = ["none", "guided", "matting", "scaling", "pymatting"]
 
 
 def scene(megapixels: float, side: int = 1024) -> tuple[np.ndarray, np.ndarray]:
@@ -149,36 +153,93 @@ def closed_form(megapixels: float) -> None:
     )
     trimap[unknown > 0] = 128
     floats, known = image / 255.0, trimap / 255.0
-    interleaved(
-        {
-            "pymatting closed form": lambda: estimate_alpha_cf(floats, known),
-            "matting, 1 thread": lambda: refine(
-                image, coarse, level="matting", trimap=trimap, threads=1
-            ),
-        },
-        runs=1,
-        warmup=1 if megapixels <= 1 else 0,
-        title=f"matting on one trimap, {megapixels:g} MP, unknown {np.mean(trimap == 128):.1%}",
+    calls = {
+        "pymatting closed form": lambda: estimate_alpha_cf(floats, known),
+        "matting, 1 thread": lambda: refine(
+            image, coarse, level="matting", trimap=trimap, threads=1
+        ),
+    }
+    # Compiles pymatting's loops, on pictures large enough to have both kinds of sure pixels.
+    estimate_alpha_cf(floats[:64, :64], np.tile(np.repeat([0.0, 0.5, 1.0], [20, 24, 20]), (64, 1)))
+    print(f"matting on one trimap, {megapixels:g} MP, unknown {np.mean(trimap == 128):.1%}")
+    processor = {}
+    for name, call in calls.items():
+        wall, used = time.perf_counter(), time.process_time()
+        call()
+        wall, processor[name] = time.perf_counter() - wall, time.process_time() - used
+        print(f"  {name:24}wall {wall:8.2f} s, processor {processor[name]:8.2f} s")
+    print(f"  ratio of processor time {np.divide(*processor.values()):.1f}\n")
+
+
+def scaling(runs: int) -> None:
+    """Time and scratch of the computing levels by size; scratch is what the core's pool held."""
+    print(
+        f"{'':28}{'MP':>6}{'band MP':>9}{'guided ms':>11}{'ms a band MP':>14}{'scratch MB':>12}"
+        f"{'matting ms':>12}{'scratch MB':>12}"
     )
+    small = Image.fromarray(photograph_mask(0.3, example=EXAMPLE))
+    for megapixels, share in ((12, 1.0), (24, 1.0), (50, 1.0), (100, 1.0), (100, 0.33)):
+        image = photograph(megapixels, example=EXAMPLE)
+        height, width = image.shape[:2]
+        inner = max(1, round(1024 * share))
+        coarse = np.zeros((1024, 1024), np.uint8)
+        coarse[:inner, :inner] = np.asarray(small.resize((inner, inner), Image.Resampling.BOX))
+        cells = []
+        for level in ("guided", "matting"):
+            scratch = _scratch_bytes(image, coarse, level)
+            _, report = refine_with_report(image, coarse, level=level, threads=1)
+            times = []
+            for _ in range(runs):
+                begin = time.perf_counter()
+                refine(image, coarse, level=level, threads=1)
+                times.append(1e3 * (time.perf_counter() - begin))
+            band = report.band_share * height * width / 1e6
+            middle = float(np.median(times))
+            cells.append((band, middle, scratch / 1e6))
+        (band, ms, scratch_mb), (_, solve_ms, solve_mb) = cells
+        name = "subject fills the frame" if share == 1 else "a tenth of the frame"
+        print(
+            f"{name:28}{megapixels:6}{band:9.2f}{ms:11.1f}{ms / band:14.1f}{scratch_mb:12.1f}"
+            f"{solve_ms:12.0f}{solve_mb:12.1f}",
+            flush=True,
+        )
+
+
+def _scratch_bytes(image: np.ndarray, coarse: np.ndarray, level: str) -> int:
+    """Bytes of the core's pool that one call took, less its result."""
+    _core.pool_trim()
+    before = _core.pool_statistics()
+    _core.pool_set_idle_limit(1 << 40)  # what is given back stays countable
+    try:
+        alpha = refine(image, coarse, level=level, threads=1, drop_specks=0)
+        after = _core.pool_statistics()
+    finally:
+        _core.pool_set_idle_limit(before["idle_limit"])
+    taken = after["idle_bytes"] + after["held_bytes"] - before["held_bytes"] - alpha.nbytes
+    del alpha
+    _core.pool_trim()
+    return int(taken)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, default=24)
     parser.add_argument("--matting", type=float, default=12)
-    parser.add_argument("--pymatting", type=float, nargs="*", default=[1, 3])
-    parser.add_argument("--only", choices=["none", "guided", "matting", "pymatting"])
+    parser.add_argument("--pymatting", type=float, nargs="*", default=[1, 12])
+    parser.add_argument("--only", choices=LEVELS)
     parser.add_argument("--quick", action="store_true", help="few runs")
     options = parser.parse_args()
     runs = 5 if options.quick else 15
     print_header("refinement", threads="as stated", example=EXAMPLE)
-    wanted = [options.only] if options.only else ["none", "guided", "matting", "pymatting"]
+    wanted = [options.only] if options.only else LEVELS
     if "none" in wanted:
         upsampling(options.megapixels, runs)
     if "guided" in wanted:
         guided(options.megapixels, runs, 1 if options.quick else 3)
     if "matting" in wanted:
         matting(options.matting, 3 if options.quick else 7)
+    if "scaling" in wanted:
+        scaling(3 if options.quick else 5)
     if "pymatting" in wanted:
         for megapixels in options.pymatting:
             closed_form(megapixels)

@@ -3,8 +3,9 @@
     python -m bench.refine_pictures [--cache FOLDER] [--cases hair fur net]
 
 Per case two rows: alpha, and the photograph times alpha; columns: the photograph, plain upsampling,
-OpenCV's guided filter, guided, matting, truth. All start from the same 320 x 320 map; closed-form
-matting is not among them because it needs a trimap instead (bench/refine_quality.py).
+OpenCV's guided filter, guided, matting, pymatting's closed form, truth. All start from the same
+320 x 320 map but the closed form, which needs a trimap: it gets one made from the truth, unknown
+within 10 pixels of the soft edge, of the crop and 100 pixels around it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from bench import ground_truth
+from bench.matting_metrics import trimap_from_alpha
 from bench.refine_quality import Case, load, opencv_guided, ours
 
 SIDE = 220
+MARGIN = 100  # pixels around the crop that the closed form sees
 CAPTION = 16
 
 
@@ -32,6 +35,18 @@ def corner(alpha: np.ndarray) -> tuple[int, int]:
     return int(y), int(x)
 
 
+def closed_form(case: Case, y: int, x: int) -> np.ndarray:
+    """pymatting's answer for the crop at (y, x)."""
+    import pymatting
+
+    top, left = max(0, y - MARGIN), max(0, x - MARGIN)
+    around = np.s_[top : y + SIDE + MARGIN, left : x + SIDE + MARGIN]
+    trimap = trimap_from_alpha(case["alpha"], 10)[around]
+    alpha = pymatting.estimate_alpha_cf(case["image"][around] / 255.0, trimap / 255.0)
+    part = alpha[y - top : y - top + SIDE, x - left : x - left + SIDE]
+    return np.rint(np.clip(part, 0, 1) * 255).astype(np.uint8)
+
+
 def sheet(case: Case) -> Image.Image:
     y, x = corner(case["alpha"])
     part = np.s_[y : y + SIDE, x : x + SIDE]
@@ -42,6 +57,7 @@ def sheet(case: Case) -> Image.Image:
         ("OpenCV guided", opencv_guided(case, 320)[part]),
         ("nssbg guided", ours("guided", case, 320)[part]),
         ("nssbg matting", ours("matting", case, 320)[part]),
+        ("pymatting, true trimap", closed_form(case, y, x)),
         ("truth", truth[part]),
     ]
     image = case["image"][part]

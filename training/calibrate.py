@@ -36,15 +36,11 @@ def watched() -> Iterator[Picture]:
                 yield np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(255)
 
 
-def drawn(count: int) -> Iterator[Picture]:
-    """Composites of another seed than those measured, hard ones included."""
-    stream = generator.Generator(
-        generator.Sources(banks.work_folder() / "banks"), evaluate.GENERATED_SIDE, 777
-    )
-    for _ in range(count):
-        rgb, mask = stream.composite()
-        if (mask > 127).mean() > 0.01:
-            yield rgb, mask / np.float32(255)
+def drawn(count: int, kind: str) -> Iterator[Picture]:
+    """Composites or products of watched cut-outs: neither trained on nor measured."""
+    sources = generator.Sources(banks.work_folder() / "banks", watched=True)
+    for _, rgb, truth in evaluate.generated_from(sources, kind, seed=777, count=count):
+        yield rgb, truth
 
 
 def observed(model: Path, pictures: Iterator[Picture], side: int) -> tuple[Floats, Floats]:
@@ -85,11 +81,12 @@ def main() -> None:
     """Fits and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--side", type=int, default=evaluate.SIDE)
     options = parser.parse_args()
     known = [
         observed(options.model, watched(), options.side),
-        observed(options.model, drawn(150), options.side),
+        observed(options.model, drawn(150, "composites"), options.side),
+        observed(options.model, drawn(100, "products"), options.side),
     ]
     features = np.concatenate([f for f, _ in known])
     overlaps = np.concatenate([o for _, o in known])

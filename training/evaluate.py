@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float32]
 Predictor = Callable[[banks.Pixels], Floats]
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
+SIDE = 320  # of the network's input, here and in the shipped file
 GENERATED = 200  # pictures of each generated set
 GENERATED_SIDE = 384
 SHEET_SIDE = 160
@@ -92,9 +93,16 @@ def held_photographs(subset: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
 def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
     """Seeded composites of held-out cut-outs over held-out backdrops, or products on plain ones."""
     sources = generator.Sources(banks.work_folder() / "banks", prefix="held-")
+    return generated_from(sources, kind, seed=424_242, count=GENERATED)
+
+
+def generated_from(
+    sources: generator.Sources, kind: str, *, seed: int, count: int
+) -> Iterator[tuple[str, banks.Pixels, Floats]]:
+    """Composites of whatever the sources hold, or their products on plain and graded backdrops."""
     sources.foregrounds.pop("people", None)
     sources.foregrounds.pop("cats", None)
-    stream = generator.Generator(sources, GENERATED_SIDE, 424_242)
+    stream = generator.Generator(sources, GENERATED_SIDE, seed)
     if kind == "products":
         stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
         wanted = {
@@ -104,7 +112,7 @@ def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
         }
         stream.kinds = generator.unit_shares(wanted)
     made = 0
-    while made < GENERATED:
+    while made < count:
         with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
         rgb, mask = stream.product() if with_frame else stream.composite()
         if (mask > 127).mean() < 0.01:
@@ -156,7 +164,7 @@ def main() -> None:
     """Reads the command line, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a file, or studio")
-    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
     parser.add_argument("--sets", nargs="*", default=list(subsets()))

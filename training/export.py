@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+from evaluate import SIDE, held_photographs, tensor
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-SIDE = 320
 LIMIT_BYTES = 6_000_000
 LIMIT_MEAN = 1 / 255  # small file against float32
 LIMIT_RUNTIMES = 2e-3  # one runtime against the other, at any pixel
@@ -30,7 +30,7 @@ SIDECAR = """\
 # What the network of this folder wants and gives; written by training/export.py.
 name = "nssbg-lite"
 file = "nssbg-lite.onnx"
-size = 320
+size = {side}
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
 filter = "box"
@@ -87,12 +87,12 @@ def halve_weights(source: Path, target: Path) -> None:
     model = onnx.load(str(source))
     graph = model.graph
     casts = []
-    for index, tensor in enumerate(graph.initializer):
-        name, values = tensor.name, numpy_helper.to_array(tensor)
+    for index, stored in enumerate(graph.initializer):
+        name, values = stored.name, numpy_helper.to_array(stored)
         if values.dtype != np.float32 or values.size < 256:
             continue
         small = numpy_helper.from_array(values.astype(np.float16), f"{name}_float16")
-        tensor.CopyFrom(small)
+        stored.CopyFrom(small)
         casts.append(
             helper.make_node("Cast", [small.name], [name], f"widen_{index}", to=TensorProto.FLOAT)
         )
@@ -145,11 +145,9 @@ def check(reference: Path, small: Path, batch: Floats) -> None:
 
 def held_out_batch(count: int = 16) -> Floats:
     """Real pictures to compare on."""
-    import evaluate
-
-    pictures = evaluate.held_photographs("people")
+    pictures = held_photographs("people")
     return np.concatenate(
-        [evaluate.tensor(rgb, SIDE) for _, (_, rgb, _) in zip(range(count), pictures, strict=False)]
+        [tensor(rgb, SIDE) for _, (_, rgb, _) in zip(range(count), pictures, strict=False)]
     )
 
 
@@ -173,7 +171,7 @@ def main() -> None:
     (options.output / "nssbg-lite.onnx").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     (options.output / "nssbg-lite.toml").write_text(
-        SIDECAR.format(digest=digest, size=len(content))
+        SIDECAR.format(side=SIDE, digest=digest, size=len(content))
     )
     print(digest)
 

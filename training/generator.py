@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.30, "cats": 0.25}
+OWN_SHARES = {"people": 0.23, "cats": 0.25}
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,
@@ -29,7 +29,7 @@ FOREGROUND_SHARES = {
     "procedural": 0.25,
     "rendered": 0.25,
 }
-PRODUCT_SHARE = 0.18  # of the composites: whole rendered frames with their own shadow
+PRODUCT_SHARE = 0.22  # of the composites: whole rendered frames with their own shadow
 BACKDROP_SHARES = {"fill": 0.30, "shop": 0.22, "plain": 0.16, "studio": 0.20, "texture": 0.12}
 
 
@@ -41,12 +41,16 @@ def unit_shares(shares: dict[str, float]) -> tuple[list[str], Floats]:
 
 @dataclass
 class Sources:
-    """The training banks, with the watched pictures left out, by kind of foreground."""
+    """The training banks by kind of foreground, without the watched pictures or with them alone.
+
+    With a prefix ("held-"), the banks of that name, whole.
+    """
 
     folder: Path
     foregrounds: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
     backdrops: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
     prefix: str = ""
+    watched: bool = False
 
     def __post_init__(self) -> None:
         for name in ("people", "cats", "cutouts", "procedural", "rendered"):
@@ -54,7 +58,7 @@ class Sources:
             if bank is None:
                 continue
             for index, identifier in enumerate(bank.ids):
-                if not self.prefix and banks.is_watched(name, identifier):
+                if not self.prefix and banks.is_watched(name, identifier) != self.watched:
                     continue
                 kind = bank.tags[index] if name == "cutouts" else name
                 self.foregrounds.setdefault(kind, []).append((bank, index))

@@ -6,7 +6,8 @@ TRAINING_PYTHON = $(TRAINING_VENV)/bin/python
 # One thread a process: the run itself takes one process a core.
 TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
-.PHONY: train-env test-training training-data train train-resume train-evaluate train-export
+.PHONY: train-env test-training training-data train train-resume train-further train-evaluate \
+        train-export train-choice
 
 $(TRAINING_VENV)/.ready: training/requirements.txt
 	$(PYTHON) -m venv $(TRAINING_VENV)
@@ -30,6 +31,17 @@ train: training-data
 
 train-resume: train-env
 	$(TRAINING_RUN) training/train.py --resume
+
+# Where no checkpoint is left: one is made out of the shipped file, and the run goes on from there.
+train-further: train-env
+	$(TRAINING_RUN) training/warm_start.py
+	$(TRAINING_RUN) training/train.py --resume --recipe training/recipe-further.toml
+
+# The weights of the confidence and of model="auto" for the exported file (the package installed).
+train-choice: train-env
+	$(TRAINING_PYTHON) -m pip install -q .
+	$(TRAINING_PYTHON) training/calibrate.py --model python/nssbg/_models/bundled/nssbg-lite.onnx
+	$(TRAINING_PYTHON) training/choose.py --model python/nssbg/_models/bundled/nssbg-lite.onnx
 
 train-export: train-env
 	$(TRAINING_PYTHON) training/export.py

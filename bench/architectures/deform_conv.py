@@ -4,10 +4,17 @@
 the public PyTorch-to-ONNX exporters of deform_conv2d do: sample positions, their floor, four
 gathered corners, bilinear products, the modulator, then a convolution whose stride is its
 kernel. "plain" has no symbolic of its own: the exporter sees the torch operations below it.
+
+The files in tests/data/deform are made here, with torch 2.13 and onnxscript 0.7 (its "dynamo"
+exporter; "script" is the one before it), static and with varying height and width:
+
+    python -m bench.architectures.deform_conv tests/data/deform
 """
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -175,3 +182,63 @@ class DeformableConv2d(nn.Module):
         weight = self.weight.weight
         sizes = (*(int(n) for n in x.shape), weight.shape[0], weight.shape[2], self.pad)
         return _Symbolic.apply(x, offset, mask, weight, sizes, self.form)
+
+
+class SmallNetwork(nn.Module):
+    """A deformable convolution between two plain ones: 3 channels in, 1 out."""
+
+    def __init__(self, kernel: int, form: str) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(3, 4, 3, padding=1)
+        self.bend = DeformableConv2d(4, 3, kernel, form)
+        self.leave = nn.Conv2d(3, 1, 3, padding=1)
+        nn.init.normal_(self.bend.offset.weight, std=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.leave(torch.relu(self.bend(torch.relu(self.enter(x)))))
+
+
+def export_small(path: Path, *, dynamo: bool, varying: bool) -> None:
+    """Write a SmallNetwork in the plain form, without traces of the machine that made it."""
+    import onnx
+
+    torch.manual_seed(0)
+    keys: dict[str, Any] = {"external_data": False} if dynamo else {}
+    if varying and dynamo:
+        sides = {2: torch.export.Dim("h", min=8, max=512), 3: torch.export.Dim("w", min=8, max=512)}
+        keys["dynamic_shapes"] = {"x": sides}
+    elif varying:
+        keys["dynamic_axes"] = {"input": {2: "h", 3: "w"}}
+    torch.onnx.export(
+        SmallNetwork(3, "plain").eval(),
+        (torch.randn(1, 3, 12, 16),),
+        str(path),
+        input_names=["input"],
+        output_names=["output"],
+        opset_version=18 if dynamo else 17,
+        dynamo=dynamo,
+        **keys,
+    )
+    model = onnx.load(str(path))
+    for item in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    onnx.save(model, str(path), save_as_external_data=False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for exporter in ("dynamo", "script"):
+        for size in ("static", "varying"):
+            export_small(
+                folder / f"{exporter}-{size}.onnx",
+                dynamo=exporter == "dynamo",
+                varying=size == "varying",
+            )
+
+
+if __name__ == "__main__":
+    main()

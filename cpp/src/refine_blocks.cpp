@@ -54,8 +54,9 @@ bool hair_like(MattingGrid& grid, std::int64_t unknown) {
 
 MattingPlan matting_plan(RefineLevel level) {
     // Measured on the bench (docs/decisions/0502-matting-solver.md): a smaller prior follows the
-    // photograph further and loses more where subject and backdrop share colours.
-    return {{1e-6f, 1e-2f, 3e-3, 400}, level == RefineLevel::automatic};
+    // photograph further and loses more where subject and backdrop share colours. Where colour is
+    // flat, an edge of a tenth of alpha a pixel is held by one and a half windows' weight more.
+    return {{1e-6f, 1e-2f, 150.0f, 3e-3, 400}, level == RefineLevel::automatic};
 }
 
 template <class Pixel>

@@ -120,29 +120,57 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdi
     const ptrdiff_t pieces = (alpha.height + rows_per_piece - 1) / rows_per_piece;
     Scratch<Row> cache(static_cast<std::size_t>(threads * 4 * stretch));
     Scratch<std::int32_t> groups(static_cast<std::size_t>(threads * wide));
+    Scratch<uint8_t> flat(static_cast<std::size_t>(threads * stretches));
     parallel_for(threads, pieces, 1, [&](ptrdiff_t begin, ptrdiff_t end, int slot) {
         Row* const slots = cache.data() + slot * 4 * stretch;
+        uint8_t* const same = flat.data() + slot * stretches;
+        const auto value = [&](ptrdiff_t y, ptrdiff_t s) {
+            return constant[source_row(rows.first[y]) * stretches + s];
+        };
         for (ptrdiff_t piece = begin; piece < end; ++piece) {
-            const ptrdiff_t y_end = std::min(alpha.height, (piece + 1) * rows_per_piece);
-            // Column stretch by column stretch: the four filtered rows stay in the first cache.
+            const ptrdiff_t y0 = piece * rows_per_piece;
+            const ptrdiff_t y_end = std::min(alpha.height, y0 + rows_per_piece);
+            // Row by row first: where all taps of neighbouring stretches have one value, they are
+            // filled together, because long writes run at the memory's speed and short ones do not.
+            for (ptrdiff_t y = y0; y < y_end; ++y) {
+                if (y == y0 || rows.first[y] != rows.first[y - 1])
+                    for (ptrdiff_t s = 0; s < stretches; ++s) {
+                        same[s] = 1;
+                        for (int k = 0; k < 4; ++k) {
+                            const ptrdiff_t at = source_row(rows.first[y] + k) * stretches + s;
+                            same[s] &= static_cast<uint8_t>(is_constant[at] &
+                                                            (constant[at] == value(y, s)));
+                        }
+                    }
+                for (ptrdiff_t s = 0; s < stretches;) {
+                    if (same[s] == 0) {
+                        ++s;
+                        continue;
+                    }
+                    const ptrdiff_t from = s;
+                    const T filling = value(y, s);
+                    while (s < stretches && same[s] != 0 && value(y, s) == filling) ++s;
+                    std::fill(alpha.row(y) + from * stretch,
+                              alpha.row(y) + std::min(alpha.width, s * stretch), filling);
+                }
+            }
+            // The rest column stretch by column stretch: four filtered rows stay in the first
+            // cache.
             for (ptrdiff_t s = 0; s < stretches; ++s) {
                 const ptrdiff_t x0 = s * stretch;
                 const ptrdiff_t count = std::min(stretch, alpha.width - x0);
                 ptrdiff_t held[4] = {-1, -1, -1, -1};
-                for (ptrdiff_t y = piece * rows_per_piece; y < y_end; ++y) {
-                    T* const out = alpha.row(y) + x0;
+                bool filled = false;
+                for (ptrdiff_t y = y0; y < y_end; ++y) {
                     ptrdiff_t taps[4];
-                    bool same = true;
-                    for (int k = 0; k < 4; ++k) {
-                        taps[k] = source_row(rows.first[y] + k);
-                        const ptrdiff_t at = taps[k] * stretches + s;
-                        same = same && is_constant[at] &&
-                               constant[at] == constant[taps[0] * stretches + s];
+                    for (int k = 0; k < 4; ++k) taps[k] = source_row(rows.first[y] + k);
+                    if (y == y0 || rows.first[y] != rows.first[y - 1]) {
+                        filled = true;
+                        for (const ptrdiff_t tap : taps)
+                            filled = filled && is_constant[tap * stretches + s] &&
+                                     constant[tap * stretches + s] == value(y, s);
                     }
-                    if (same) {
-                        std::fill_n(out, count, constant[taps[0] * stretches + s]);
-                        continue;
-                    }
+                    if (filled) continue;
                     const Row* filtered[4];
                     for (int k = 0; k < 4; ++k) {
                         // Consecutive rows fall into different slots.
@@ -160,7 +188,7 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdi
                         std::remove_pointer_t<decltype(Kind<T>::weights(rows))>>::type vertical[4];
                     for (int k = 0; k < 4; ++k)
                         vertical[k] = Kind<T>::weights(rows)[k * rows.count + y];
-                    rows_pass(filtered, vertical, count, out);
+                    rows_pass(filtered, vertical, count, alpha.row(y) + x0);
                 }
             }
         }

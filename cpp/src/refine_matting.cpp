@@ -11,6 +11,9 @@ namespace {
 
 // Runs closer than this are computed as one: starting a run costs as much as 16 cells.
 constexpr ptrdiff_t run_gap = 16;
+// Variance of colour (summed over channels, 0..1) in a 3 x 3 window below which it is flat: grain
+// of two levels.
+constexpr float flat_variance = 2e-4f;
 
 }  // namespace
 
@@ -53,6 +56,39 @@ void MattingGrid::find_runs() {
     }
 }
 
+// Where colour says nothing but the guided result has an edge, the edge came from the map and is
+// all that is known: there the pull is strong. Elsewhere it is weak, so that flat backdrops come
+// clean.
+void MattingGrid::set_priors(const MattingOptions& options) {
+    constexpr float ninth = 1.0f / 9.0f;
+    for (const Run& run : pixel_runs_) {
+        const ptrdiff_t y = run.at / stride_ - 1, x0 = run.at % stride_ - 1;
+        const ptrdiff_t above = y > 0 ? -stride_ : 0, below = y + 1 < height_ ? stride_ : 0;
+        float* prior = plane(prior_plane) + run.at;
+        for (ptrdiff_t x = 0; x < run.count; ++x) {
+            const ptrdiff_t left = x0 + x > 0 ? -1 : 0, right = x0 + x + 1 < width_ ? 1 : 0;
+            const float* alpha = plane(alpha_plane) + run.at + x;
+            const float across = 0.5f * (alpha[right] - alpha[left]);
+            const float down = 0.5f * (alpha[below] - alpha[above]);
+            const float change = across * across + down * down;
+            float variance = 0;
+            for (int c = 0; c < 3; ++c) {
+                const float* centre = plane(c) + run.at + x;
+                float sum = 0, squares = 0;
+                for (const ptrdiff_t row : {above, ptrdiff_t{0}, below})
+                    for (const ptrdiff_t column : {left, ptrdiff_t{0}, right}) {
+                        const float difference = centre[row + column] - *centre;
+                        sum += difference;
+                        squares += difference * difference;
+                    }
+                variance += (squares - sum * sum * ninth) * ninth;
+            }
+            const float flat = flat_variance / (flat_variance + std::max(variance, 0.0f));
+            prior[x] = options.prior + options.flat_prior * (change * (flat * flat));
+        }
+    }
+}
+
 void MattingGrid::prepare(const MattingOptions& options, const MattingKernels& kernels) {
     for (const Run& run : window_runs_) {
         const float* rows[3][3];
@@ -71,10 +107,11 @@ void MattingGrid::prepare(const MattingOptions& options, const MattingKernels& k
         const ptrdiff_t y = run.at / stride_ - 1, x0 = run.at % stride_ - 1;
         float* weight = plane(weight_plane) + run.at;
         float* inverse = plane(inverse_plane) + run.at;
+        const float* prior = plane(prior_plane) + run.at;
         const float down = windows_over(y, height_);
         for (ptrdiff_t x = 0; x < run.count; ++x) {
-            weight[x] = down * windows_over(x0 + x, width_) + options.prior;
-            inverse[x] = options.prior;
+            weight[x] = down * windows_over(x0 + x, width_) + prior[x];
+            inverse[x] = prior[x];
         }
         for (ptrdiff_t dy = -1; dy <= 1; ++dy) {
             if (y + dy < 1 || y + dy > height_ - 2) continue;
@@ -132,6 +169,7 @@ MattingResult MattingGrid::solve(const MattingOptions& options) {
         result.solved = true;
         return result;
     }
+    set_priors(options);
     prepare(options, kernels);
     float* x = plane(alpha_plane);
     float* r = plane(residual_plane);
@@ -147,7 +185,7 @@ MattingResult MattingGrid::solve(const MattingOptions& options) {
     apply(p, r, kernels);
     for (const Run& run : pixel_runs_)
         for (ptrdiff_t i = run.at; i < run.at + run.count; ++i)
-            r[i] = plane(mask_plane)[i] != 0 ? options.prior * x[i] - r[i] : 0.0f;
+            r[i] = plane(mask_plane)[i] != 0 ? plane(prior_plane)[i] * x[i] - r[i] : 0.0f;
     const double right = std::sqrt(dot(r, r, kernels));
     // The residual of the start, whose given part is in the right-hand side already.
     std::memcpy(p, x, static_cast<std::size_t>(size_) * sizeof(float));

@@ -11,6 +11,7 @@ namespace nssbg::refine_detail {
 struct MattingOptions {
     float epsilon;     // of the window covariances, colours in 0..1
     float prior;       // pull towards the guided result, in windows
+    float flat_prior;  // more of it, per squared change of alpha a pixel, where colour is flat
     double tolerance;  // residual to stop at, relative to the right-hand side
     int most_iterations;
 };
@@ -43,6 +44,7 @@ private:
         alpha_plane = 3,
         mask_plane,
         weight_plane,
+        prior_plane,
         residual_plane,
         direction_plane,
         product_plane,
@@ -59,6 +61,7 @@ private:
     float* plane(int index) const { return memory_.data() + index * size_; }
     ptrdiff_t at(ptrdiff_t y) const { return (y + 1) * stride_ + 1; }
     void find_runs();
+    void set_priors(const MattingOptions& options);
     void prepare(const MattingOptions& options, const MattingKernels& kernels);
     void apply(const float* value, float* out, const MattingKernels& kernels);
     double dot(const float* a, const float* b, const MattingKernels& kernels) const;

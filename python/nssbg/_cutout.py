@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nssbg import _image_io as image_io
 from nssbg._errors import OptionError
 from nssbg._stages.compose import over
+from nssbg._stages.locate import LocateReport
 from nssbg._stages.outputs import Output, render
 from nssbg._types import Frame, Plan, Timings
 
@@ -31,6 +32,9 @@ class Cutout:
         confidence: 0 to 1, how far the alpha is to be trusted; below 0.5, look at it or try
             another model.
         notes: What the stages had to say: fallbacks, repairs, warnings.
+        closer_look: What the network's runs on parts of the picture (see `effort`) brought and
+            cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
+            ran once.
     """
 
     rgba: NDArray[Any]
@@ -39,6 +43,7 @@ class Cutout:
     timings: Timings
     confidence: float
     notes: tuple[str, ...] = ()
+    closer_look: LocateReport | None = None
 
     @property
     def alpha(self) -> NDArray[Any]:

@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 from nssbg._errors import OptionError
 
-__all__ = ["Decontaminate", "Options", "Refine"]
+__all__ = ["Decontaminate", "Effort", "Options", "Refine"]
 
+Effort = Literal["fast", "balanced", "best"]
 Refine = Literal["none", "guided", "matting", "auto"]
 Decontaminate = Literal["multilevel", "blur-fusion", "off"]
 
@@ -18,6 +19,8 @@ class Options:
     """How one picture is cut out.
 
     Attributes:
+        effort: How often a network may look: "fast" once; "balanced" once more at the crop around
+            a small subject; "best" also along the outline.
         refine: Level of the full-size refinement of the alpha.
         decontaminate: Method that estimates the true foreground colour in the soft band.
         strength: Share of the estimated colour, 0 (photograph's own) to 1.
@@ -26,6 +29,7 @@ class Options:
             is multiplied with it.
     """
 
+    effort: Effort = "balanced"
     refine: Refine = "guided"
     decontaminate: Decontaminate = "multilevel"
     strength: float = 1.0
@@ -33,6 +37,7 @@ class Options:
     ignore_alpha: bool = False
 
     def __post_init__(self) -> None:
+        _one_of("effort", self.effort, get_args(Effort))
         _one_of("refine", self.refine, get_args(Refine))
         _one_of("decontaminate", self.decontaminate, get_args(Decontaminate))
         _one_of("matte", self.matte, ("clear", "extend"))

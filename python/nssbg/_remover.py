@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import operator
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -17,13 +17,38 @@ from nssbg import _image_io as image_io
 from nssbg._cutout import Cutout
 from nssbg._delivery import give_back, write
 from nssbg._errors import OptionError
-from nssbg._options import Decontaminate, Options, Refine
+from nssbg._models.license import wanted_use
+from nssbg._options import Decontaminate, Effort, Options, Refine
 from nssbg._pipeline.many import Stream
 from nssbg._pipeline.memory import predicted_bytes
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
 
+if TYPE_CHECKING:
+    from nssbg._planner import BatchRun
+
 __all__ = ["Remover", "remove"]
+
+# Pictures of a run that a calibration at its start checks alphas on.
+_SAMPLES = 4
+
+
+def _samples(images: Iterable[Any]) -> list[Any]:
+    """A few pictures spread over a sequence; none of an iterator, which can be read only once."""
+    if not isinstance(images, Sequence) or not images:
+        return []
+    places = {len(images) * number // _SAMPLES for number in range(_SAMPLES)}
+    found = (images[place] for place in sorted(places))
+    return [item for item in found if not hasattr(item, "read")]
+
+
+def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
+    """Whether a network that was opened for one run should be planned anew for another."""
+    if before is None or now.calibrate is False:
+        return before is None
+    if now.calibrate and not before.calibrate:
+        return True
+    return (now.pictures or 0) > 2 * (before.pictures or 0)
 
 
 class Remover:
@@ -40,11 +65,14 @@ class Remover:
             less; "cpu", "gpu", "npu", "cuda" raise DeviceError where that is not what runs.
         backend: "auto", "onnxruntime" or "openvino".
         threads: Threads for the kernels and the runtime; 0 means all usable cores.
+        license: "commercial" refuses weights that do not allow commercial use, before anything
+            is downloaded; "any" takes all. None: NSSBG_LICENSE from the environment, else "any".
         max_pixels: Pictures with more pixels are refused before they are decoded.
 
     Raises:
         OptionError: An argument outside what is allowed.
         ModelError: The model is unknown or not on disk (on first use).
+        LicenseError: Its weights do not allow the use asked for (on first use).
         DeviceError: The device asked for is not what would run (on first use).
     """
 
@@ -55,6 +83,7 @@ class Remover:
         device: str = "auto",
         backend: str = "auto",
         threads: int = 0,
+        license: str | None = None,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
     ) -> None:
         self._settings = Settings(
@@ -62,6 +91,7 @@ class Remover:
             device=device,
             backend=backend,
             threads=threads,
+            license=license,
             max_pixels=max_pixels,
         )
         self._forget()
@@ -70,6 +100,7 @@ class Remover:
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._narrow: Pipeline | None = None
+        self._narrow_for: BatchRun | None = None
         self._pid = os.getpid()
 
     def _open(self) -> Pipeline:
@@ -82,14 +113,20 @@ class Remover:
                 self._pipeline = Pipeline(self._settings)
             return self._pipeline
 
-    def _open_single_threaded(self) -> Pipeline:
-        """The pipeline for `map`: one kernel and runtime thread per picture."""
-        whole = self._open()
-        if self._settings.thread_count == 1:
-            return whole
+    def _open_for_many(
+        self, workers: int, pictures: int | None, samples: list[Any], calibrate: bool | None
+    ) -> Pipeline:
+        """The pipeline for `map`: one kernel thread a picture, all threads for the network."""
+        from nssbg._planner import BatchRun
+
+        run = BatchRun(self._settings.thread_count, workers, pictures, samples, calibrate)
+        if os.getpid() != self._pid:
+            self._forget()
         with self._lock:
-            if self._narrow is None:
-                self._narrow = Pipeline(replace(self._settings, threads=1))
+            if self._narrow is None or _worth_another_look(self._narrow_for, run):
+                # The one before is only let go of: another run may be using it.
+                self._narrow = Pipeline(replace(self._settings, threads=1), run=run)
+                self._narrow_for = run
             return self._narrow
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,7 +141,7 @@ class Remover:
         """Let go of the model and its memory; the next use opens it again."""
         with self._lock:
             opened = (self._pipeline, self._narrow)
-            self._pipeline = self._narrow = None
+            self._pipeline = self._narrow = self._narrow_for = None
         for one in opened:
             if one is not None:
                 one.close()
@@ -129,6 +166,7 @@ class Remover:
         self,
         image: Any,
         *,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -140,6 +178,9 @@ class Remover:
         Args:
             image: A path, bytes, binary file object, PIL image or array (H x W,
                 H x W x 1/3/4; uint8, uint16 or float 0..1).
+            effort: How often a network may look at a picture. "fast": once. "balanced": once more,
+                at the crop around a subject that fills a small part of the frame. "best": also
+                at tiles along the outline, 16 runs at most. The studio method looks once.
             refine: "none", "guided", "matting" or "auto".
             decontaminate: "multilevel", "blur-fusion" or "off".
             strength: Share of the estimated foreground colour in the soft band, 0 to 1.
@@ -151,6 +192,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate=decontaminate,
             strength=strength,
@@ -160,7 +202,12 @@ class Remover:
         return self._open().run(image, options)
 
     def alpha(
-        self, image: Any, *, refine: Refine = "guided", ignore_alpha: bool = False
+        self,
+        image: Any,
+        *,
+        effort: Effort = "balanced",
+        refine: Refine = "guided",
+        ignore_alpha: bool = False,
     ) -> NDArray[Any]:
         """Only the alpha, at the picture's size.
 
@@ -168,7 +215,7 @@ class Remover:
             H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
         """
         return self.cutout(
-            image, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
+            image, effort=effort, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
         ).alpha
 
     def remove(
@@ -179,6 +226,7 @@ class Remover:
         background: Any = None,
         mask: bool = False,
         format: str | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -193,6 +241,7 @@ class Remover:
             background: Colour or picture to lay the cut-out over; None: transparent.
             mask: Return the alpha alone, as a grey picture.
             format: Format of files and bytes; default from `output`, else "png".
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -210,6 +259,7 @@ class Remover:
             OptionError: An argument outside what is allowed.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -241,6 +291,8 @@ class Remover:
         workers: int = 0,
         most_in_flight: int | None = None,
         max_memory: int | None = None,
+        calibrate: bool | None = None,
+        effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
@@ -264,6 +316,11 @@ class Remover:
             workers: Threads; 0 means the Remover's own number.
             most_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            calibrate: Whether to measure first which runtime and precision is fastest here,
+                where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
+                where `images` has a length for which that costs at most a twentieth of the run;
+                True: in any case; False: never. What was done is in each result's plan.
+            effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
             strength: See `cutout`.
@@ -274,6 +331,7 @@ class Remover:
             An iterator of `Outcome`; close it, or use `with`, to cancel.
         """
         options = Options(
+            effort=effort,
             refine=refine,
             decontaminate="off" if mask else decontaminate,
             strength=strength,
@@ -299,8 +357,10 @@ class Remover:
                     threads=1,
                 )
 
+        pictures = operator.length_hint(images, 0) or None
+        samples = _samples(images) if calibrate is not False else []
         return Stream(
-            self._open_single_threaded(),
+            self._open_for_many(count, pictures, samples, calibrate),
             images,
             options,
             workers=count,
@@ -315,6 +375,8 @@ class Remover:
         self, image: Any, output: str | Path | None = None, **options: Any
     ) -> Any:
         """`remove` for asyncio: runs in a worker thread, the event loop goes on."""
+        import asyncio  # 20 ms that only its users pay
+
         return await asyncio.to_thread(lambda: self.remove(image, output, **options))
 
 
@@ -336,6 +398,8 @@ def remove(
     device: str = "auto",
     backend: str = "auto",
     threads: int = 0,
+    license: str | None = None,
+    effort: Effort = "balanced",
     refine: Refine = "guided",
     decontaminate: Decontaminate = "multilevel",
     strength: float = 1.0,
@@ -346,13 +410,20 @@ def remove(
     """Take the background out of one picture; the result has the type that was given.
 
     A shared `Remover` per model and device is kept open between calls. See `Remover` for
-    model, device, backend, threads and max_pixels, and `Remover.remove` for the others, for
-    what is returned and what is raised.
+    model, device, backend, threads, license and max_pixels, and `Remover.remove` for the others,
+    for what is returned and what is raised.
     """
-    key = (model, device, backend, threads, max_pixels)
+    # Resolved here: with another NSSBG_LICENSE it is another Remover.
+    use = wanted_use(license)
+    key = (model, device, backend, threads, use, max_pixels)
     with _shared_lock:
         remover = _shared.pop(key, None) or Remover(
-            model, device=device, backend=backend, threads=threads, max_pixels=max_pixels
+            model,
+            device=device,
+            backend=backend,
+            threads=threads,
+            license=use,
+            max_pixels=max_pixels,
         )
         _shared[key] = remover  # newest last
         while len(_shared) > _MOST_SHARED:
@@ -364,6 +435,7 @@ def remove(
         background=background,
         mask=mask,
         format=format,
+        effort=effort,
         refine=refine,
         decontaminate=decontaminate,
         strength=strength,

@@ -72,6 +72,8 @@ class Plan:
         device: The device that really runs, e.g. "CPU".
         precision: "float32", "bfloat16", "float16" or "int8".
         threads: Threads given to the runtime and the kernels.
+        streams: Pictures that the runtime takes at the same time.
+        batch: Pictures in one tensor.
         reasons: One line for each choice that was made.
         degraded: One line for each thing that was asked for and is not what runs.
         license: SPDX name of the licence of the weights.
@@ -85,6 +87,8 @@ class Plan:
     reasons: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
     license: str = "Apache-2.0"
+    streams: int = 1
+    batch: int = 1
 
 
 @dataclass

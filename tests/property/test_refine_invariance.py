@@ -87,3 +87,16 @@ def test_strides_and_sixteen_bits_do_not_matter(level):
     np.testing.assert_array_equal(refine(deep, coarse, level=level), expected)
     strided = np.repeat(coarse, 2, axis=1)[:, ::2]
     np.testing.assert_array_equal(refine(image, strided, level=level), expected)
+
+
+@pytest.mark.parametrize("level", ["guided", "auto"])
+@pytest.mark.parametrize(
+    ("side", "map_side", "tile"),
+    [(300, 300, 77), (700, 300, 123), (1400, 700, 301), (2800, 64, 777)],
+)
+def test_tiles_do_not_matter_where_models_live_on_several_grids(level, side, map_side, tile):
+    """Grids of 1; 2 and 1; 4 and 2; and 32 down to 2 pixels."""
+    image, coarse = scene(side, side + 37, map_side, map_side, side)
+    whole = refine(image, coarse, level=level, threads=1, tile=4096)
+    _core.set_isa("v1" if side < 2000 else "auto")
+    np.testing.assert_array_equal(refine(image, coarse, level=level, threads=3, tile=tile), whole)

@@ -45,6 +45,18 @@ def test_a_stream_gives_the_bytes_of_the_whole(level, height, width, pieces, as_
     np.testing.assert_array_equal(np.concatenate(finished), whole)
 
 
+@pytest.mark.parametrize("level", ["guided", "matting"])
+@pytest.mark.parametrize(("height", "width", "finer"), [(500, 400, 16), (900, 700, 20)])
+def test_a_stream_gives_the_bytes_of_the_whole_on_several_grids(level, height, width, finer):
+    """Maps fine enough for models on grids of 1, and of 2 and 1 pixels."""
+    image, coarse = scene(height, width, 1)
+    coarse = np.kron(coarse, np.ones((finer, finer), np.uint8))
+    whole = refine(image, coarse, level=level, drop_specks=0)
+    stream = RefineStream(height, width, coarse, level=level)
+    finished = [stream.push(image[y : y + 97]) for y in range(0, height, 97)]
+    np.testing.assert_array_equal(np.concatenate(finished), whole)
+
+
 def test_a_stream_names_what_is_wrong():
     _, coarse = scene(8, 8, 0)
     stream = RefineStream(10, 8, coarse)

@@ -8,10 +8,12 @@ import pytest
 from nssbg._stages.refine import refine
 
 RADIUS, EPSILON, GAIN_MOST = 4, 6.5, 4.0
-MATTING_EPSILON, MATTING_PRIOR = 1e-6, 1e-2
+MATTING_EPSILON, MATTING_PRIOR, FLAT_PRIOR, FLAT_VARIANCE = 1e-6, 1e-2, 150.0, 2e-4
 
 
-def scene(height: int = 83, width: int = 118, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def scene(
+    height: int = 83, width: int = 118, seed: int = 3, cells: tuple[int, int] = (5, 6)
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     distance = np.hypot(y - height / 2, x - width / 2) - 26 - 3 * np.sin(np.arctan2(y, x) * 40)
@@ -19,7 +21,9 @@ def scene(height: int = 83, width: int = 118, seed: int = 3) -> tuple[np.ndarray
     front = np.array([190, 90, 60]) + rng.normal(0, 12, (height, width, 3))
     back = np.array([60, 110, 150]) + 40 * np.sin(x / 9.0)[..., None]
     image = np.clip(alpha * front + (1 - alpha) * back, 0, 255).astype(np.uint8)
-    coarse = np.clip(0.5 - distance / 14, 0, 1)[2::5, 2::6]
+    coarse = np.clip(0.5 - distance / 14, 0, 1)[
+        cells[0] // 2 :: cells[0], cells[1] // 2 :: cells[1]
+    ]
     return image, np.rint(coarse * 255).astype(np.uint8)
 
 
@@ -105,35 +109,52 @@ def doubled(plane: np.ndarray) -> np.ndarray:
     return plane
 
 
-def test_guided_is_the_contrast_restored_guided_filter():
-    image, coarse = scene()
+def guided_twin(image: np.ndarray, coarse: np.ndarray, steps: tuple[int, ...]) -> np.ndarray:
+    """The guided tier without its band: models on grids of the given steps, coarse to fine."""
     height, width = image.shape[:2]
-    planes = [image[..., c].astype(np.int64) for c in range(3)]
-    half = np.stack([halved(p) for p in planes], -1)
-    quarter = np.stack([halved(half[..., c]) for c in range(3)], -1)
-    margin = 2 * RADIUS + 2 * RADIUS + 8
+    guides = {1: image.astype(np.int64)}
+    for step in (2, 4):
+        guides[step] = np.stack([halved(guides[step // 2][..., c]) for c in range(3)], -1)
+    margin = 24  # cells past the picture; a fit loses 2 * RADIUS a side, doubling one cell
+    alpha = np.zeros(0)
+    coefficients = alpha
+    for index, step in enumerate(steps):
+        edge = [(margin, margin), (margin, margin), (0, 0)]
+        guide = np.pad(guides[step], edge, mode="edge").astype(float)
+        if index == 0:
+            down, across = coarse.shape[0] * step / height, coarse.shape[1] * step / width
+            rows = cubic_matrix(guide.shape[0], coarse.shape[0], -margin, down)
+            columns = cubic_matrix(guide.shape[1], coarse.shape[1], -margin, across)
+            alpha = np.rint(np.clip(rows @ coarse @ columns.T, 0, 255))
+        alpha = alpha[: guide.shape[0], : guide.shape[1]]
+        assert alpha.shape == guide.shape[:2]
+        coefficients = fit(guide, alpha)
+        margin -= 2 * RADIUS
+        if step > steps[-1]:
+            inner = guide[2 * RADIUS : -2 * RADIUS, 2 * RADIUS : -2 * RADIUS]
+            answer = (coefficients[..., :3] * inner).sum(-1) + coefficients[..., 3]
+            alpha = np.rint(doubled(np.rint(np.clip(answer, 0, 255))))
+            margin = 2 * (margin - 1)
+    if steps[-1] == 2:
+        coefficients, margin = doubled(coefficients), 2 * (margin - 1)
+    coefficients = coefficients[margin : margin + height, margin : margin + width]
+    return np.clip((coefficients[..., :3] * image).sum(-1) + coefficients[..., 3], 0, 255)
 
-    def padded(guide: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(guide, [(by, by), (by, by), (0, 0)], mode="edge").astype(float)
 
-    guide = padded(quarter, margin)
-    rows = cubic_matrix(guide.shape[0], coarse.shape[0], -margin, coarse.shape[0] * 4 / height)
-    columns = cubic_matrix(guide.shape[1], coarse.shape[1], -margin, coarse.shape[1] * 4 / width)
-    alpha = np.rint(np.clip(rows @ coarse @ columns.T, 0, 255))
-    coefficients = fit(guide, alpha)
-    guide = guide[2 * RADIUS : -2 * RADIUS, 2 * RADIUS : -2 * RADIUS]
-    answer = np.rint(
-        np.clip((coefficients[..., :3] * guide).sum(-1) + coefficients[..., 3], 0, 255)
-    )
-    alpha = np.rint(doubled(answer))
-    offset = 2 * (margin - 2 * RADIUS - 1)  # half-size cells left of the picture
-    assert alpha.shape[0] >= half.shape[0] + 2 * offset
-    guide = padded(half, offset)
-    alpha = alpha[: guide.shape[0], : guide.shape[1]]
-    coefficients = doubled(fit(guide, alpha))
-    start = 2 * (offset - 2 * RADIUS - 1)
-    coefficients = coefficients[start : start + height, start : start + width]
-    model = np.clip((coefficients[..., :3] * image).sum(-1) + coefficients[..., 3], 0, 255)
+@pytest.mark.parametrize(
+    ("height", "width", "cells", "steps"),
+    [
+        (83, 118, (5, 6), (4, 2)),
+        (83, 118, (2, 3), (2, 1)),
+        (83, 118, (1, 1), (1,)),
+        (657, 760, (1, 1), (2, 1)),
+        (1357, 1460, (3, 2), (4, 2)),
+    ],
+)
+def test_guided_is_the_contrast_restored_guided_filter(height, width, cells, steps):
+    """Grids of 4 and 2 pixels; finer ones where cells of the map and the picture are small."""
+    image, coarse = scene(height, width, cells=cells)
+    model = guided_twin(image, coarse, steps)
     ours = refine(image, coarse, level="guided", drop_specks=0).astype(float)
     # The band is where the map is in doubt; its inside has full weight.
     inner = cubic_matrix(height, coarse.shape[0]) @ coarse @ cubic_matrix(width, coarse.shape[1]).T
@@ -162,8 +183,23 @@ def laplacian(image: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def test_matting_solves_the_matting_laplacian():
+def priors(image: np.ndarray, guided: np.ndarray) -> np.ndarray:
+    """The pull to the guided result: stronger where it has an edge and colour has none."""
+    height, width = guided.shape
+    alpha = np.pad(guided.astype(float), 1, mode="edge")
+    across, down = alpha[1:-1, 2:] - alpha[1:-1, :-2], alpha[2:, 1:-1] - alpha[:-2, 1:-1]
+    colours = np.pad(image / 255, [(1, 1), (1, 1), (0, 0)], mode="edge")
+    window = np.stack(
+        [colours[y : y + height, x : x + width] for y in range(3) for x in range(3)], -1
+    )
+    flat = FLAT_VARIANCE / (FLAT_VARIANCE + window.var(-1).sum(-1))
+    return MATTING_PRIOR + FLAT_PRIOR * (across**2 + down**2) / 4 * flat**2
+
+
+@pytest.mark.parametrize("contrast", [1.0, 0.05])
+def test_matting_solves_the_matting_laplacian(contrast):
     image, coarse = scene(24, 30, 8)
+    image = np.rint(100 + contrast * (image - 100.0)).astype(np.uint8)
     trimap = np.full((24, 30), 128, np.uint8)
     trimap[:, :6] = 0
     trimap[8:16, 14:22] = 255
@@ -173,11 +209,9 @@ def test_matting_solves_the_matting_laplacian():
     unknown = (trimap == 128).ravel()
     matrix = laplacian(image)
     known = np.where(trimap.ravel() == 255, 1.0, 0.0)
-    system = matrix[np.ix_(unknown, unknown)] + MATTING_PRIOR * np.eye(unknown.sum())
-    right = (
-        MATTING_PRIOR * guided.ravel()[unknown]
-        - matrix[np.ix_(unknown, ~unknown)] @ known[~unknown]
-    )
+    prior = priors(image, guided).ravel()[unknown]
+    system = matrix[np.ix_(unknown, unknown)] + np.diag(prior)
+    right = prior * guided.ravel()[unknown] - matrix[np.ix_(unknown, ~unknown)] @ known[~unknown]
     exact = np.clip(np.linalg.solve(system, right), 0, 1)
     ours = solved.ravel()
     np.testing.assert_array_equal(ours[~unknown], known[~unknown].astype(np.float32))

@@ -5,6 +5,7 @@ import pytest
 
 from nssbg._methods.auto import AutoMethod
 from nssbg._methods.base import Estimate
+from nssbg._methods.choice import choice_features, choose, sampled
 from nssbg._types import Frame, Plan, Timings
 
 FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
@@ -15,8 +16,8 @@ class Fixed:
 
     lanes = 0
 
-    def __init__(self, model, confidence):
-        self.model, self.confidence = model, confidence
+    def __init__(self, model, confidence, alpha):
+        self.model, self.confidence, self.alpha = model, confidence, alpha
         self.asked = 0
         self.closed = False
 
@@ -27,7 +28,7 @@ class Fixed:
         assert prepared == "prepared by " + self.model
         self.asked += 1
         return Estimate(
-            alpha=np.zeros((4, 6), np.uint8),
+            alpha=self.alpha,
             full_size=self.model == "studio",
             confidence=self.confidence,
             plan=Plan(model=self.model, backend="fake", device="CPU"),
@@ -37,10 +38,23 @@ class Fixed:
         self.closed = True
 
 
-def answer(studio, network):
+def disc(side, radius=0.3, x=0.5):
+    """A disc's alpha, uint8, the same at any size."""
+    axis = (np.arange(side) + 0.5) / side
+    distance = np.hypot(axis[:, None] - 0.5, axis[None] - x)
+    return (np.clip((radius - distance) * side + 0.5, 0, 1) * 255).astype(np.uint8)
+
+
+SMALL, LARGE = disc(64), disc(300)
+ELSEWHERE = disc(300, radius=0.12, x=0.15)
+EVERYTHING = np.full((300, 300), 255, np.uint8)
+
+
+def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
     """What auto takes, and the two methods."""
     opened = []
-    one, other = Fixed("studio", studio), Fixed("network", network)
+    one = Fixed("studio", studio, studio_alpha)
+    other = Fixed("network", network, network_alpha)
 
     def open_network():
         opened.append(True)
@@ -54,23 +68,57 @@ def answer(studio, network):
 
 
 def test_a_sure_studio_picture_never_opens_the_network():
-    estimate, _, network, opened = answer(0.95, 0.99)
+    estimate, _, network, opened = answer(0.97, 0.99)
     assert estimate.plan.model == "studio"
     assert (opened, network.asked) == (0, 0)
     assert "studio picture" in estimate.plan.reasons[-1]
 
 
-def test_otherwise_the_more_confident_is_taken_and_the_network_opened_once():
-    estimate, auto, network, opened = answer(0.3, 0.9)
-    assert estimate.plan.model == "network"
+def test_where_both_agree_a_trusted_studio_alpha_is_taken_for_its_edges():
+    estimate, _, network, opened = answer(0.9, 0.9)
+    assert (estimate.plan.model, estimate.full_size) == ("studio", True)
     assert (opened, network.asked) == (1, 2)
+    assert estimate.confidence > 0.75
     assert estimate.notes == ()
-    assert answer(0.7, 0.6)[0].plan.model == "studio"
+    assert "agreement 0.9" in estimate.plan.reasons[-1]
+
+
+@pytest.mark.parametrize("wrong", [ELSEWHERE, EVERYTHING])
+def test_a_studio_alpha_that_the_network_contradicts_is_not_taken(wrong):
+    estimate, auto, network, _ = answer(0.2, 0.92, studio_alpha=wrong)
+    assert estimate.plan.model == "network"
+    assert not estimate.full_size
     auto.close()
     assert network.closed
 
 
-@pytest.mark.parametrize(("studio", "network"), [(0.2, 0.4), (0.4, 0.1)])
-def test_a_weak_answer_says_so(studio, network):
-    estimate = answer(studio, network)[0]
+def test_a_weak_answer_says_so():
+    estimate = answer(0.05, 0.2, studio_alpha=ELSEWHERE)[0]
+    assert estimate.confidence < 0.75
     assert "larger model" in estimate.notes[-1]
+
+
+def test_maps_of_either_dtype_are_compared_alike():
+    eight = answer(0.6, 0.8)[0]
+    real = answer(0.6, 0.8, network_alpha=SMALL.astype(np.float32) / 255)[0]
+    assert real.plan.model == eight.plan.model
+    assert real.confidence == pytest.approx(eight.confidence, abs=1e-6)
+
+
+def test_more_confidence_in_a_method_never_speaks_for_the_other():
+    small = sampled(LARGE, 64, 64)
+    map_ = SMALL.astype(np.float32) / 255
+    levels = np.linspace(0.05, 0.95, 10)
+    by_studio = [choose(choice_features(small, c, map_, 0.7)).studio for c in levels]
+    by_network = [choose(choice_features(small, 0.7, map_, c)).studio for c in levels]
+    assert by_studio == sorted(by_studio)
+    assert by_network == sorted(by_network, reverse=True)
+
+
+def test_features_of_a_known_pair():
+    studio = np.zeros((10, 10), np.float32)
+    network = studio.copy()
+    studio[:, :4], network[:, :8] = 1, 1
+    features = choice_features(studio, 0.5, network, 0.5)
+    assert features[:2] == (0, 0)
+    assert features[2:] == pytest.approx((0.5, 1.0, 0.5), abs=2e-3)

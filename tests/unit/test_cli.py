@@ -97,6 +97,10 @@ def test_one_bad_picture_does_not_stop_the_others(product_path, tmp_path, capsys
         (["-"], 2),
         (["photo.jpg", "--model", "no-such-model"], 5),
         (["photo.jpg", "--threads", "-3"], 2),
+        (["photo.jpg", "--model", "rmbg-2.0", "--license", "commercial"], 6),
+        (["remove", "photo.jpg", "o.png", "--model", "rmbg-1.4", "--license", "commercial"], 6),
+        (["tune", "rmbg-2.0", "--license", "commercial"], 6),
+        (["quantize", "rmbg-2.0", "--license", "commercial"], 6),
     ],
 )
 def test_exit_codes_tell_the_kind(arguments, code, product_path, monkeypatch, capsys):

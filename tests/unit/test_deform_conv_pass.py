@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -194,3 +196,52 @@ def test_prepared_runs_the_published_graph_where_fusing_fails(tmp_path, monkeypa
     )
     assert prepared.prepared(model, folder=tmp_path).path == path
     assert "run as published, fusing failed: odd" in caplog.text
+
+
+EXPORTED = sorted((Path(__file__).parents[1] / "data" / "deform").glob("*.onnx"))
+
+
+@pytest.mark.parametrize("path", EXPORTED, ids=lambda path: path.stem)
+def test_what_torch_exports_is_fused_at_every_size(path, tmp_path):
+    """Files of torch's two exporters, the final product a MatMul, sizes fixed or computed."""
+    assert may_hold_deform_conv(read_header(path).operators)
+    graph, fused, left = fuse_deform_conv(onnx.load(path))
+    assert [item.kernel for item in fused] == [(3, 3)]
+    assert fused[0].error is not None
+    assert left == []
+    assert not {"GatherND", "GatherElements", "Floor"} & {n.op_type for n in graph.graph.node}
+    target = tmp_path / "fused.onnx"
+    onnx.save(graph, target)
+    sizes = [(12, 16)] if "static" in path.stem else [(12, 16), (31, 17), (8, 40)]
+    for size in sizes:
+        data = picture(size)
+        expected = run(path, data)
+        for backend in ("onnxruntime", "openvino"):
+            got = run(target, data, backend)
+            assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max(), backend
+
+
+def test_all_four_exports_are_there():
+    names = {path.stem for path in EXPORTED}
+    assert names == {f"{e}-{s}" for e in ("dynamo", "script") for s in ("static", "varying")}
+
+
+def test_one_of_a_fixed_grid_in_a_graph_of_varying_size_is_left(tmp_path):
+    """Sizes baked in by tracing: the graph says "any size", its grid has one."""
+    path = deform_network(tmp_path / "d.onnx")
+    model = onnx.load(path)
+    for axis, name in ((2, "h"), (3, "w")):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    _, fused, left = fuse_deform_conv(model)
+    assert fused == []
+    assert len(left) == 1
+
+
+def test_sizes_that_a_graph_computes_are_known():
+    from nssbg._models.passes.shapes import known_shapes
+
+    model = onnx.load(EXPORTED[-1])
+    assert "script-varying" in EXPORTED[-1].stem
+    floor = next(node for node in model.graph.node if node.op_type == "Floor")
+    assert floor.output[0] not in known_shapes(model)
+    assert known_shapes(model, (1, 3, 8, 10))[floor.output[0]] == (1, 9, 2, 8, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -261,6 +262,34 @@ def test_what_does_not_fit_is_said_with_what_would(tmp_path):
     text = "\n".join(tight.advice)
     assert "backend openvino" in text
     assert "model='studio'" in text
+    # The file takes any size, so that the advice is a size, and holds what it promises.
+    tight = fit(model, replace(on, backend="openvino"), available=300 << 20, rates=rates)
+    height, width = map(int, re.search(r"input of (\d+) x (\d+)", "\n".join(tight.advice)).groups())
+    assert height % 32 == width % 32 == 0
+    smaller = replace(model, height=height, width=width)
+    assert fit(smaller, replace(on, backend="openvino"), available=300 << 20, rates=rates).fits
+    fixed = network(mask_network(tmp_path / "f.onnx", size=(2048, 2048)), (2048, 2048))
+    told = fit(fixed, replace(on, backend="openvino"), available=300 << 20, rates=rates).advice
+    assert any("an export of it for" in line for line in told)
+    several = replace(on, backend="openvino", streams=4)
+    told = fit(model, several, available=800 << 20, rates=rates).advice
+    assert any(line.startswith("one picture at a time") for line in told)
+
+
+def test_predicted_time_follows_the_classes_of_operators():
+    from nssbg._planner.fitting import predicted_seconds
+    from nssbg._planner.memory import GraphCost, Rates
+
+    rates = Rates(100e9, 200e9, 50e9, 100e9, 10e9, 20e9, 2)
+    cost = GraphCost(1e9, 1e9, 1e8, 2e8, 0, 0, 0, 320, 320)
+    exact = Candidate("openvino", "cpu", "float32", 2)
+    assert predicted_seconds(cost, exact, rates) == pytest.approx(0.01 + 0.02 + 0.01 + 0.01)
+    half = replace(exact, precision="bfloat16")
+    assert predicted_seconds(cost, half, rates) == pytest.approx(0.005 + 0.01 + 0.01 + 0.005)
+    one = replace(exact, threads=1)
+    assert predicted_seconds(cost, one, rates) == pytest.approx(2 * (0.01 + 0.02 + 0.01) + 0.01)
+    other = replace(exact, backend="onnxruntime")
+    assert predicted_seconds(cost, other, rates) > predicted_seconds(cost, exact, rates)
 
 
 _PEAK = """
@@ -301,3 +330,27 @@ def test_model_errors_of_graphs_that_do_not_take_a_size(tmp_path):
     path = deform_network(tmp_path / "d.onnx")  # sizes are built into it
     with pytest.raises(ModelError, match="does not take 21 x 24"):
         graph_cost(network(path, (20, 24)), size=(21, 24))
+
+
+def test_openvino_is_not_asked_for_devices_that_no_node_stands_for(monkeypatch):
+    from nssbg._backends import openvino
+
+    class Core:
+        asked = 0
+
+        @property
+        def available_devices(self):
+            self.asked += 1
+            return ["CPU", "GPU"]
+
+    core = Core()
+    monkeypatch.setattr(openvino, "accelerator_nodes", lambda: ())
+    assert openvino._available(core, "auto") == ["CPU"]
+    assert openvino._available(core, "cpu") == ["CPU"]
+    assert core.asked == 0
+    # What is named is looked for in any case, and so is "auto" where nothing is known.
+    assert openvino._available(core, "gpu") == ["CPU", "GPU"]
+    for nodes in (None, ("/dev/dri/renderD128",)):
+        monkeypatch.setattr(openvino, "accelerator_nodes", lambda nodes=nodes: nodes)
+        assert openvino._available(core, "auto") == ["CPU", "GPU"]
+    assert core.asked == 3

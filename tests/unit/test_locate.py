@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nssbg._errors import OptionError
-from nssbg._stages.locate import Area, locate, plan_crop, plan_tiles
+from nssbg._stages.locate import locate
+from nssbg._stages.locate_plan import Area, plan_crop, plan_tiles
 
 
 def picture_with_disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
@@ -45,8 +46,9 @@ class Model:
 def error_against_truth(image: np.ndarray, coarse: np.ndarray) -> float:
     from nssbg._stages.refine import refine
 
+    assert coarse.dtype == np.float32
     fine = refine(image, coarse, level="none")
-    return float(np.mean((fine.astype(float) - image[..., 0]) ** 2))
+    return float(np.mean((255 * fine - image[..., 0]) ** 2))
 
 
 def test_fast_runs_once_and_returns_the_models_own_map():
@@ -56,7 +58,7 @@ def test_fast_runs_once_and_returns_the_models_own_map():
     assert len(model.crops) == report.runs == 1
     assert report.gain == 1.0
     assert report.crop is None
-    np.testing.assert_array_equal(coarse, np.rint(model(image) * 255))
+    np.testing.assert_array_equal(coarse, model(image))
 
 
 def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
@@ -73,6 +75,50 @@ def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
     assert report.gain > 3
     assert 0 < report.changed < 1
     assert error_against_truth(image, coarse) < 0.3 * error_against_truth(image, once)
+
+
+def test_an_answer_that_is_there_already_is_not_asked_for_again():
+    model = Model()
+    image = picture_with_disc(600, 800, 200, 500, 50)
+    first = model(image)
+    coarse, report = locate(image, model, effort="balanced", first=first)
+    assert report.runs == len(model.crops) == 2
+    assert model.crops[1][0] < 600
+    np.testing.assert_array_equal(coarse, locate(image, Model(), effort="balanced")[0])
+
+
+def test_a_first_answer_that_is_unsure_of_the_place_is_not_cropped():
+    image = picture_with_disc(600, 800, 200, 500, 50)
+    _, report = locate(image, lambda crop: Model()(crop) * np.float32(0.5), effort="balanced")
+    assert report.runs == 1
+    assert any("unsure" in note for note in report.notes)
+
+
+def test_a_crop_that_is_less_certain_than_the_first_answer_is_not_used():
+    calls = []
+
+    def doubting(crop: np.ndarray) -> np.ndarray:
+        calls.append(crop.shape)
+        answer = Model()(crop)
+        return answer if len(calls) == 1 else answer * np.float32(0.5)
+
+    image = picture_with_disc(600, 800, 200, 500, 50)
+    coarse, report = locate(image, doubting, effort="balanced")
+    assert report.runs == 2
+    assert report.crop is None
+    assert report.gain == 1.0
+    assert any("less certain" in note for note in report.notes)
+    np.testing.assert_array_equal(coarse, Model()(image))
+
+
+def test_a_budget_of_input_pixels_bounds_the_tiles(monkeypatch):
+    image = picture_with_disc(600, 600, 300, 300, 280)
+    free = locate(image, Model(), effort="best")[1]
+    monkeypatch.setattr("nssbg._stages.locate.MOST_INPUT_PIXELS", 3 * 64 * 64)
+    bound = locate(image, Model(), effort="best")[1]
+    assert free.runs > 4
+    assert bound.runs == 4
+    assert any("budget" in note for note in bound.notes)
 
 
 def test_a_subject_that_fills_the_frame_is_not_run_again():
@@ -101,7 +147,7 @@ def test_blending_leaves_no_seam():
     image = np.repeat(np.repeat(columns[None, :, None], 512, 0), 3, 2)
     coarse, report = locate(image, constant_slope, effort="best")
     assert report.tiles > 1
-    wide = coarse.astype(int)
+    wide = coarse * 255
     assert np.abs(np.diff(wide, axis=0)).max() <= 1  # nothing changes down a column
     assert np.abs(np.diff(wide, 2, axis=1)).max() <= 6  # nor does the slope jump
 
@@ -113,8 +159,8 @@ def test_cells_that_were_sure_stay_as_they_were():
     coarse, _ = locate(image, model, effort="best")
     scale = coarse.shape[0] // once.shape[0]
     middle = coarse.shape[0] // 2
-    assert coarse[middle - 4 * scale : middle + 4 * scale, middle].min() == 255
-    assert coarse[: 2 * scale, : 2 * scale].max() == 0
+    assert coarse[middle - 4 * scale : middle + 4 * scale, middle].min() > 0.995
+    assert coarse[: 2 * scale, : 2 * scale].max() < 0.005
 
 
 def test_a_tile_that_lost_its_context_is_rejected_and_named():

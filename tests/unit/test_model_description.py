@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from nssbg._errors import LicenseError, ModelError
+from nssbg._errors import LicenseError, ModelError, OptionError
 from nssbg._models import catalog, places, store
 from nssbg._models.description import (
     ModelDescription,
@@ -284,8 +284,11 @@ def test_the_licence_gate(monkeypatch):
     with pytest.raises(LicenseError):
         store.check_license(models["rmbg-1.4"])
     store.check_license(models["rmbg-1.4"], "any")
-    with pytest.raises(ModelError, match="'any' or 'commercial'"):
+    with pytest.raises(OptionError, match="license is 'comercial'"):
         store.check_license(models["u2netp"], "comercial")
+    monkeypatch.setenv("NSSBG_LICENSE", "yes")
+    with pytest.raises(OptionError, match="NSSBG_LICENSE is 'yes'"):
+        store.check_license(models["u2netp"])
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,11 @@ def test_candidates_follow_the_choice():
     threads = {c.threads for c in candidates(full, MODEL, Choice(device="cpu"))}
     assert threads == {8, 4}
     streams = {c.streams for c in candidates(full, MODEL, Choice(device="cpu", goal="throughput"))}
-    assert streams == {1, 4, 8}
+    assert streams == {1, 2, 4, 8}
+    batches = {c.batch for c in candidates(full, MODEL, Choice(device="gpu", goal="throughput"))}
+    assert batches == {1, 4, 16}
+    bounded = Choice(device="gpu", goal="throughput", at_once=8)
+    assert {c.batch for c in candidates(full, MODEL, bounded)} == {1, 4}
     precisions = {c.precision for c in candidates(full, MODEL, Choice(), has_int8=True)}
     assert precisions == {"float32", "bfloat16", "float16", "int8"}
     only = candidates(full, MODEL, Choice(precision="bfloat16", threads=8))

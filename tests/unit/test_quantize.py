@@ -77,3 +77,46 @@ def test_from_the_command_line(net, capsys):
     (net.path.parent / "net.onnx.toml").write_text("size = [48, 64]\n")
     assert main(["quantize", str(net.path), "--method", "onnxruntime", "--keep-float", "0"]) == 0
     assert "int8 by onnxruntime" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_in_half_precision_are_quantised_too(net, method, monkeypatch):
+    """Files made half as large carry each weight behind a Cast, as the bundled network does."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load(net.path)
+    for item in list(model.graph.initializer):
+        half = numpy_helper.to_array(item).astype(np.float16)
+        model.graph.initializer.remove(item)
+        model.graph.initializer.append(numpy_helper.from_array(half, f"{item.name}_half"))
+        cast = helper.make_node("Cast", [f"{item.name}_half"], [item.name], to=TensorProto.FLOAT)
+        model.graph.node.insert(0, cast)
+    onnx.save(model, net.path)
+    monkeypatch.setattr(quantizing, "MEAN_ERROR", 6 / 255)
+    monkeypatch.setattr(quantizing, "MAX_ERROR", 20 / 255)
+    made = quantizing.quantize(net, method=method, keep_float=0)
+    assert made.accepted, (255 * made.mean_error, 255 * made.max_error)
+    graph = onnx.load(made.path).graph
+    assert not [node for node in graph.node if node.op_type == "Cast"]
+    kinds = {item.data_type for item in graph.initializer}
+    assert TensorProto.INT8 in kinds  # the weights themselves, not only what flows
+
+
+def test_casts_of_constants_are_done_and_others_stay(net):
+    import onnx
+    from onnx import TensorProto, helper
+
+    from nssbg._models.passes.constants import fold_casts
+
+    model = onnx.load(net.path)
+    assert fold_casts(model) == 0
+    first = model.graph.node[0]
+    model.graph.node.insert(0, helper.make_node("Cast", ["w1"], ["w1_cast"], to=TensorProto.FLOAT))
+    model.graph.node.insert(0, helper.make_node("Cast", ["input"], ["cast"], to=TensorProto.FLOAT))
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    first.input[0], first.input[1] = "cast", "w1_cast"
+    assert fold_casts(model) == 1
+    onnx.checker.check_model(model)
+    assert [node.op_type for node in model.graph.node].count("Cast") == 1

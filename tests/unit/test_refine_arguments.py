@@ -56,7 +56,6 @@ def test_inputs_are_not_changed_and_lists_of_facts_are_right():
     assert report.notes == ()
 
 
-@pytest.mark.xfail(reason="the pull to the guided result is the same in flat regions: edges soften")
 def test_flat_regions_keep_the_guided_result():
     # No colour to go by: matting may not invent an edge where guided has none.
     image = np.full((200, 200, 3), 77, np.uint8)

@@ -139,7 +139,13 @@ def test_cutout_tells_what_ran(product):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("refine", "sharp"), ("decontaminate", "yes"), ("strength", 1.5), ("matte", "keep")],
+    [
+        ("refine", "sharp"),
+        ("effort", "utmost"),
+        ("decontaminate", "yes"),
+        ("strength", 1.5),
+        ("matte", "keep"),
+    ],
 )
 def test_a_wrong_option_names_itself_and_what_is_allowed(product, name, value):
     with pytest.raises(nssbg.OptionError, match=name):
@@ -255,3 +261,74 @@ def test_map_without_output_gives_cutouts_in_order(product):
     with nssbg.Remover("studio") as remover:
         outcomes = list(remover.map([product[0], product[0][:200]], max_memory=1))
     assert [outcome.cutout.rgba.shape[0] for outcome in outcomes] == [300, 200]
+
+
+@pytest.fixture
+def no_download(monkeypatch, tmp_path):
+    """Anything that goes to the network from here on fails the test."""
+    from nssbg._models import download
+
+    def refuse(*arguments, **keys):
+        pytest.fail("a download was begun before the licence was asked")
+
+    monkeypatch.setattr(download, "download", refuse)
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NSSBG_LICENSE", raising=False)
+
+
+def test_commercial_use_refuses_weights_before_any_download(product, no_download, monkeypatch):
+    rgb = product[0]
+    with pytest.raises(nssbg.LicenseError, match=r"rmbg-2\.0: commercial use"):
+        nssbg.Remover("rmbg-2.0", license="commercial").cutout(rgb)
+    with pytest.raises(nssbg.LicenseError, match=r"rmbg-1\.4"):
+        nssbg.remove(rgb, model="rmbg-1.4", license="commercial")
+    with (
+        pytest.raises(nssbg.LicenseError),
+        nssbg.Remover("isnet-anime", license="commercial").map([rgb]) as results,
+    ):
+        list(results)
+    monkeypatch.setenv("NSSBG_LICENSE", "commercial")
+    with pytest.raises(nssbg.LicenseError):
+        nssbg.remove(rgb, model="rmbg-2.0")
+
+
+def test_commercial_use_takes_the_studio_method_and_the_bundled_network(product, no_download):
+    cutout = nssbg.Remover("studio", license="commercial").cutout(product[0])
+    assert cutout.plan.license == "Apache-2.0"
+    cutout = nssbg.Remover("nssbg-lite", license="commercial").cutout(product[0])
+    assert (cutout.plan.model, cutout.plan.license) == ("nssbg-lite", "Apache-2.0")
+
+
+def test_a_remover_keeps_the_licence_it_was_made_with(no_download, monkeypatch):
+    monkeypatch.setenv("NSSBG_LICENSE", "commercial")
+    strict = nssbg.Remover("rmbg-1.4")
+    monkeypatch.setenv("NSSBG_LICENSE", "any")
+    with pytest.raises(nssbg.LicenseError):
+        pickle.loads(pickle.dumps(strict)).cutout(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(nssbg.OptionError, match="license is 'free'"):
+        nssbg.Remover("rmbg-1.4", license="free")
+
+
+def test_remove_opens_anew_when_the_environment_asks_for_commercial_use(
+    product, no_download, monkeypatch, tmp_path
+):
+    from model_graphs import mask_network
+
+    path = mask_network(tmp_path / "own.onnx")
+    (tmp_path / "own.toml").write_text("size = [48, 64]\nlicense = 'CC-BY-NC-4.0'\n")
+    nssbg.remove(product[0], model=str(path))
+    monkeypatch.setenv("NSSBG_LICENSE", "commercial")
+    with pytest.raises(nssbg.LicenseError, match="own"):
+        nssbg.remove(product[0], model=str(path))
+
+
+def test_terms_that_bind_stand_in_the_result(product, no_download, tmp_path):
+    from model_graphs import mask_network
+
+    path = mask_network(tmp_path / "own.onnx")
+    (tmp_path / "own.toml").write_text(
+        "size = [48, 64]\nlicense = 'CC-BY-NC-4.0'\ncommercial = false\n"
+    )
+    plan = nssbg.Remover(str(path)).cutout(product[0]).plan
+    assert plan.license == "CC-BY-NC-4.0"
+    assert any("does not allow commercial use" in line for line in plan.reasons)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,6 +22,7 @@ import measures  # noqa: E402
 import muon  # noqa: E402
 import procedural  # noqa: E402
 import train  # noqa: E402
+import warm_start  # noqa: E402
 
 RECIPE = """
 seed = 5
@@ -189,3 +191,44 @@ def test_the_network_takes_any_multiple_of_32_and_exports(tmp_path: Path) -> Non
     with torch.no_grad():
         straight = torch.sigmoid(network(torch.from_numpy(batch))).numpy()
     assert np.abs(straight - wanted).max() < 1e-3
+
+
+def test_a_run_starts_warm_from_an_exported_file(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    network = architecture.LiteNetwork()
+    with torch.no_grad():
+        for norm in (m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.weight.uniform_(0.3, 1.5)
+            norm.bias.uniform_(-0.3, 0.3)
+    export.export_float32(network.eval(), tmp_path / "full.onnx", dynamic=False)
+    export.halve_weights(tmp_path / "full.onnx", tmp_path / "half.onnx")
+    batches = [torch.randn(2, 3, 64, 64) for _ in range(2)]
+    warm = architecture.LiteNetwork()
+    warm_start.unfold(warm, onnx.load(str(tmp_path / "half.onnx")), batches)
+    other = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        wanted, found = (torch.sigmoid(n.eval()(other)) for n in (network, warm))
+    assert (wanted - found).abs().max() < 2e-2  # float16 weights lie between the two
+    # Rows of one length, and norms whose statistics are those of the batches.
+    kernel = warm.stage_sixteen[0][0].weight
+    assert kernel.pow(2).mean((1, 2, 3)).sqrt().detach().numpy() == pytest.approx(
+        warm_start.ROW_RMS, rel=1e-3
+    )
+    seen = []
+    hook = warm.stage_two[0].register_forward_hook(lambda m, i, o: seen.append(o))
+    with torch.no_grad():
+        for batch in batches:
+            warm(batch)
+    hook.remove()
+    mean = torch.stack(seen).mean((0, 1, 3, 4))
+    assert torch.allclose(warm.stage_two[1].running_mean, mean, atol=1e-4)
+
+
+def test_watched_pictures_are_apart_from_those_trained_on(work: Path) -> None:
+    trained = generator.Sources(work / "banks")
+    watched = generator.Sources(work / "banks", watched=True)
+    for kind in ("people", "cats"):
+        names = [{b.ids[i] for b, i in s.foregrounds[kind]} for s in (trained, watched)]
+        assert names[0]
+        assert len(names[1]) == 2
+        assert not names[0] & names[1]

@@ -34,11 +34,14 @@ log = logging.getLogger("nssbg")
 
 @runtime_checkable
 class Backend(Protocol):
-    """One network on one device, ready to run."""
+    """One network on one device, ready to run.
 
-    @property
-    def plan(self) -> Plan:
-        """What really runs: the runtime's own word, not what was asked for."""
+    Attributes:
+        plan: What really runs: the runtime's own word, not what was asked for; the planner adds
+            why.
+    """
+
+    plan: Plan
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's mask output for a tensor.

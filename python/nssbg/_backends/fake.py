@@ -26,7 +26,7 @@ class FakeBackend:
     def __init__(self, model: ModelDescription, options: OpenOptions) -> None:
         self.shapes: list[tuple[int, ...]] = []
         self._closed = False
-        self._plan = Plan(
+        self.plan = Plan(
             model=model.name,
             backend="fake",
             device="CPU",
@@ -35,11 +35,6 @@ class FakeBackend:
             reasons=("the fake backend was asked for",),
             license=model.license,
         )
-
-    @property
-    def plan(self) -> Plan:
-        """What runs."""
-        return self._plan
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """The mean over the channels: N x h x w."""

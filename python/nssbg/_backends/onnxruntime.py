@@ -118,8 +118,12 @@ class OnnxRuntimeBackend:
             )
         self._model = model
         self._lock = threading.Lock()
-        self._buffers: dict[tuple[int, ...], Any] = {}
         self._threads = usable_threads(options.threads)
+        # Concurrent runs of a session each take their caller's thread and a share of the others.
+        self._streams = max(1, min(options.streams, self._threads))
+        self._free = threading.Semaphore(self._streams)
+        # Output buffers of runs that ended, at most one a stream.
+        self._buffers: list[tuple[tuple[int, ...], Any]] = []
         providers = _providers(options.device, ort.get_available_providers())
         self._session: Any = self._open(ort, options, providers)
         actual = self._session.get_providers()
@@ -158,7 +162,7 @@ class OnnxRuntimeBackend:
         # The other outputs' last layers are not computed (U-2-Net has six of them).
         self._run_options = ort.RunOptions()
         self._run_options.only_execute_path_to_fetches = len(outputs) > 1
-        self._plan = Plan(
+        self.plan = Plan(
             model=model.name,
             backend="onnxruntime",
             device=_SHOWN.get(actual[0], actual[0]),
@@ -167,6 +171,8 @@ class OnnxRuntimeBackend:
             reasons=(f"onnxruntime {ort.__version__}, {actual[0]}",),
             degraded=degraded,
             license=model.license,
+            streams=self._streams,
+            batch=options.batch,
         )
 
     def _open(self, ort: Any, options: OpenOptions, providers: list[str]) -> Any:
@@ -205,7 +211,7 @@ class OnnxRuntimeBackend:
     ) -> Any:
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = max(1, self._threads // self._streams)
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
@@ -240,15 +246,10 @@ class OnnxRuntimeBackend:
             if isinstance(dimension, str) and dimension:
                 options.add_free_dimension_override_by_name(dimension, size)
 
-    @property
-    def plan(self) -> Plan:
-        """What really runs."""
-        return self._plan
-
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """The mask output, N x h x w, float32."""
         data = checked_tensor(tensor, self._model, self._input_dtype)
-        with self._lock:
+        with self._free:
             session = self._session
             if session is None:
                 raise NssbgError("the backend is closed; open another one")
@@ -263,20 +264,29 @@ class OnnxRuntimeBackend:
     def _run(self, session: Any, data: NDArray[Any]) -> NDArray[np.float32]:
         binding = session.io_binding()
         binding.bind_cpu_input(self._input_name, data)
-        buffer = self._buffers.get(data.shape)
+        buffer = self._buffer(data.shape)
         if buffer is None:
             binding.bind_output(self._output_name, "cpu")
         else:
             binding.bind_ortvalue_output(self._output_name, buffer)
         session.run_with_iobinding(binding, self._run_options)
         result = binding.get_outputs()[0]
-        if buffer is None:
-            # Kept as the buffer of the next runs; one, so that varying sizes do not add up.
-            self._buffers = {data.shape: result}
-        return masks_from_output(result.numpy(), data.shape[0], self._model)
+        masks = masks_from_output(result.numpy(), data.shape[0], self._model)
+        with self._lock:
+            # Kept for the next runs; of one shape, so that varying sizes do not add up.
+            kept = [item for item in self._buffers if item[0] == data.shape]
+            self._buffers = [*kept, (data.shape, result)][: self._streams]
+        return masks
+
+    def _buffer(self, shape: tuple[int, ...]) -> Any:
+        with self._lock:
+            for index, (known, _) in enumerate(self._buffers):
+                if known == shape:
+                    return self._buffers.pop(index)[1]
+        return None
 
     def close(self) -> None:
         """Give the session's memory back."""
         with self._lock:
             self._session = None
-            self._buffers = {}
+            self._buffers = []

@@ -86,5 +86,5 @@ def open_backend(
             raise type(second)(f"{first}; and with onnxruntime: {second}") from second
         line = f"openvino could not be used, onnxruntime runs: {first}"
         log.warning("%s: %s", model.name, line)
-        opened._plan = replace(opened.plan, degraded=(*opened.plan.degraded, line))
+        opened.plan = replace(opened.plan, degraded=(*opened.plan.degraded, line))
         return opened

@@ -27,7 +27,7 @@ from nssbg._backends.base import (
 )
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
-from nssbg._hardware import import_openvino, usable_threads
+from nssbg._hardware import accelerator_nodes, import_openvino, usable_threads
 from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
 from nssbg._types import Plan
@@ -46,6 +46,13 @@ def _load() -> Any:
         raise DeviceError(
             f"openvino cannot be loaded ({error}); try: pip install openvino"
         ) from error
+
+
+def _available(core: Any, device: str) -> list[str]:
+    """The devices that OpenVINO finds; it is not asked where only the processor can be it."""
+    if device == "cpu" or (device == "auto" and accelerator_nodes() == ()):
+        return ["CPU"]
+    return list(core.available_devices)
 
 
 def _target(device: str, available: list[str]) -> str:
@@ -80,7 +87,7 @@ class OpenVinoBackend:
         self._blob: NDArray[np.uint8] | None = None
         self._threads = usable_threads(options.threads)
         core = openvino.Core()
-        target = _target(options.device, core.available_devices)
+        target = _target(options.device, _available(core, options.device))
         config: dict[str, Any] = {}
         # float32 unless asked: on processors with bfloat16 the plugin would otherwise take
         # it by itself, and how far that moves the alpha is for the planner to measure.
@@ -103,7 +110,7 @@ class OpenVinoBackend:
         self._requests = [compiled.create_infer_request() for _ in range(max(1, options.streams))]
         self._idle = list(self._requests)
         self._condition = threading.Condition()
-        self._plan = self._told(target, precision, options)
+        self.plan = self._told(target, precision, options)
 
     def _told(self, target: str, precision: str, options: OpenOptions) -> Plan:
         """The plan by the compiled model's own word; an error where it breaks what was asked."""
@@ -142,6 +149,8 @@ class OpenVinoBackend:
             reasons=(f"openvino {version}, {actual}",),
             degraded=tuple(degraded),
             license=self._model.license,
+            streams=max(1, options.streams),
+            batch=options.batch,
         )
 
     def _compile(self, core: Any, target: str, config: dict[str, Any], options: OpenOptions) -> Any:
@@ -193,11 +202,6 @@ class OpenVinoBackend:
                     f"{model.name}: openvino cannot compile it for {target}: {error}"
                 ) from error
             raise ModelError(f"{model.path}: openvino cannot compile it: {error}") from error
-
-    @property
-    def plan(self) -> Plan:
-        """What really runs."""
-        return self._plan
 
     @contextlib.contextmanager
     def _request(self) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """`model="auto"`: the studio method where the picture is a studio picture, else the network.
 
 The studio method looks first: it costs milliseconds, needs no runtime, and where the border is
-one smooth backdrop its full-size edges are better than any coarse map's. Where it is unsure,
-the bundled network looks too, and the more trustworthy of the two answers.
+one smooth backdrop its full-size edges are better than any coarse map's. Where it is not beyond
+doubt the bundled network looks too, and `choice` says from both answers which is the better.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from nssbg._confidence import WEAK
 from nssbg._methods.base import Estimate, Method
+from nssbg._methods.choice import choice_features, choose, sampled
+from nssbg._stages.locate import Effort
 from nssbg._types import Frame, Timings
 
 __all__ = ["AutoMethod"]
 
-# From this confidence on the studio method's answer is taken without a look by the network.
-SURE = 0.85
-# Below this the better of the two is still announced as weak.
-WEAK = 0.5
+# From this confidence on the studio method's answer is taken without a look by the network: on
+# the measured pictures it was then never the worse one (training/choose.py prints the table).
+SURE = 0.95
 
 
 class AutoMethod:
@@ -46,22 +50,41 @@ class AutoMethod:
         return self._studio.infer(frame, self._studio.prepare(frame, timings), timings)
 
     def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
-        """The more trustworthy of the two answers, and why it was taken."""
+        """The better of the two answers as far as can be told, and why it was taken."""
         studio: Estimate = prepared
         if studio.confidence >= SURE:
             return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
         network = self._the_network()
         other = network.infer(frame, network.prepare(frame, timings), timings)
-        compared = (
-            f"studio confidence {studio.confidence:.2f}, "
-            f"{other.plan.model} confidence {other.confidence:.2f}"
+        small = np.asarray(other.alpha, np.float32)
+        if other.alpha.dtype == np.uint8:
+            small /= np.float32(255)
+        features = choice_features(
+            sampled(studio.alpha, *small.shape), studio.confidence, small, other.confidence
         )
-        taken = studio if studio.confidence > other.confidence else other
-        taken = _because(taken, f"auto: {taken.plan.model} taken ({compared})")
-        if taken.confidence < WEAK:
-            note = f"weak: {compared}; try a larger model (nssbg models list)"
+        choice = choose(features)
+        taken = studio if choice.studio else other
+        taken = _because(
+            replace(taken, confidence=choice.overlap),
+            f"auto: {taken.plan.model} taken (studio confidence {studio.confidence:.2f}, "
+            f"{other.plan.model} confidence {other.confidence:.2f}, "
+            f"agreement {features[2]:.2f})",
+        )
+        if choice.overlap < WEAK:
+            note = (
+                f"weak: expected overlap with the subject {choice.overlap:.2f}; "
+                "try a larger model (nssbg models list)"
+            )
             return replace(taken, notes=(*taken.notes, note))
         return taken
+
+    def look_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """By the network, where its answer was taken."""
+        if estimate.full_size:
+            return estimate
+        return self._the_network().look_closer(frame, estimate, timings, effort)
 
     def close(self) -> None:
         """Let go of both."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from nssbg._stages.locate import Effort, LocateReport
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Estimate", "Method"]
@@ -22,6 +23,8 @@ class Estimate:
         confidence: 0 to 1.
         plan: What really ran.
         notes: What there is to say about this picture.
+        closer_look: What running again on parts of the picture brought and cost; None where it
+            was not tried.
     """
 
     alpha: NDArray[Any]
@@ -29,6 +32,7 @@ class Estimate:
     confidence: float
     plan: Plan
     notes: tuple[str, ...] = ()
+    closer_look: LocateReport | None = None
 
 
 class Method(Protocol):
@@ -45,6 +49,12 @@ class Method(Protocol):
 
     def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
         """The alpha of one picture; writes its stages' times into `timings`."""
+        ...
+
+    def look_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """The estimate after running again on parts of the picture, where that can pay."""
         ...
 
     def close(self) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nssbg._methods.base import Method
+
+if TYPE_CHECKING:
+    from nssbg._planner import BatchRun
 
 __all__ = ["BUNDLED", "open_method"]
 
@@ -10,7 +15,15 @@ __all__ = ["BUNDLED", "open_method"]
 BUNDLED = "nssbg-lite"
 
 
-def open_method(model: str, *, device: str, backend: str, threads: int) -> Method:
+def open_method(
+    model: str,
+    *,
+    device: str,
+    backend: str,
+    threads: int,
+    license: str | None = None,
+    run: BatchRun | None = None,
+) -> Method:
     """Open the method behind a model name.
 
     Args:
@@ -18,26 +31,27 @@ def open_method(model: str, *, device: str, backend: str, threads: int) -> Metho
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
         threads: At least 1.
+        license: See `nssbg.Remover`.
+        run: The run over many pictures that it is for; None: pictures come one by one.
 
     Raises:
         ModelError: The model is unknown, not on disk or damaged.
+        LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
     """
     from nssbg._methods.studio import StudioMethod
+
+    def open_network(name: str) -> Method:
+        from nssbg._methods.network import NetworkMethod
+
+        return NetworkMethod(
+            name, device=device, backend=backend, threads=threads, license=license, run=run
+        )
 
     if model == "studio":
         return StudioMethod(threads)
     if model == "auto":
         from nssbg._methods.auto import AutoMethod
 
-        def open_bundled() -> Method:
-            return _network(BUNDLED, device=device, backend=backend, threads=threads)
-
-        return AutoMethod(StudioMethod(threads), open_bundled)
-    return _network(model, device=device, backend=backend, threads=threads)
-
-
-def _network(model: str, *, device: str, backend: str, threads: int) -> Method:
-    from nssbg._methods.network import NetworkMethod
-
-    return NetworkMethod(model, device=device, backend=backend, threads=threads)
+        return AutoMethod(StudioMethod(threads), lambda: open_network(BUNDLED))
+    return open_network(model)

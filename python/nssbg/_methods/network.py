@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
 from nssbg._confidence import confidence
+from nssbg._errors import NssbgError
 from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
-from nssbg._planner import open_model
+from nssbg._planner import BatchRun, open_model
+from nssbg._stages.locate import Effort, locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
@@ -35,6 +42,15 @@ def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> 
     )
 
 
+def _tensors(sources: Sequence[Any], model: ModelDescription) -> list[NDArray[np.float32]]:
+    """Pictures of a run as the model is fed; what cannot be read is left out."""
+    found = []
+    for source in sources:
+        with contextlib.suppress(NssbgError):
+            found.append(input_tensor(image_io.decode(source), model))
+    return found
+
+
 class NetworkMethod:
     """One model on one backend.
 
@@ -43,23 +59,45 @@ class NetworkMethod:
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
         threads: Threads for the runtime and the prepare kernel, at least 1.
+        license: See `nssbg.Remover`.
+        run: The run over many pictures that it is for; its network then takes several pictures
+            at once, on `run.threads` threads in all.
 
     Raises:
         ModelError: The model is unknown, cannot be pulled, or is damaged.
-        LicenseError: NSSBG_LICENSE=commercial and its weights do not allow that.
+        LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
     """
 
-    def __init__(self, model: str, *, device: str, backend: str, threads: int) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str,
+        backend: str,
+        threads: int,
+        license: str | None = None,
+        run: BatchRun | None = None,
+    ) -> None:
         self._threads = threads
         self._model, self._backend = open_model(
-            model, backend=backend, device=device, threads=threads
+            model,
+            backend=backend,
+            device=device,
+            threads=threads if run is None else run.threads,
+            goal="latency" if run is None else "throughput",
+            license=license,
+            run=run,
+            samples=None if run is None else lambda model: _tensors(run.samples, model),
         )
+        if run is not None:
+            run.samples.clear()
 
     @property
     def lanes(self) -> int:
-        """A CPU session takes a picture per calling thread; a device takes one at a time."""
-        return 0 if self._backend.plan.device == "CPU" else 1
+        """What the runtime takes at the same time; twice that where batches have to fill."""
+        plan = self._backend.plan
+        return plan.streams * plan.batch * (2 if plan.batch > 1 else 1)
 
     def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""
@@ -71,16 +109,46 @@ class NetworkMethod:
         with timings.measure("infer"):
             alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
             expected = confidence(alpha)
-        # 16-bit pictures keep the map's full precision; for the others 8 bits are as fine as
-        # the result, and a quarter of the bytes to refine.
-        if frame.rgb.dtype == np.uint8:
-            coarse = (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-        else:
-            coarse = alpha
         return Estimate(
-            alpha=coarse, full_size=False, confidence=expected.overlap, plan=self._backend.plan
+            alpha=_as_fine_as_needed(alpha, frame),
+            full_size=False,
+            confidence=expected.overlap,
+            plan=self._backend.plan,
+        )
+
+    def look_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """Run again on the crop around a small subject and, at "best", along the outline."""
+        if effort == "fast":
+            return estimate
+
+        def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
+            tensor = input_tensor(replace(frame, rgb=crop), self._model, threads=self._threads)
+            alpha: NDArray[np.float32] = coarse_alpha(self._backend.run(tensor), self._model)[0]
+            return alpha
+
+        with timings.measure("look closer"):
+            alpha, report = locate(frame.rgb, alpha_of, effort=effort, first=estimate.alpha)
+        if report.runs == 1:
+            return replace(estimate, notes=(*estimate.notes, *report.notes))
+        return replace(
+            estimate,
+            alpha=_as_fine_as_needed(alpha, frame),
+            notes=(*estimate.notes, *report.notes),
+            closer_look=report,
         )
 
     def close(self) -> None:
         """Give the network's memory back."""
         self._backend.close()
+
+
+def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:
+    """The map in float32 for 16-bit pictures, else in bytes.
+
+    For 8-bit pictures bytes are as fine as the result, and a quarter of the memory to refine.
+    """
+    if frame.rgb.dtype == np.uint8:
+        return (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    return alpha

@@ -7,11 +7,9 @@ machine. Names of one's own go before entry points, those before the built-in on
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +54,8 @@ def bundled_models() -> dict[str, ModelDescription]:
 
 
 def _from_entry_points() -> dict[str, ModelDescription]:
+    import importlib.metadata
+
     found: dict[str, ModelDescription] = {}
     for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         try:
@@ -140,15 +140,20 @@ def describe(name: str | Path) -> ModelDescription:
             "with at least `size = 1024` (docs/third-party-models.md)"
         )
     # Entry points cost a look at every installed package: only for names not known without.
+    # Each of the others is only read where the one before does not know the name.
     own = _from_folder(catalog_folder())
-    for models in (own, bundled_models(), builtin_catalog()):
-        if text in models:
-            return models[text]
+    if text in own:
+        return own[text]
+    for models in (bundled_models, builtin_catalog):
+        if text in models():
+            return models()[text]
     found = _by_alias([*own.values(), *builtin_catalog().values()], text)
     if found is None:
         others = _from_entry_points()
         found = others.get(text) or _by_alias(others.values(), text)
     if found is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(text, [*own, *builtin_catalog()], n=3, cutoff=0.5)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise ModelError(f"no model is called {text!r}{hint}; `nssbg models list` shows all")

@@ -25,7 +25,7 @@ __all__ = ["prepared"]
 log = logging.getLogger("nssbg")
 
 # Counted up when the passes change, so that older copies are made again.
-_PASSES = 1
+_PASSES = 2
 
 
 def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDescription:

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nssbg._errors import LicenseError, ModelError
+from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
+from nssbg._models.license import check_license
 from nssbg._models.places import home, known_locations, models_folder
 
 __all__ = [
     "Verification",
-    "check_license",
     "locate",
     "pull",
     "remove",
@@ -32,29 +32,6 @@ __all__ = [
 log = logging.getLogger("nssbg")
 
 Progress = Callable[[int, int], None]
-
-
-def check_license(model: ModelDescription, wanted: str | None = None) -> None:
-    """Refuse weights that may not be used as wanted.
-
-    Args:
-        model: The model.
-        wanted: "any" or "commercial"; None: NSSBG_LICENSE from the environment, else "any".
-
-    Raises:
-        LicenseError: Commercial use was asked for and the weights do not clearly allow it.
-        ModelError: An unknown kind of use.
-    """
-    use = wanted or os.environ.get("NSSBG_LICENSE") or "any"
-    if use not in ("any", "commercial"):
-        raise ModelError(f"license is {use!r}, expected 'any' or 'commercial'")
-    if use == "commercial" and model.commercial is not True:
-        state = "not allowed" if model.commercial is False else "not settled"
-        note = f" ({model.license_note})" if model.license_note else ""
-        raise LicenseError(
-            f"{model.name}: commercial use of its weights is {state}: {model.license}{note}; "
-            "`nssbg models list --license commercial` shows models that allow it"
-        )
 
 
 def hash_file(path: Path, algorithm: str) -> str:

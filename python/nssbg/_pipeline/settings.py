@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nssbg import _core
 from nssbg import _image_io as image_io
 from nssbg._errors import OptionError
+from nssbg._models.license import wanted_use
 
 __all__ = ["Settings"]
 
@@ -22,6 +23,7 @@ class Settings:
     device: str = "auto"
     backend: str = "auto"
     threads: int = 0
+    license: str | None = None
     max_pixels: int = image_io.DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
@@ -29,6 +31,8 @@ class Settings:
             raise OptionError(
                 f"threads must be 0 (all usable cores) to {MOST_THREADS}, got {self.threads}"
             )
+        # The environment is read once: a Remover does not change its mind between pictures.
+        object.__setattr__(self, "license", wanted_use(self.license))
         if self.max_pixels < 1:
             raise OptionError(f"max_pixels must be at least 1, got {self.max_pixels}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from nssbg._pipeline.settings import Settings
 from nssbg._stages.decontaminate import decontaminate
 from nssbg._stages.refine import refine_with_report
 from nssbg._types import Frame, Timings
+
+if TYPE_CHECKING:
+    from nssbg._planner import BatchRun
 
 __all__ = ["Job", "Pipeline", "Stage"]
 
@@ -72,12 +75,24 @@ class Stage:
 class Pipeline:
     """The stages behind one open method; safe to use from several threads.
 
+    Args:
+        settings: What stays the same from picture to picture.
+        method: An open one; None: what the settings name is opened.
+        run: The run over many pictures that it is opened for; None: pictures come one by one.
+
     Raises:
         ModelError: The model is unknown, not on disk or damaged.
+        LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
     """
 
-    def __init__(self, settings: Settings, method: Method | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        method: Method | None = None,
+        *,
+        run: BatchRun | None = None,
+    ) -> None:
         self._settings = settings
         self._threads = settings.thread_count
         self._method = method or open_method(
@@ -85,6 +100,8 @@ class Pipeline:
             device=settings.device,
             backend=settings.backend,
             threads=self._threads,
+            license=settings.license,
+            run=run,
         )
         self.stages: tuple[Stage, ...] = (
             Stage("decode", self._decode),
@@ -126,6 +143,9 @@ class Pipeline:
         assert job.frame is not None
         job.estimate = self._method.infer(job.frame, job.prepared, job.timings)
         job.prepared = None
+        job.estimate = self._method.look_closer(
+            job.frame, job.estimate, job.timings, job.options.effort
+        )
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
         for line in job.estimate.plan.degraded:
             log.warning("%s: %s", job.frame.name, line)
@@ -164,6 +184,7 @@ class Pipeline:
             plan=job.estimate.plan,
             timings=job.timings,
             confidence=job.estimate.confidence,
+            closer_look=job.estimate.closer_look,
             notes=tuple(job.notes),
         )
 

@@ -1,9 +1,11 @@
 """Which backend, device and precision runs a model: measured here, chosen, explained."""
 
-from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates, plan
-from nssbg._planner.opening import measured, open_model, tune
+from nssbg._planner.candidates import BatchRun, Candidate, Choice, Measurement, candidates, plan
+from nssbg._planner.kept import measured
+from nssbg._planner.opening import open_model, tune
 
 __all__ = [
+    "BatchRun",
     "Candidate",
     "Choice",
     "Measurement",

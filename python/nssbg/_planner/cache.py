@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nssbg._hardware import cpu_fingerprint, usable_threads
+from nssbg._hardware import accelerator_nodes, cpu_fingerprint, usable_threads
 from nssbg._models.description import ModelDescription
 from nssbg._planner.candidates import Candidate, Choice, Measurement
 
@@ -43,15 +43,11 @@ def _versions() -> list[str]:
 
 def machine_key() -> str:
     """Sixteen hex digits for this machine and its runtimes, without loading them."""
-    nodes = []
-    for folder in ("/dev/dri", "/dev/accel"):
-        if Path(folder).is_dir():
-            nodes += sorted(item.name for item in Path(folder).iterdir())
     parts = [
         cpu_fingerprint(),
         str(usable_threads()),
         *_versions(),
-        *nodes,
+        *(accelerator_nodes() or ()),
         str(Path("/proc/driver/nvidia/version").exists()),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

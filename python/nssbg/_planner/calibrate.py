@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,18 +87,20 @@ def _open(
     )
 
 
-def _throughput(backend: Backend, tensor: NDArray[np.float32], streams: int) -> float:
-    """Seconds a picture with `streams` pictures at the same time."""
-    if streams == 1:
+def _seconds(backend: Backend, tensor: NDArray[np.float32], candidate: Candidate) -> float:
+    """Seconds a picture, with as many at the same time as the candidate has streams."""
+    tensor = np.repeat(tensor, candidate.batch, axis=0)
+    if candidate.streams == 1:
         start = time.perf_counter()
         backend.run(tensor)
-        return float(time.perf_counter() - start) / int(tensor.shape[0])
+        return float(time.perf_counter() - start) / candidate.batch
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(streams) as pool:
+    turns = 2 * candidate.streams
+    with ThreadPoolExecutor(candidate.streams) as pool:
         start = time.perf_counter()
-        list(pool.map(backend.run, [tensor] * (2 * streams)))
-        return float(time.perf_counter() - start) / (2 * streams * int(tensor.shape[0]))
+        list(pool.map(backend.run, [tensor] * turns))
+        return float(time.perf_counter() - start) / (turns * candidate.batch)
 
 
 def calibrate(
@@ -109,6 +112,7 @@ def calibrate(
     cache: Path | None = None,
     rounds: int = 7,
     seconds: float = 60.0,
+    begin_within: float = float("inf"),
     memory: Callable[[Candidate], str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Measurement, ...]:
@@ -122,6 +126,7 @@ def calibrate(
         cache: Folder for compiled networks.
         rounds: Timed runs of each candidate at most.
         seconds: After this no further round is started.
+        begin_within: After these seconds no further candidate is begun; two are in any case.
         memory: Says why a candidate does not fit into memory, or "".
         progress: Called with a line for each step.
 
@@ -131,6 +136,7 @@ def calibrate(
     feed = list(tensors) or calibration_tensors(model)
     say = progress or (lambda line: None)
     exact = [Candidate(c.backend, c.device, "float32", c.threads) for c in candidates]
+    started = time.perf_counter()
     reference: list[NDArray[np.float32]] | None = None
     for candidate in sorted(exact, key=lambda c: (c.device != "cpu", c.backend != "openvino")):
         # The bound is measured from float32 on the processor, whichever runtime has it.
@@ -145,9 +151,16 @@ def calibrate(
     times: dict[Candidate, list[float]] = {}
     backends: dict[Candidate, Backend] = {}
     best = float("inf")
-    started = time.perf_counter()
-    for candidate in candidates:
+    for position, candidate in enumerate(candidates):
         problem = memory(candidate) if memory is not None else ""
+        if problem and memory is not None and backends:
+            # Measured ones make room: they keep the times they have.
+            for opened in backends.values():
+                opened.close()
+            backends.clear()
+            problem = memory(candidate)
+        if position > 1 and time.perf_counter() - started > begin_within:
+            problem = f"not measured, {begin_within:.1f} s were given"
         opened_backend: Backend | None = None
         mean = worst = 0.0
         if not problem:
@@ -165,7 +178,7 @@ def calibrate(
                 f"float32, the bound is {255 * MEAN_ERROR:.0f} and {255 * MAX_ERROR:.0f}"
             )
         if not problem and opened_backend is not None:
-            first = min(_throughput(opened_backend, feed[0], candidate.streams) for _ in range(2))
+            first = min(_seconds(opened_backend, feed[0], candidate) for _ in range(2))
             if first > max(_TELLING_SECONDS, _HOPELESS * best):
                 problem = f"{first * 1e3:.0f} ms, {first / best:.1f} times the best"
             best = min(best, first)
@@ -182,13 +195,12 @@ def calibrate(
         if time.perf_counter() - started > seconds or len(backends) < 2:
             break
         for candidate, backend in backends.items():
-            times[candidate].append(_throughput(backend, feed[0], candidate.streams))
+            times[candidate].append(_seconds(backend, feed[0], candidate))
     for candidate, backend in backends.items():
         backend.close()
-        old = results[candidate]
         # The least: what others did on the machine meanwhile only adds.
         least = 1e3 * min(times[candidate])
-        results[candidate] = Measurement(candidate, least, old.mean_error, old.max_error)
+        results[candidate] = replace(results[candidate], milliseconds=least)
     return tuple(results[candidate] for candidate in candidates)
 
 

@@ -6,14 +6,25 @@ Plan that says why. Nothing here loads a runtime or reads a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from nssbg._errors import DeviceError, OptionError
 from nssbg._hardware import Device, Hardware
 from nssbg._models.description import ModelDescription
 from nssbg._types import Plan
 
-__all__ = ["MAX_ERROR", "MEAN_ERROR", "Candidate", "Choice", "Measurement", "candidates", "plan"]
+__all__ = [
+    "MAX_ERROR",
+    "MEAN_ERROR",
+    "BatchRun",
+    "Candidate",
+    "Choice",
+    "Measurement",
+    "candidates",
+    "plan",
+    "stream_layouts",
+]
 
 # How far an alpha may be from float32's before a faster arithmetic is refused: one step of
 # 8 bits on average, eight anywhere.
@@ -21,6 +32,9 @@ MEAN_ERROR = 1 / 255
 MAX_ERROR = 8 / 255
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
+# Pictures in one tensor on devices of their own. Processors gain nothing by it that streams do
+# not give (docs/decisions/0804-many-pictures.md).
+_BATCHES = (4, 16)
 _ONNXRUNTIME_GPUS = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
 
 
@@ -34,6 +48,8 @@ class Choice:
         precision: "auto", "float32", "bfloat16", "float16" or "int8".
         threads: Threads for runtime and kernels.
         goal: "latency" (one picture soon) or "throughput" (many pictures).
+        at_once: Pictures that may wait for the network at the same time, which bounds the
+            batch; 0: any number.
     """
 
     backend: str = "auto"
@@ -41,11 +57,34 @@ class Choice:
     precision: str = "auto"
     threads: int = 0
     goal: str = "latency"
+    at_once: int = 0
 
     @property
     def key(self) -> str:
         """The choice as text, for the cache of plans."""
         return f"{self.backend} {self.device} {self.precision} {self.threads} {self.goal}"
+
+
+@dataclass(frozen=True)
+class BatchRun:
+    """A run over many pictures, as far as planning needs to know it.
+
+    Attributes:
+        threads: Threads that the runtime may use, in all.
+        at_once: Pictures that may wait for the network at the same time; 0: any number.
+        pictures: How many are to come; None: not known.
+        samples: A few of them (paths, bytes, arrays), to check alphas on; never a file object,
+            which can be read only once. Emptied when the network is open, so that no picture is
+            kept alive by the plan that was made with it.
+        calibrate: Whether to measure at its start what nothing was measured for: True, False,
+            or None where that pays.
+    """
+
+    threads: int = 1
+    at_once: int = 0
+    pictures: int | None = None
+    samples: list[Any] = field(default_factory=list)
+    calibrate: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +146,11 @@ def _check(choice: Choice) -> None:
         raise OptionError(f"threads is {choice.threads}, expected 0 (all) or more")
 
 
+def stream_layouts(threads: int) -> tuple[int, ...]:
+    """Numbers of pictures at the same time worth trying on that many threads, most first."""
+    return tuple(dict.fromkeys((threads, max(1, threads // 4), 1)))
+
+
 def _matches(device: Device, wanted: str) -> bool:
     if wanted in ("auto", device.name):
         return True
@@ -164,10 +208,10 @@ def candidates(
             if device.name == "cpu" and not choice.threads and threads > 4:
                 counts.add(threads // 2)  # two hardware threads a core: half may be faster
             for count in sorted(counts, reverse=True):
-                found.append(Candidate(device.runtime, name, precision, count))
-                several = device.name == "cpu" and device.runtime == "openvino" and count > 1
-                if choice.goal == "throughput" and several and model.static:
-                    found.append(Candidate(device.runtime, name, precision, count, streams=count))
+                single = Candidate(device.runtime, name, precision, count)
+                found.append(single)
+                if choice.goal == "throughput" and model.static:
+                    found += _for_many(single, choice.at_once)
     if not found:
         there = ", ".join(f"{item.runtime} {item.id}" for item in hardware.devices) or "nothing"
         raise DeviceError(
@@ -175,6 +219,14 @@ def candidates(
             f"{choice.device!r}, precision {choice.precision!r}; there is: {there}"
         )
     return sorted(found, key=_likelihood)
+
+
+def _for_many(single: Candidate, at_once: int) -> list[Candidate]:
+    """The same for several pictures at once: streams on the processor, batches elsewhere."""
+    if single.device == "cpu":
+        layouts = stream_layouts(single.threads)
+        return [replace(single, streams=count) for count in layouts if count > 1]
+    return [replace(single, batch=count) for count in _BATCHES if count <= (at_once or count)]
 
 
 def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
@@ -240,6 +292,8 @@ def plan(
             threads=chosen.threads,
             reasons=tuple(reasons),
             license=model.license,
+            streams=chosen.streams,
+            batch=chosen.batch,
         ),
         chosen,
     )

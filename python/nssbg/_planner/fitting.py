@@ -6,16 +6,25 @@ U-2-Net-p, IS-Net and BiRefNet-lite (bench/planner.py prints prediction beside m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
+from nssbg._errors import ModelError
 from nssbg._hardware import available_memory
 from nssbg._models.catalog import builtin_catalog
 from nssbg._models.description import ModelDescription
-from nssbg._planner.candidates import Candidate
+from nssbg._models.onnx_header import input_dimensions
+from nssbg._planner.candidates import Candidate, stream_layouts
 from nssbg._planner.memory import GraphCost, Rates, graph_cost, measure_rates
 
-__all__ = ["Fit", "fit", "predicted_peak", "predicted_seconds"]
+__all__ = [
+    "Fit",
+    "fit",
+    "memory_problem",
+    "predicted_peak",
+    "predicted_seconds",
+    "streams_that_fit",
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,12 @@ _MEMORY = {
     "onnxruntime float16": _Constants(90 << 20, 2.0, 1.8),
     "onnxruntime int8": _Constants(90 << 20, 1.5, 1.8),
 }
+
+
+# Networks make nothing of a subject on fewer pixels than this.
+_LEAST_SIDE = 256
+# The rates are OpenVINO's. Measured over the same networks, ONNX Runtime takes this much longer.
+_SLOWER = {"openvino": 1.0, "onnxruntime": 1.1}
 
 
 @dataclass(frozen=True)
@@ -72,16 +87,51 @@ def predicted_peak(cost: GraphCost, candidate: Candidate) -> int:
 
 def predicted_seconds(cost: GraphCost, candidate: Candidate, rates: Rates) -> float:
     """Time a picture on the processor, from the machine's measured rates."""
-    speed = rates.operations
-    moved = cost.moved_bytes
-    if candidate.precision in ("bfloat16", "float16"):
-        speed, moved = rates.operations_bfloat16, moved / 2
+    speed, products, moved = rates.operations, rates.products, cost.moved_bytes
+    if candidate.precision != "float32":
+        speed, products, moved = rates.operations_bfloat16, rates.products_bfloat16, moved / 2
     share = min(1.0, candidate.threads / rates.threads)
-    return (
+    seconds = (
         cost.operations / (speed * share)
+        + cost.product_operations / (products * share)
         + cost.sampled_operations / (rates.sampled * share)
         + moved / rates.bytes
     )
+    return seconds * _SLOWER[candidate.backend]
+
+
+def streams_that_fit(model: ModelDescription, threads: int) -> int:
+    """Most pictures at the same time for which half of the free memory is enough.
+
+    Args:
+        model: Its path must be set.
+        threads: What the streams share.
+
+    Raises:
+        ModelError: The graph cannot be read.
+    """
+    cost, free = graph_cost(model), available_memory()
+    for streams in stream_layouts(threads):
+        wanted = Candidate("openvino", "cpu", "float32", threads, streams)
+        # The other half is for the pictures themselves.
+        if predicted_peak(cost, wanted) <= free / 2:
+            return streams
+    return 1
+
+
+def memory_problem(model: ModelDescription) -> Callable[[Candidate], str]:
+    """A function that says why a way to run the model does not fit into memory now, or ""."""
+    cost = graph_cost(model)
+
+    def problem(candidate: Candidate) -> str:
+        if candidate.device != "cpu":
+            return ""
+        peak, free = predicted_peak(cost, candidate), available_memory()
+        if peak <= free:
+            return ""
+        return f"needs about {_readable(peak)}, {_readable(free)} is free"
+
+    return problem
 
 
 def _readable(count: float) -> str:
@@ -131,22 +181,22 @@ def _smaller(
     free: int,
     others: Iterable[ModelDescription] | None,
 ) -> list[str]:
-    """A smaller input, where activations are what is too large; and smaller models."""
-    from dataclasses import replace
-
+    """Fewer pictures at once, a smaller input where activations are too large, smaller models."""
     lines = []
-    known = _MEMORY.get(f"{candidate.backend} {candidate.precision}")
-    fixed = predicted_peak(replace(cost, peak_bytes=0, largest_scratch=0), candidate)
-    varying = predicted_peak(cost, candidate) - fixed
-    for share in (0.75, 0.5, 0.25):
-        if known and fixed + varying * share * share <= free:
-            side = int(model.height * share) // 32 * 32
-            if side >= 256:
-                lines.append(
-                    f"an export of it for {side} x {side}: about "
-                    f"{_readable(fixed + varying * share * share)}"
-                )
-            break
+    single = replace(candidate, streams=1, batch=1)
+    if single != candidate and predicted_peak(cost, single) <= free:
+        lines.append(f"one picture at a time: {_readable(predicted_peak(cost, single))}")
+    size = _size_that_fits(model, cost, single, free)
+    if size is not None and predicted_peak(cost, single) > free:
+        height, width, peak = size
+        if _takes_any_size(model):
+            # What a tile of that size needs is what a picture of that size needs.
+            lines.append(
+                f"input of {height} x {width}: size = [{height}, {width}] in its sidecar, or the "
+                f"picture in tiles of that size: {_readable(peak)}"
+            )
+        else:
+            lines.append(f"an export of it for {height} x {width}: about {_readable(peak)}")
     pool = builtin_catalog().values() if others is None else others
     smaller = [
         item.name
@@ -159,3 +209,32 @@ def _smaller(
         lines.append(f"a smaller model: {', '.join(smaller[:4])}")
     lines.append("the weights-free method, model='studio', for plain backdrops")
     return lines
+
+
+def _size_that_fits(
+    model: ModelDescription, cost: GraphCost, candidate: Candidate, free: int
+) -> tuple[int, int, int] | None:
+    """The largest smaller input that is predicted to fit, and the peak with it."""
+    fixed = predicted_peak(replace(cost, peak_bytes=0, largest_scratch=0), candidate)
+    varying = predicted_peak(cost, candidate) - fixed
+    for share in (0.75, 0.5, 0.375, 0.25):
+        height, width = (int(side * share) // 32 * 32 for side in model.size)
+        if min(height, width) < _LEAST_SIDE:
+            return None
+        if _takes_any_size(model):
+            try:
+                peak = predicted_peak(graph_cost(model, size=(height, width)), candidate)
+            except ModelError:
+                continue
+        else:
+            # Activations follow the area; the graph itself cannot be asked.
+            peak = int(fixed + varying * share * share)
+        if peak <= free:
+            return height, width, peak
+    return None
+
+
+def _takes_any_size(model: ModelDescription) -> bool:
+    if model.path is None or model.path.suffix != ".onnx":
+        return False
+    return not any(isinstance(side, int) for side in input_dimensions(model.path)[2:])

@@ -1,8 +1,8 @@
 """What a model costs by its graph, and what this machine does in a second.
 
 In: the graph at its input size, read by OpenVINO without compiling it. Out: operations,
-bytes of weights, and the most bytes of activations alive at a time. The machine's rates come
-from three small graphs that are run once and kept.
+bytes of weights, and the most bytes of activations alive at a time. The machine's rates, one a
+class of operators, come from small graphs that are run once and kept.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ class GraphCost:
     """What one picture costs, by the graph alone.
 
     Attributes:
-        operations: Floating-point operations in convolutions and matrix products.
+        operations: Floating-point operations in convolutions.
+        product_operations: The same in matrix products.
         sampled_operations: Operations of deformable convolutions, which run slower.
-        moved_bytes: Bytes that operators read and write.
+        moved_bytes: Bytes that operators read and write which do little else: joining, resizing,
+            transposing, pooling, normalising.
         weights_bytes: Bytes of the weights in float32.
         peak_bytes: Most bytes of activations alive at a time, in the graph's order.
         largest_scratch: Most bytes that one operator needs besides (a deformable
@@ -42,6 +44,7 @@ class GraphCost:
     """
 
     operations: float
+    product_operations: float
     sampled_operations: float
     moved_bytes: float
     weights_bytes: int
@@ -56,15 +59,19 @@ class Rates:
     """What this machine does, measured.
 
     Attributes:
-        operations: Of a float32 convolution, a second.
+        operations: Of float32 convolutions, a second.
         operations_bfloat16: The same in bfloat16.
+        products: Operations of a float32 matrix product, a second.
+        products_bfloat16: The same in bfloat16.
         sampled: Operations of a deformable convolution, a second.
-        bytes: Moved by an element-wise operator, a second.
+        bytes: Moved by resizing and joining, a second.
         threads: Threads it was measured with.
     """
 
     operations: float
     operations_bfloat16: float
+    products: float
+    products_bfloat16: float
     sampled: float
     bytes: float
     threads: int
@@ -110,7 +117,7 @@ _FREE = frozenset(
 
 
 def _count(graph: Any, height: int, width: int) -> GraphCost:
-    operations = sampled = moved = 0.0
+    operations = products = sampled = moved = 0.0
     weights = scratch = 0
     # A chain of in-place operators shares one buffer: the root's.
     root: dict[str, str] = {}
@@ -143,9 +150,9 @@ def _count(graph: Any, height: int, width: int) -> GraphCost:
             size[name] = produced
         for item in [*sources, name]:
             last[root.get(item, item)] = index
-        if kind not in ("Parameter", "Result", "Reshape", "Unsqueeze", "Squeeze"):
-            moved += produced + read
         done = _operations(op, kind)
+        if kind not in _FREE and not done:
+            moved += produced + read
         if kind.startswith("Deformable"):
             sampled += done
             filters = op.input(2).get_partial_shape()
@@ -153,6 +160,8 @@ def _count(graph: Any, height: int, width: int) -> GraphCost:
             rows = op.output(0).get_partial_shape()
             # Sampled positions with their four weights and four addresses.
             scratch = max(scratch, 32 * taps * rows[2].get_length() * rows[3].get_length())
+        elif kind == "MatMul":
+            products += done
         else:
             operations += done
     alive = peak = 0
@@ -166,7 +175,7 @@ def _count(graph: Any, height: int, width: int) -> GraphCost:
             peak = max(peak, alive)
         for done_name in ends.get(index, []):
             alive -= size.get(done_name, 0)
-    return GraphCost(operations, sampled, moved, weights, peak, scratch, height, width)
+    return GraphCost(operations, products, sampled, moved, weights, peak, scratch, height, width)
 
 
 def _operations(op: Any, kind: str) -> float:
@@ -205,7 +214,7 @@ def _time_graph(openvino: Any, build: Any, hint: str, threads: int) -> float:
         tensor = request.get_input_tensor(index)
         tensor.data[:] = 0.1
     times = []
-    for _ in range(6):
+    for _ in range(5):
         start = time.perf_counter()
         request.infer()
         times.append(time.perf_counter() - start)
@@ -213,7 +222,7 @@ def _time_graph(openvino: Any, build: Any, hint: str, threads: int) -> float:
 
 
 def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
-    """This machine's rates; measured once (under a second) and kept.
+    """This machine's rates; measured once (one to two seconds) and kept.
 
     Args:
         threads: 0: all usable cores.
@@ -232,44 +241,74 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
         except TypeError:
             pass
     openvino = import_openvino()
-    ops = __import__("openvino.opset8", fromlist=["opset8"])
+    ops = __import__("openvino.opset11", fromlist=["opset11"])
     random = np.random.default_rng(0)
     channels, edge = 64, 96
 
+    def weights(*shape: int) -> Any:
+        return ops.constant(random.normal(size=shape).astype(np.float32))
+
     def convolution() -> Any:
-        x = ops.parameter([1, channels, edge, edge], np.float32)
-        node: Any = x
-        for _ in range(3):
-            w = ops.constant(random.normal(size=(channels, channels, 3, 3)).astype(np.float32))
-            node = ops.convolution(node, w, [1, 1], [1, 1], [1, 1], [1, 1])
-        return openvino.Model([node], [x], "rate")
+        # Few channels on many pixels to many on few: as many operations each. Chains, since a
+        # runtime brings its input into another layout first, which is no part of a rate.
+        inputs, outputs = [], []
+        for width, side in ((32, 160), (64, 80), (128, 40)):
+            inputs.append(ops.parameter([1, width, side, side], np.float32))
+            node: Any = inputs[-1]
+            for _ in range(12):
+                w = weights(width, width, 3, 3)
+                node = ops.convolution(node, w, [1, 1], [1, 1], [1, 1], [1, 1])
+            outputs.append(node)
+        return openvino.Model(outputs, inputs, "rate")
+
+    def product() -> Any:
+        x = ops.parameter([4096, 384], np.float32)
+        return openvino.Model([ops.matmul(x, weights(384, 768), False, False)], [x], "rate")
 
     def sampling() -> Any:
         x = ops.parameter([1, channels, edge, edge], np.float32)
         offset = ops.parameter([1, 18, edge, edge], np.float32)
         mask = ops.parameter([1, 9, edge, edge], np.float32)
-        w = ops.constant(random.normal(size=(256, channels, 3, 3)).astype(np.float32))
+        unit = [1, 1]
         node = ops.deformable_convolution(
-            x, offset, w, [1, 1], [1, 1], [1, 1], [1, 1], mask, bilinear_interpolation_pad=True
+            x,
+            offset,
+            weights(256, channels, 3, 3),
+            *(unit, unit, unit, unit),
+            mask,
+            bilinear_interpolation_pad=True,
         )
         return openvino.Model([node], [x, offset, mask], "rate")
 
     def moving() -> Any:
-        x = ops.parameter([1, 64, 512, 512], np.float32)
-        return openvino.Model([ops.transpose(x, ops.constant([0, 2, 3, 1]))], [x], "rate")
+        # Between convolutions, whose layout the data keeps as it does in a network.
+        x = ops.parameter([1, channels, 128, 128], np.float32)
+        axes, twice = ops.constant([2, 3]), ops.constant(np.array([2, 2], np.float32))
+        node: Any = x
+        for _ in range(3):
+            node = ops.convolution(
+                node, weights(channels, node.shape[1], 1, 1), [1, 1], [0, 0], [0, 0], [1, 1]
+            )
+            node = ops.interpolate(node, twice, "linear_onnx", "scales", axes=axes)
+            node = ops.concat([node, node], 1)
+            node = ops.max_pool(node, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
+        return openvino.Model([node], [x], "rate")
 
-    done = 3 * 2.0 * channels * channels * 9 * edge * edge
+    def measured(build: Any, hint: str) -> tuple[GraphCost, float]:
+        return _count(build(), 0, 0), _time_graph(openvino, build, hint, count)
+
+    single, half = measured(convolution, "f32"), measured(convolution, "bf16")
+    products, products_half = measured(product, "f32"), measured(product, "bf16")
+    sampled, moved = measured(sampling, "f32"), measured(moving, "f32")
+    operations = single[0].operations / single[1]
+    beside = moved[0].operations / operations
     rates = Rates(
-        operations=done / _time_graph(openvino, convolution, "f32", count),
-        operations_bfloat16=done / _time_graph(openvino, convolution, "bf16", count),
-        sampled=2.0
-        * channels
-        * 9
-        * 256
-        * edge
-        * edge
-        / _time_graph(openvino, sampling, "f32", count),
-        bytes=2.0 * 4 * 64 * 512 * 512 / _time_graph(openvino, moving, "f32", count),
+        operations=operations,
+        operations_bfloat16=half[0].operations / half[1],
+        products=products[0].product_operations / products[1],
+        products_bfloat16=products_half[0].product_operations / products_half[1],
+        sampled=sampled[0].sampled_operations / sampled[1],
+        bytes=moved[0].moved_bytes / max(moved[1] - beside, moved[1] / 4),
         threads=count,
     )
     kept[key] = asdict(rates)

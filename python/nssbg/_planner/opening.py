@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from nssbg._backends import Backend, open_backend
 from nssbg._errors import DeviceError, ModelError
-from nssbg._hardware import Hardware, hardware
+from nssbg._hardware import Hardware, hardware, usable_threads
 from nssbg._models.catalog import describe
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
-from nssbg._models.places import compiled_folder, models_folder, plans_file
+from nssbg._models.license import check_license, license_line
+from nssbg._models.places import compiled_folder, models_folder
 from nssbg._models.prepared import prepared
-from nssbg._models.store import check_license, pull
-from nssbg._planner import cache as plans
-from nssbg._planner.calibrate import calibrate
-from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates
+from nssbg._models.store import pull
+from nssbg._planner.candidates import BatchRun, Candidate, Choice, Measurement, candidates
+from nssbg._planner.kept import keep, measured
 
-__all__ = ["int8_form", "measured", "open_model", "resolve_model", "tune"]
+__all__ = ["int8_form", "open_model", "resolve_model", "tune"]
 
 log = logging.getLogger("nssbg")
 
@@ -56,31 +56,6 @@ def int8_form(model: ModelDescription) -> ModelDescription | None:
     return replace(model, precision="int8", path=path, file=name) if path.is_file() else None
 
 
-def measured(model: ModelDescription, choice: Choice) -> tuple[Measurement, ...]:
-    """What tuning found for this model on this machine, for this choice or a wider one."""
-    assert model.path is not None
-    fingerprint = weights_fingerprint(model.path)
-    # What was measured for everything serves a narrower choice too.
-    wider = Choice(threads=choice.threads, goal=choice.goal)
-    for tried in dict.fromkeys((choice, wider)):
-        found = plans.load(plans_file(), plans.plan_key(model, fingerprint, tried))
-        allowed = tuple(item for item in found if _allowed(item.candidate, choice))
-        if allowed:
-            return allowed
-    return ()
-
-
-def _allowed(candidate: Candidate, choice: Choice) -> bool:
-    device = candidate.device.partition(".")[0]
-    gpu = choice.device == "gpu" and device not in ("cpu", "npu")
-    return (
-        choice.backend in ("auto", candidate.backend)
-        and (choice.device in ("auto", device, candidate.device) or gpu)
-        and choice.precision in ("auto", candidate.precision)
-        and choice.threads in (0, candidate.threads)
-    )
-
-
 def open_model(
     model: str | Path | ModelDescription,
     *,
@@ -90,6 +65,8 @@ def open_model(
     threads: int = 0,
     goal: str = "latency",
     license: str | None = None,
+    run: BatchRun | None = None,
+    samples: Callable[[ModelDescription], Sequence[NDArray[np.float32]]] | None = None,
 ) -> tuple[ModelDescription, Backend]:
     """A model by name or path, its weights pulled if need be, opened as the plan says.
 
@@ -101,6 +78,9 @@ def open_model(
         threads: Threads for the runtime; 0: all usable cores.
         goal: "latency" or "throughput": which measurements count.
         license: "any" or "commercial"; None: NSSBG_LICENSE, else "any".
+        run: The run over many pictures that it is opened for, which may measure at its start
+            what nothing was measured for (first_use.py); None: it is not for one.
+        samples: Gives pictures of the run as the model is fed, to check alphas on.
 
     Returns:
         The description (how to feed it and read it) and the open backend.
@@ -113,8 +93,22 @@ def open_model(
         return described, open_backend(described, backend="fake", threads=threads)
     described = resolve_model(model, license=license)
     ready = prepared(described)
-    choice = Choice(backend, device.lower(), precision, threads, goal)
+    at_once = 0 if run is None else run.at_once
+    choice = Choice(backend, device.lower(), precision, threads, goal, at_once)
     found = measured(described, choice)
+    note = ""
+    if not found and run is not None:
+        from nssbg._planner.first_use import measure_at_first_use
+
+        found, note = measure_at_first_use(
+            described,
+            ready,
+            replace(choice, threads=usable_threads(threads)),
+            run,
+            int8=int8_form(ready),
+            cache=compiled_folder(),
+            samples=samples,
+        )
     good = sorted((item for item in found if not item.problem), key=lambda item: item.milliseconds)
     for item in good:
         chosen = item.candidate
@@ -124,19 +118,26 @@ def open_model(
             # The machine is not as it was when it was measured: say so, take the next.
             log.warning("%s: measured as best, does not open now: %s", chosen, error)
             continue
-        _explain(opened, plan_reasons(good, found))
+        _explain(opened, described, (*plan_reasons(good, found), note))
         return described, opened
     source = ready
     if precision == "int8" and ready.precision != "int8":
         source = _int8_or_error(ready)
+    streams = 1
+    if run is not None:
+        from nssbg._planner.first_use import streams_by_rule
+
+        streams = streams_by_rule(ready, usable_threads(threads))
     opened = open_backend(
         source,
         backend=backend,
         device=device,
         precision="auto" if precision == "int8" else precision,
         threads=threads,
+        streams=streams,
         cache=compiled_folder(),
     )
+    _explain(opened, described, (note,))
     return described, opened
 
 
@@ -153,7 +154,7 @@ def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
     source = ready
     if chosen.precision == "int8" and ready.precision != "int8":
         source = _int8_or_error(ready)
-    return open_backend(
+    opened = open_backend(
         source,
         backend=chosen.backend,
         device=chosen.device,
@@ -163,6 +164,11 @@ def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
         batch=chosen.batch,
         cache=compiled_folder(),
     )
+    if chosen.batch == 1:
+        return opened
+    from nssbg._backends.gathering import Gathering
+
+    return Gathering(opened, chosen.batch)
 
 
 def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:
@@ -179,10 +185,9 @@ def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> t
     )
 
 
-def _explain(opened: Backend, reasons: tuple[str, ...]) -> None:
-    actual = opened.plan
-    if hasattr(opened, "_plan"):
-        opened._plan = replace(actual, reasons=(*actual.reasons, *reasons))
+def _explain(opened: Backend, model: ModelDescription, reasons: Sequence[str]) -> None:
+    lines = [line for line in (*reasons, license_line(model)) if line]
+    opened.plan = replace(opened.plan, reasons=(*opened.plan.reasons, *lines))
 
 
 def tune(
@@ -211,11 +216,19 @@ def tune(
     Returns:
         The measurements; also kept on disk, where open_model finds them.
     """
+    from nssbg._planner.calibrate import calibrate
+    from nssbg._planner.fitting import memory_problem
+
     described = resolve_model(model, license=license)
     wanted = choice or Choice()
     ready = prepared(described)
     assert described.path is not None
     quantized = int8_form(ready)
+    try:
+        memory = memory_problem(ready)
+    except (ModelError, RuntimeError, ImportError) as error:
+        log.info("%s: no prediction of its memory: %s", described.name, error)
+        memory = None
     found = calibrate(
         ready,
         candidates(machine or hardware(), described, wanted, has_int8=quantized is not None),
@@ -224,11 +237,8 @@ def tune(
         cache=compiled_folder(),
         rounds=rounds,
         seconds=seconds,
+        memory=memory,
         progress=progress,
     )
-    key = plans.plan_key(described, weights_fingerprint(described.path), wanted)
-    try:
-        plans.store(plans_file(), key, found)
-    except OSError as error:
-        log.warning("%s: measurements are not kept: %s", plans_file(), error)
+    keep(described, wanted, found)
     return found

@@ -22,6 +22,7 @@ from nssbg._backends import open_backend
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.passes.constants import fold_casts
 from nssbg._models.places import models_folder
 from nssbg._models.prepared import prepared
 from nssbg._models.readout import coarse_alpha
@@ -59,6 +60,17 @@ def _installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
+def _readable_graph(source: Path) -> Any:
+    """The graph as the quantisers want it: weights as constants, every node with a name."""
+    import onnx
+
+    model = onnx.load(os.fspath(source))
+    fold_casts(model)
+    for index, node in enumerate(model.graph.node):
+        node.name = node.name or f"node_{index}"
+    return model
+
+
 def _outer_convolutions(graph: Any, count: int) -> list[str]:
     """Names of the first and last convolutions, whose rounding shows most in an alpha."""
     names = [node.name for node in graph.node if node.op_type == "Conv"]
@@ -72,9 +84,7 @@ def _by_nncf(source: Path, target: Path, feed: Sequence[Tensor], keep: int) -> N
     import nncf
     import onnx
 
-    model = onnx.load(os.fspath(source))
-    for index, node in enumerate(model.graph.node):
-        node.name = node.name or f"node_{index}"
+    model = _readable_graph(source)
     name = model.graph.input[0].name
     made = nncf.quantize(
         model,
@@ -89,7 +99,6 @@ def _by_nncf(source: Path, target: Path, feed: Sequence[Tensor], keep: int) -> N
 
 
 def _by_onnxruntime(source: Path, target: Path, feed: Sequence[Tensor], keep: int) -> None:
-    import onnx
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -98,9 +107,7 @@ def _by_onnxruntime(source: Path, target: Path, feed: Sequence[Tensor], keep: in
         quantize_static,
     )
 
-    model = onnx.load(os.fspath(source))
-    for index, node in enumerate(model.graph.node):
-        node.name = node.name or f"node_{index}"
+    model = _readable_graph(source)
     name = model.graph.input[0].name
 
     class Reader(CalibrationDataReader):  # type: ignore[misc,unused-ignore]

@@ -27,6 +27,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--keep-float", type=int, default=2, metavar="N", help="first and last N convolutions"
     )
+    parser.add_argument(
+        "--license", choices=("any", "commercial"), help="refuse weights that do not allow this use"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
 
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from nssbg._planner.quantizing import quantize
     from nssbg.cli.tune import tensors_of
 
-    model = resolve_model(args.model)
+    model = resolve_model(args.model, license=args.license)
     result = quantize(
         model,
         tensors=tensors_of(model, args.pictures) if args.pictures else (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     parser.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
     parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
+    parser.add_argument(
+        "--license",
+        choices=("any", "commercial"),
+        help="commercial: refuse weights that do not allow it (default: NSSBG_LICENSE, else any)",
+    )
+    parser.add_argument(
+        "--effort",
+        default="balanced",
+        choices=("fast", "balanced", "best"),
+        help="a network looks once, again at small subjects (default), or along outlines too",
+    )
     parser.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
     parser.add_argument(
         "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
@@ -75,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         backend=arguments.backend,
         threads=arguments.threads,
+        license=arguments.license,
         max_pixels=(
             image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
         ),
@@ -110,6 +123,7 @@ def _one(remover: Remover, source: str, output: str | None, arguments: argparse.
 
     cutout = remover.cutout(
         sys.stdin.buffer.read() if source == "-" else Path(source),
+        effort=arguments.effort,
         refine=arguments.refine,
         decontaminate="off" if arguments.mask else arguments.decontaminate,
         strength=arguments.strength,
@@ -161,6 +175,7 @@ def _tell(cutout: Cutout, source: str, written: str) -> None:
 
 def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
     plan = cutout.plan
+    look = cutout.closer_look
     return {
         "input": source,
         "output": written,
@@ -176,5 +191,15 @@ def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
         "degraded": list(plan.degraded),
         "confidence": round(cutout.confidence, 4),
         "milliseconds": {stage: round(ms, 2) for stage, ms in cutout.timings.stages.items()},
+        "closer_look": None
+        if look is None
+        else {
+            "runs": look.runs,
+            "crop": None if look.crop is None else astuple(look.crop),
+            "tiles": look.tiles,
+            "gain": round(look.gain, 3),
+            "changed": round(look.changed, 4),
+            "milliseconds": round(look.seconds * 1000, 2),
+        },
         "notes": list(cutout.notes),
     }

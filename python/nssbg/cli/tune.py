@@ -33,6 +33,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="no new round after this (default 60)"
     )
+    parser.add_argument(
+        "--license", choices=("any", "commercial"), help="refuse weights that do not allow this use"
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print("no weights on this machine; `nssbg models pull NAME` brings some", file=sys.stderr)
     told = []
     for name in names:
-        model = resolve_model(name)
+        model = resolve_model(name, license=args.license)
         measured = tune(
             model,
             choice,

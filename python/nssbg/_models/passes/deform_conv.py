@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._models.passes.graph import Graph
+from nssbg._models.passes.shapes import known_shapes
 
 __all__ = ["Fused", "fuse_deform_conv"]
 
@@ -230,10 +231,11 @@ def _match(graph: Graph, floor: Any) -> _Match:
         from onnx import numpy_helper
 
         if weight_name not in graph.initializers:
-            graph.model.graph.initializer.append(
-                numpy_helper.from_array(np.ascontiguousarray(weight), weight_name)
-            )
-            graph.initializers[weight_name] = graph.model.graph.initializer[-1]
+            made = [item for item in graph.model.graph.initializer if item.name == weight_name]
+            if not made:  # another look at the same graph may have made it
+                made = [numpy_helper.from_array(np.ascontiguousarray(weight), weight_name)]
+                graph.model.graph.initializer.extend(made)
+            graph.initializers[weight_name] = made[0]
     kinds = sorted(node.op_type for node in inside)
     return _Match(
         x=pad_node.input[0],
@@ -305,7 +307,7 @@ def _run(model: Any, feed: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
 
 def _error(graph: Graph, match: _Match, shapes: dict[str, tuple[int, ...]], opset: int) -> float:
     """Largest distance between the original nodes and DeformConv on made inputs, relative."""
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, helper, numpy_helper
 
     names = [name for name in (match.x, match.offset, match.mask) if name]
     shapes = {**_implied_shapes(match), **shapes}
@@ -323,15 +325,20 @@ def _error(graph: Graph, match: _Match, shapes: dict[str, tuple[int, ...]], opse
     result = [helper.make_tensor_value_info(match.output, TensorProto.FLOAT, None)]
 
     def build(nodes: list[Any], version: int) -> Any:
-        used = {name for node in nodes for name in node.input}
+        used = {name for node in nodes for name in node.input if name}
         weights = [item for key, item in graph.initializers.items() if key in used]
+        made = {name for node in nodes for name in node.output}
+        for name in used - made - set(names) - set(graph.initializers):
+            # A size that the graph takes from elsewhere, as it is for these inputs.
+            weights.append(numpy_helper.from_array(np.asarray(graph.constant(name)), name))
         body = helper.make_graph(nodes, "check", inputs, result, weights)
         model = helper.make_model(body, opset_imports=[helper.make_opsetid("", version)])
         model.ir_version = 9
         return model
 
     try:
-        original = _run(build(graph.ancestors([match.output], names), opset), feed)
+        ends = [*names, *graph.constants]
+        original = _run(build(graph.ancestors([match.output], ends), opset), feed)
         replaced = _run(build([_node(match, "check")], 19), feed)
     except Exception as error:
         raise _NoMatchError(f"the check does not run: {error}") from error
@@ -363,16 +370,25 @@ def _implied_shapes(match: _Match) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _known_shapes(model: Any) -> dict[str, tuple[int, ...]]:
-    import onnx
+# Heights and widths at which a graph of varying size is looked at: it is the same operation at
+# all sizes where it is at two that share no proportion. Multiples of what such networks take.
+_TRIED = ((192, 256), (320, 160))
 
-    found: dict[str, tuple[int, ...]] = {}
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    for info in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]:
-        dims = info.type.tensor_type.shape.dim
-        if info.type.tensor_type.HasField("shape") and all(d.HasField("dim_value") for d in dims):
-            found[info.name] = tuple(int(d.dim_value) for d in dims)
-    return found
+
+def _sizes(model: Any) -> list[list[int] | None]:
+    """Input shapes to look at the graph with; [None] where its input has one size."""
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    fixed = [int(dim.dim_value) if dim.HasField("dim_value") else 0 for dim in dims]
+    if len(fixed) != 4 or all(fixed[1:]):
+        return [None]
+    return [[fixed[0] or 1, fixed[1] or 3, fixed[2] or h, fixed[3] or w] for h, w in _TRIED]
+
+
+def _wiring(match: _Match) -> tuple[Any, ...]:
+    """What has to be equal at every size of the input."""
+    attributes = tuple((key, str(value)) for key, value in sorted(match.attributes.items()))
+    names = (match.x, match.offset, match.mask, match.weight, match.bias, match.output)
+    return (*names, *attributes, id(match.terminal))
 
 
 def _opset(model: Any) -> int:
@@ -391,26 +407,33 @@ def fuse_deform_conv(model: Any) -> tuple[Any, list[Fused], list[str]]:
     """
     import onnx
 
-    graph = Graph(model)
-    shapes = _known_shapes(model)
+    graphs = [Graph(model, known_shapes(model, shape)) for shape in _sizes(model)]
+    graph = graphs[0]
     opset = _opset(model)
-    matches: list[_Match] = []
+    matches: list[tuple[_Match, ...]] = []
     left: list[str] = []
     for node in [item for item in model.graph.node if item.op_type == "Floor"]:
         try:
-            matches.append(_match(graph, node))
+            found = tuple(_match(one, node) for one in graphs)
+            if len({_wiring(match) for match in found}) != 1:
+                raise _NoMatchError("its geometry depends on the size of the input")
+            matches.append(found)
         except _NoMatchError as reason:
             left.append(str(reason))
     checked: dict[tuple[Any, ...], float] = {}
     fused: list[Fused] = []
-    for match in sorted(matches, key=_columns_bytes):
+    for instances in sorted(matches, key=lambda found: _columns_bytes(found[0])):
+        match = instances[0]
         error: float | None = None
         known = match.signature in checked
         if not known or _columns_bytes(match) <= _CHECK_BYTES // 8:
             try:
                 if _columns_bytes(match) > _CHECK_BYTES:
                     raise _NoMatchError("too large to be checked here")
-                error = _error(graph, match, shapes, opset)
+                error = max(
+                    _error(one, instance, one.shapes, opset)
+                    for one, instance in zip(graphs, instances, strict=True)
+                )
                 if not error <= _TOLERANCE:
                     raise _NoMatchError(f"differs from the original by {error:.2g}")
             except _NoMatchError as reason:

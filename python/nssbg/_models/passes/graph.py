@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,31 @@ from numpy.typing import NDArray
 
 __all__ = ["Graph"]
 
+# Operators by which exporters compute sizes, paddings and grids.
+_FOLDED = frozenset(
+    {
+        *("Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Min", "Max"),
+        *("Cast", "Concat", "Slice", "Gather", "Reshape", "Transpose", "Unsqueeze", "Squeeze"),
+        *("Expand", "Tile", "Range", "ConstantOfShape", "Equal", "Less", "Greater", "Not", "And"),
+        *("Where", "Identity", "Flatten", "ReduceProd", "Clip", "Pad", "ScatterND"),
+    }
+)
+
 # Operators that only move numbers about.
 LAYOUT = frozenset({"Reshape", "Unsqueeze", "Squeeze", "Identity", "Flatten"})
 
 
 class Graph:
-    """Edges of a model's main graph, kept up to date by rebuild()."""
+    """Edges of a model's main graph, kept up to date by rebuild().
 
-    def __init__(self, model: Any) -> None:
+    Args:
+        model: An onnx.ModelProto.
+        shapes: Tensors whose shape is known in all dimensions.
+    """
+
+    def __init__(self, model: Any, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self.model = model
+        self.shapes = dict(shapes or {})
         self.rebuild()
 
     def rebuild(self) -> None:
@@ -31,6 +47,8 @@ class Graph:
                 self.readers.setdefault(name, []).append(node)
         self.initializers = {item.name: item for item in graph.initializer}
         self.outputs = {item.name for item in graph.output}
+        self._constant: dict[str, bool] = {}
+        self._values: dict[str, NDArray[Any]] = {}
 
     def attribute(self, node: Any, name: str, default: Any = None) -> Any:
         """An attribute's value, or the default."""
@@ -42,47 +60,65 @@ class Graph:
         return default
 
     def constant(self, name: str) -> NDArray[Any] | None:
-        """The value of a tensor that does not depend on the input, where it is simple to tell."""
-        from onnx import numpy_helper
+        """The value of a tensor that does not depend on the input; None where it may.
 
+        Exporters compute sizes, paddings and grids by chains of small operators, which are
+        evaluated here; the size of a tensor is constant where its shape is known.
+        """
         if name in self.initializers:
-            return np.asarray(numpy_helper.to_array(self.initializers[name]))
-        node = self.producer.get(name)
-        if node is None:
-            return None
-        if node.op_type == "Constant":
-            for item in node.attribute:
-                if item.name == "value":
-                    return np.asarray(numpy_helper.to_array(item.t))
-                if item.name in ("value_int", "value_float"):
-                    return np.asarray(self.attribute(node, item.name))
-                if item.name in ("value_ints", "value_floats"):
-                    return np.asarray(self.attribute(node, item.name))
-            return None
-        if node.op_type in ("Identity", "Cast"):
-            value = self.constant(node.input[0])
-            if value is None or node.op_type == "Identity":
-                return value
-            from onnx import helper
+            from onnx import numpy_helper
 
-            return value.astype(helper.tensor_dtype_to_np_dtype(self.attribute(node, "to")))
-        if node.op_type == "Reshape":
-            value, shape = self.constant(node.input[0]), self.constant(node.input[1])
-            return None if value is None or shape is None else value.reshape(shape.tolist())
-        return None
+            return np.asarray(numpy_helper.to_array(self.initializers[name]))
+        if not self.is_constant(name):
+            return None
+        if name not in self._values:
+            self._values[name] = self._evaluated(name)
+        return self._values[name]
 
     def is_constant(self, name: str) -> bool:
-        """Whether constant() knows the tensor, without making a copy of it."""
+        """Whether constant() knows the tensor, without computing it."""
         if name in self.initializers:
             return True
-        node = self.producer.get(name)
-        if node is None:
-            return False
-        if node.op_type == "Constant":
-            return True
-        if node.op_type in ("Identity", "Cast", "Reshape"):
-            return all(self.is_constant(item) for item in node.input if item)
-        return False
+        known = self._constant.get(name)
+        if known is None:
+            node = self.producer.get(name)
+            if node is None:
+                known = False
+            elif node.op_type == "Shape":
+                known = node.input[0] in self.shapes or self.is_constant(node.input[0])
+            elif node.op_type == "Constant":
+                known = True
+            else:
+                known = (
+                    node.op_type in _FOLDED
+                    and len(node.output) == 1
+                    and all(self.is_constant(item) for item in node.input if item)
+                )
+            self._constant[name] = known
+        return known
+
+    @property
+    def constants(self) -> list[str]:
+        """Computed tensors that do not depend on the input."""
+        return [name for name in self.producer if self.is_constant(name)]
+
+    def _evaluated(self, name: str) -> NDArray[Any]:
+        from onnx import helper
+        from onnx.reference import ReferenceEvaluator
+
+        node = self.producer[name]
+        if node.op_type == "Shape" and node.input[0] in self.shapes:
+            span = slice(self.attribute(node, "start", 0), self.attribute(node, "end"))
+            return np.asarray(self.shapes[node.input[0]][span], np.int64)
+        feed = {item: self.constant(item) for item in node.input if item}
+        body = helper.make_graph(
+            [node],
+            "constant",
+            [helper.make_empty_tensor_value_info(item) for item in feed],
+            [helper.make_empty_tensor_value_info(name)],
+        )
+        model = helper.make_model(body, opset_imports=self.model.opset_import)
+        return np.asarray(ReferenceEvaluator(model).run(None, feed)[0])
 
     def before_layout(self, name: str, also: Iterable[str] = ()) -> str:
         """The tensor that reshaping (and the operators in `also`) made this one of."""

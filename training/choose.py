@@ -1,0 +1,158 @@
+"""Fits what `model="auto"` chooses by, and reports how often it takes the better method.
+
+Runs the network and the studio method (the package has to be installed) on pictures kept aside
+for choices, fits the weights of python/nssbg/_methods/choice.py on them and measures the choice on
+the held-out sets. A choice is right where the taken alpha's IoU is at most TIE below the other's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import banks
+import calibrate
+import cv2
+import evaluate
+import measures
+import numpy as np
+import numpy.typing as npt
+
+from nssbg._confidence import confidence
+from nssbg._methods import choice
+from nssbg._stages.studio import studio_alpha
+
+Floats = npt.NDArray[np.float64]
+Picture = tuple[banks.Pixels, npt.NDArray[np.float32]]
+TIE = 0.005  # below this difference in IoU nobody sees which one was taken
+
+
+def looked_at(
+    run: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+    pictures: Iterator[Picture],
+    side: int,
+) -> dict[str, Floats]:
+    """Features of the choice, both overlaps and both confidences, one row a picture."""
+    rows = []
+    for rgb, truth in pictures:
+        coarse = run(evaluate.tensor(rgb, side))[0, 0].astype(np.float32)
+        full = np.clip(cv2.resize(coarse, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+        found = studio_alpha(rgb, threads=1)
+        expected = confidence(coarse).overlap
+        small = choice.sampled(found.alpha, *coarse.shape)
+        features = choice.choice_features(small, found.confidence, coarse, expected)
+        studio = measures.overlap(found.alpha.astype(np.float32) / 255, truth)
+        rows.append((*features, studio, measures.overlap(full, truth), found.confidence, expected))
+    table = np.array(rows, np.float64)
+    return {
+        "features": table[:, :-4],
+        "studio": table[:, -4],
+        "network": table[:, -3],
+        "sure": table[:, -2],
+        "expected": table[:, -1],
+    }
+
+
+def chance(features: Floats, weights: Floats) -> Floats:
+    """The fitted probability that the studio method is better, one a row."""
+    score = weights[0] + features @ weights[1:]
+    return 1 / (1 + np.exp(-np.clip(score, -60, 60)))
+
+
+def fitted(features: Floats, wanted: Floats, stake: Floats) -> Floats:
+    """Logistic regression of a share on features, the constant first, with a little ridge."""
+    design = np.column_stack([np.ones(len(wanted)), features])
+    stake = stake / stake.mean()
+    weights = np.zeros(design.shape[1])
+    ridge = 0.5 * np.eye(len(weights))
+    ridge[0, 0] = 0
+    for _ in range(50):
+        guess = 1 / (1 + np.exp(-np.clip(design @ weights, -60, 60)))
+        slope = design.T @ (stake * (wanted - guess)) - ridge @ weights
+        curve = (design * (stake * guess * (1 - guess))[:, None]).T @ design + ridge
+        weights = weights + np.linalg.solve(curve, slope)
+    return weights
+
+
+def weights_of_choice(seen: dict[str, Floats]) -> Floats:
+    """Which one is better, each picture weighed by what is at stake."""
+    gap = seen["studio"] - seen["network"]
+    stake = np.minimum(np.abs(gap), 0.3) + 0.02 * (np.abs(gap) > TIE)
+    return fitted(seen["features"], (gap > 0).astype(np.float64), stake)
+
+
+def row(name: str, seen: dict[str, Floats], weights: Floats) -> str:
+    """One line of the report."""
+    studio, network = seen["studio"], seen["network"]
+    take = chance(seen["features"], weights) > 0.5
+    taken = np.where(take, studio, network)
+    best = np.maximum(studio, network)
+    right = (taken >= best - TIE).mean()
+    simple = np.where(seen["sure"] > seen["expected"], studio, network)
+    return (
+        f"| {name} | {len(studio)} | {studio.mean():.3f} | {network.mean():.3f} "
+        f"| {taken.mean():.3f} | {best.mean():.3f} | {take.mean():.2f} | {right:.3f} "
+        f"| {(simple >= best - TIE).mean():.3f} |"
+    )
+
+
+def main() -> None:
+    """Fits and reports."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=evaluate.SIDE)
+    parser.add_argument("--drawn", type=int, default=300, help="drawn pictures of each kind to fit")
+    parser.add_argument("--limit", type=int, default=200, help="pictures of each measured set")
+    parser.add_argument("--sure", type=float, default=0.0, help="studio confidence taken unlooked")
+    options = parser.parse_args()
+    run = evaluate.predictor(options.model, options.side, 2)
+    parts = [
+        looked_at(run, calibrate.watched(), options.side),
+        looked_at(run, calibrate.drawn(options.drawn, "composites"), options.side),
+        looked_at(run, calibrate.drawn(options.drawn, "products"), options.side),
+    ]
+    known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    weights = weights_of_choice(known)
+    even = np.ones(len(known["studio"]))
+    overlaps = {k: fitted(known["features"], known[k], even) for k in ("studio", "network")}
+    for title, found in (
+        ("_STUDIO_IS_BETTER", weights),
+        ("_STUDIO_OVERLAP", overlaps["studio"]),
+        ("_NETWORK_OVERLAP", overlaps["network"]),
+    ):
+        print(f"{title} = ({', '.join(f'{w:.3f}' for w in found)})")
+    print(
+        "| set | pictures | studio | network | taken | better of both | studio taken "
+        "| choice right | by larger confidence |\n|---|---|---|---|---|---|---|---|---|"
+    )
+    print(row("fitted on", known, weights))
+    everything = []
+    for name, pictures in evaluate.subsets().items():
+        seen = looked_at(
+            run, ((rgb, t) for _, rgb, t in islice(pictures(), options.limit)), options.side
+        )
+        everything.append(seen)
+        print(row(name, seen, weights), flush=True)
+    mix = {k: np.concatenate([p[k] for p in everything]) for k in everything[0]}
+    print(row("all measured", mix, weights))
+    taken = chance(mix["features"], weights) > 0.5
+    for kind, kept in (("studio", taken), ("network", ~taken)):
+        guess = chance(mix["features"], overlaps[kind])[kept]
+        line = np.corrcoef(guess, mix[kind][kept])[0, 1]
+        print(
+            f"{kind} where taken: expected overlap {guess.mean():.3f}, real "
+            f"{mix[kind][kept].mean():.3f}, correlation {line:.2f}"
+        )
+    for level in (0.7, 0.8, 0.85, 0.9, 0.95):
+        sure = mix["sure"] >= level
+        lost = np.maximum(mix["network"] - mix["studio"], 0)[sure]
+        print(
+            f"studio confidence >= {level}: {sure.sum()} pictures, studio right in "
+            f"{(lost <= TIE).mean():.3f}, IoU lost {lost.mean():.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Makes a checkpoint out of the shipped file, so that a run can go on where the last one ended.
+
+The file's batch norms are folded into its kernels. Here each kernel's rows get one common length
+back, and the norms are set so that the network's answers stay what they were while its batch
+statistics are those of training samples. The side heads, which the file lacks, start anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import architecture
+import banks
+import generator
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+from train import normalised
+
+SHIPPED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
+ROW_RMS = 0.03  # about what kernels of a finished run have: the optimiser's steps keep their size
+
+
+def kernels_of(model: onnx.ModelProto) -> list[tuple[Tensor, Tensor]]:
+    """Kernel and bias of every convolution, in the order of the graph."""
+    values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
+    found = []
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            kernel, bias = (torch.from_numpy(values[n].astype(np.float32)) for n in node.input[1:3])
+            found.append((kernel, bias))
+    return found
+
+
+def pairs_of(network: architecture.LiteNetwork) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
+    """Convolutions in the order in which they run, each with the norm that follows it."""
+    order: list[nn.Module] = []
+    hooks = [
+        module.register_forward_hook(lambda m, *_: order.append(m))
+        for module in network.modules()
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d))
+    ]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 64, 64))
+    for hook in hooks:
+        hook.remove()
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
+    for module, following in zip(order, [*order[1:], None], strict=True):
+        if isinstance(module, nn.Conv2d):
+            norm = following if isinstance(following, nn.BatchNorm2d) else None
+            pairs.append((module, norm))
+    return pairs
+
+
+@torch.no_grad()
+def unfold(
+    network: architecture.LiteNetwork, model: onnx.ModelProto, batches: list[Tensor]
+) -> None:
+    """Puts the file's kernels into the network, with norms whose statistics fit the batches."""
+    network.eval()
+    kernels, pairs = kernels_of(model), pairs_of(network)
+    if [tuple(k.shape) for k, _ in kernels] != [tuple(c.weight.shape) for c, _ in pairs]:
+        raise SystemExit("the file is of another architecture")
+    sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
+    rows: dict[nn.BatchNorm2d, Tensor] = {}
+
+    def collect(norm: nn.Module, inputs: tuple[Tensor, ...], _: object) -> None:
+        values = inputs[0].double()
+        sums[norm].append(torch.stack([values.mean((0, 2, 3)), (values**2).mean((0, 2, 3))]))  # type: ignore[index]
+
+    hooks = []
+    for (kernel, bias), (convolution, norm) in zip(kernels, pairs, strict=True):
+        if norm is None:
+            convolution.weight.copy_(kernel)
+            assert convolution.bias is not None
+            convolution.bias.copy_(bias)
+            continue
+        length = kernel.pow(2).mean((1, 2, 3)).sqrt().clamp_min(1e-8)
+        rows[norm] = (ROW_RMS if kernel.shape[1] > 3 else 0.1) / length
+        convolution.weight.copy_(kernel * rows[norm][:, None, None, None])
+        norm.weight.copy_(1 / rows[norm])
+        norm.bias.copy_(bias)
+        norm.running_mean.zero_()  # type: ignore[union-attr]
+        norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
+        sums[norm] = []
+        hooks.append(norm.register_forward_hook(collect))
+    before = [network(batch) for batch in batches]
+    for hook in hooks:
+        hook.remove()
+    for norm, found in sums.items():
+        mean, square = torch.stack(found).mean(0)
+        variance = (square - mean**2).clamp_min(0)
+        norm.running_mean.copy_(mean)  # type: ignore[union-attr]
+        norm.running_var.copy_(variance)  # type: ignore[union-attr]
+        norm.weight.copy_((variance + norm.eps).sqrt() / rows[norm])
+        norm.bias.add_(mean / rows[norm])
+    apart = max(
+        float((torch.sigmoid(network(batch)) - torch.sigmoid(old)).abs().max())
+        for batch, old in zip(batches, before, strict=True)
+    )
+    print(f"alpha moved by at most {apart:.1e}")
+    if apart > 1e-2:
+        raise SystemExit("the unfolded network answers differently")
+
+
+def main() -> None:
+    """Reads the command line and writes the checkpoint of a run that has not started."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--name", default="lite", help="folder of the run")
+    options = parser.parse_args()
+    torch.manual_seed(1)
+    network = architecture.LiteNetwork()
+    work = banks.work_folder()
+    stream = generator.Generator(generator.Sources(work / "banks"), 192, 77, 0.4)
+    batches = [
+        normalised(torch.from_numpy(np.stack([stream.sample()[0] for _ in range(32)])))
+        for _ in range(6)
+    ]
+    unfold(network, onnx.load(str(options.model)), batches)
+    target = work / "runs" / options.name / "checkpoint.pt"
+    if target.exists():
+        raise SystemExit(f"{target} is there already: go on with it, or move it away")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    weights = network.state_dict()
+    torch.save({"network": weights, "average": weights, "step": 0}, target)
+    print(target)
+
+
+if __name__ == "__main__":
+    main()
