@@ -36,9 +36,7 @@ def give_back(
             cutout, target, background=background, mask=mask, format=format, threads=threads
         )
     if frame.kind in ("bytes", "file"):
-        return encoded(
-            cutout, format or "png", background=background, mask=mask, threads=threads
-        )
+        return encoded(cutout, format or "png", background=background, mask=mask, threads=threads)
     pixels = picture_of(cutout, background=background, mask=mask)
     if frame.kind == "pil":
         return as_pil(cutout, pixels)
