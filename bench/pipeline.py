@@ -4,14 +4,18 @@
 
 The ideal is the CPU seconds that the process spent over the cores it may use: a run that keeps
 every core busy from first to last reaches 100 %. Prints the stage table (wall and CPU seconds
-per picture), where the workers' time went, and peak memory.
+per picture), where the workers' time went (running, ready to run while other processes had the
+cores, blocked on the disk or a lock, without anything to do), and peak memory. On a machine that
+other processes share, what counts is the share among the time that was to be had: the last line.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import resource
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -33,6 +37,18 @@ def make_pictures(folder: Path, count: int, megapixels: float) -> list[Path]:
         path.write_bytes(simplejpeg.encode_jpeg(rgb, quality=92, colorspace="RGB"))
         paths.append(path)
     return paths
+
+
+def worker_times() -> dict[str, tuple[float, float]]:
+    """Seconds on a core and seconds ready without one of each worker thread alive (Linux)."""
+    times = {}
+    for thread in threading.enumerate():
+        if thread.name.startswith("nssbg-worker") and thread.native_id is not None:
+            state = Path(f"/proc/self/task/{thread.native_id}/schedstat")
+            with contextlib.suppress(OSError):  # it ended just now
+                running, ready, _ = map(int, state.read_text().split())
+                times[thread.name] = (running / 1e9, ready / 1e9)
+    return times
 
 
 def main() -> None:
@@ -58,8 +74,10 @@ def main() -> None:
             outcome.result()
         cpu, wall = time.process_time(), time.perf_counter()
         stream = remover.map(paths, **settings)
+        threads: dict[str, tuple[float, float]] = {}
         for outcome in stream:
             outcome.result()
+            threads.update(worker_times())
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         report = stream.report()
     print(
@@ -75,7 +93,14 @@ def main() -> None:
     ideal = cpu / cores
     print(f"wall {wall:.2f} s, {arguments.pictures / wall:.2f} pictures/s")
     print(f"CPU {cpu:.2f} s; over {cores} cores {ideal:.2f} s: {100 * ideal / wall:.1f} % of ideal")
-    print(f"workers waited {report.waiting:.2f} s in all")
+    running = sum(one for one, _ in threads.values())
+    ready = sum(other for _, other in threads.values())
+    blocked = report.workers * wall - running - ready - report.waiting
+    print(
+        f"workers' {report.workers * wall:.2f} s: {running:.2f} running, {ready:.2f} ready while "
+        f"others had the cores, {blocked:.2f} blocked, {report.waiting:.2f} with nothing to do"
+    )
+    print(f"of the time to be had {100 * running / (report.workers * wall - ready):.1f} % was used")
     print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

@@ -1,6 +1,7 @@
 """nssbg against rembg as a whole: the same network, JPEG files to PNG files, on this machine.
 
-    python -m bench.rembg_whole [--pictures 20] [--megapixels 4 12] [--graph u2netp.onnx]
+    python -m bench.rembg_whole --graph u2netp.onnx [--pictures 20] [--megapixels 4 12]
+    python -m bench.rembg_whole --graph u2netp.onnx --command
 
 Both run the same architecture-true U2-Net-p graph with random weights at 320 x 320, so what
 differs is everything around the network. rembg runs as its users run it in a loop: one session,
@@ -80,16 +81,76 @@ def worker(which: str, graph: Path, folder: Path, out: Path) -> None:
     )
 
 
+def environment(graph: Path) -> dict[str, str]:
+    """What rembg needs to take a graph of one's own: no checksum, and its folder as its home."""
+    home = str(graph.resolve().parent)
+    return {
+        **os.environ,
+        "MODEL_CHECKSUM_DISABLED": "1",
+        "U2NET_HOME": home,
+        "REMBG_HOME": home,
+    }
+
+
+# rembg's own command does this after more imports; it is spared them.
+ONE_BY_REMBG = """\
+import sys, rembg
+graph, source, target = sys.argv[1:]
+session = rembg.new_session("u2net_custom", model_path=graph)
+with open(source, "rb") as file, open(target, "wb") as out:
+    out.write(rembg.remove(file.read(), session=session))
+"""
+
+
+def command(which: str, graph: Path, source: Path, target: Path) -> dict[str, float]:
+    """One picture, from command to file: wall and CPU seconds."""
+    lines = {
+        "rembg": [sys.executable, "-c", ONE_BY_REMBG, str(graph), str(source), str(target)],
+        "nssbg": [
+            *(sys.executable, "-m", "nssbg.cli.main", "remove", "--model", str(graph)),
+            *(str(source), str(target)),
+        ],
+    }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = time.perf_counter()
+    subprocess.run(lines[which], env=environment(graph), check=True, stdout=subprocess.DEVNULL)
+    wall = time.perf_counter() - wall
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"wall": wall, "cpu": cpu}
+
+
+def compare_commands(graph: Path, megapixels: float, rounds: int) -> None:
+    """One picture by each in turn, caches warm; prints both and the ratio."""
+    from bench.pipeline import make_pictures
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (source,) = make_pictures(folder, 1, megapixels)
+        runs: dict[str, list[dict[str, float]]] = {"rembg": [], "nssbg": []}
+        for _ in range(rounds + 1):
+            for which, list_ in runs.items():
+                list_.append(command(which, graph, source, folder / f"{which}.png"))
+    print(f"one JPEG of {megapixels:g} MP from command to file, best of {rounds} after a first")
+    best = {
+        which: {key: min(run[key] for run in list_[1:]) for key in ("wall", "cpu")}
+        for which, list_ in runs.items()
+    }
+    for which, run in best.items():
+        print(f"  {which:6} {run['wall']:6.2f} s, {run['cpu']:6.2f} CPU s")
+    print(f"  nssbg is {best['rembg']['wall'] / best['nssbg']['wall']:.1f} times as fast")
+
+
 def measure(which: str, graph: Path, folder: Path) -> dict[str, float]:
     """One of the two in a fresh process."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "bench.rembg_whole", "--worker", which]
+        line = [sys.executable, "-m", "bench.rembg_whole", "--worker", which]
         done = subprocess.run(
-            [*command, "--graph", str(graph), "--folder", str(folder), "--out", out],
+            [*line, "--graph", str(graph), "--folder", str(folder), "--out", out],
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "MODEL_CHECKSUM_DISABLED": "1"},
+            env=environment(graph),
         )
         if done.returncode:
             sys.exit(f"{which} failed:\n{done.stderr}")
@@ -124,6 +185,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, nargs="+", default=[4, 12])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--graph", type=Path, required=True, help="an ONNX file, 320 x 320 in")
+    parser.add_argument("--command", action="store_true", help="one picture, command to file")
     parser.add_argument("--worker", choices=("rembg", "nssbg"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -135,7 +197,10 @@ def main() -> None:
     if not sidecar.exists():
         sidecar.write_text(SIDECAR)
     for megapixels in arguments.megapixels:
-        compare(arguments.graph, megapixels, arguments.pictures, arguments.rounds)
+        if arguments.command:
+            compare_commands(arguments.graph, megapixels, arguments.rounds)
+        else:
+            compare(arguments.graph, megapixels, arguments.pictures, arguments.rounds)
 
 
 if __name__ == "__main__":
