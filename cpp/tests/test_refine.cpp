@@ -139,7 +139,7 @@ TEST(matting_solver_meets_its_residual_and_keeps_what_is_given) {
             grid.unknown(y)[x] = open ? 1.0f : 0.0f;
             grid.alpha(y)[x] = open ? 0.5f : truth;
         }
-    const auto result = grid.solve({1e-7f, 1e-6f, 1e-5, 2000});
+    const auto result = grid.solve({1e-7f, 1e-6f, 0.0f, 1e-5, 2000});
     CHECK(result.solved);
     CHECK(result.residual <= 1e-5);
     CHECK(result.unknown == 40 * 19);
@@ -165,7 +165,7 @@ TEST(matting_solver_says_when_it_did_not_converge) {
             grid.unknown(y)[x] = open ? 1.0f : 0.0f;
             grid.alpha(y)[x] = x >= 60 ? 1.0f : 0.0f;
         }
-    const auto result = grid.solve({1e-7f, 1e-6f, 1e-6, 2});
+    const auto result = grid.solve({1e-7f, 1e-6f, 0.0f, 1e-6, 2});
     CHECK(!result.solved);
     CHECK(result.iterations == 2);
     CHECK(result.residual > 1e-6);
