@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=output)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    predict = evaluate.at_own_size(evaluate.predictor(options.model, evaluate.SIDE, 1), evaluate.SIDE)
+    predict = evaluate.at_own_size(
+        evaluate.predictor(options.model, evaluate.SIDE, 1), evaluate.SIDE
+    )
     with tempfile.TemporaryDirectory() as folder:
         drawn = procedural.items(60, SEED, None)
         banks.write_bank(Path(folder), "procedural", drawn)
