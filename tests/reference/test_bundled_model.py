@@ -31,8 +31,8 @@ def on_onnxruntime(description):
 
 
 def tensor(image, description):
-    """A picture as the network takes it; `filter = "box"` is Pillow's BOX."""
-    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    """A picture as the network takes it; `filter = "bilinear"` is Pillow's BILINEAR, which averages."""
+    small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     unit = np.asarray(small, np.float32) / 255
     normalised = (unit - np.float32(description.mean)) / np.float32(description.std)
     return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
