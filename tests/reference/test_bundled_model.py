@@ -31,7 +31,7 @@ def on_onnxruntime(description):
 
 
 def tensor(image, description):
-    """A picture as the network takes it; `filter = "bilinear"` is Pillow's BILINEAR, which averages."""
+    """A picture as the network takes it; `filter = "bilinear"` is Pillow's of that name."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     unit = np.asarray(small, np.float32) / 255
     normalised = (unit - np.float32(description.mean)) / np.float32(description.std)
