@@ -79,6 +79,7 @@ def many(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         results = remover.map(
             (order.choice(sources) for _ in range(arguments.pictures)),
             output=lambda source: folder / f"{source.stem}.png",
+            workers=arguments.workers,
         )
         for outcome in results:
             outcome.result()
@@ -105,7 +106,7 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
         results = remover.map(
             sources,
             output=lambda _: folder / f"large-{next(numbers)}.png",
-            workers=arguments.workers,
+            workers=arguments.workers or 4,
             max_memory=limit or None,
         )
         for outcome in results:
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, nargs="+")
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--model", default="nssbg-lite")
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=0, help="0: the cores; bound: 4")
     parser.add_argument("--bound-mb", type=int, nargs="+", default=[0, 400, 800])
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
