@@ -106,7 +106,7 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
         results = remover.map(
             sources,
             output=lambda _: folder / f"large-{next(numbers)}.png",
-            workers=arguments.workers or 4,
+            workers=arguments.workers,
             max_memory=limit or None,
         )
         for outcome in results:
@@ -147,6 +147,8 @@ def main() -> None:
     parser.add_argument("--bound-mb", type=int, nargs="+", default=[0, 400, 800])
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.kind == "bound":
+        arguments.workers = arguments.workers or 4
     if arguments.folder:
         print(json.dumps(KINDS[arguments.kind](arguments.folder, arguments)))
         return

@@ -154,6 +154,9 @@ private:
     Scratch<T> samples_;
 };
 
+// Whether strips are planned: fast only takes runs, and needs none of the plans' tables.
+constexpr bool plans(PngCompression compression) { return compression != PngCompression::fast; }
+
 // What one thread needs for one strip at a time.
 struct Workspace {
     Scratch<Byte> filtered;
@@ -183,13 +186,14 @@ struct Workspace {
           kept(compression == PngCompression::best ? sequences.size() : 0),
           out(strip_size(layout) + strip_size(layout) / largest_stored * 5 + largest_header +
               slack),
-          pixels(std::size_t{1} << png_plan_hash_bits),
-          pairs(std::size_t{1} << png_plan_hash_bits),
-          near(png_plan_nodes),
-          far(png_plan_nodes),
-          steps(png_plan_nodes),
-          costs(png_plan_nodes + 1),
-          plan_prefix(static_cast<std::size_t>(png_plan_nodes * layout.step + 1)),
+          pixels(plans(compression) ? std::size_t{1} << png_plan_hash_bits : 0),
+          pairs(plans(compression) ? std::size_t{1} << png_plan_hash_bits : 0),
+          near(plans(compression) ? png_plan_nodes : 0),
+          far(plans(compression) ? png_plan_nodes : 0),
+          steps(plans(compression) ? png_plan_nodes : 0),
+          costs(plans(compression) ? png_plan_nodes + 1 : 0),
+          plan_prefix(
+              plans(compression) ? static_cast<std::size_t>(png_plan_nodes * layout.step + 1) : 0),
           heads(compression == PngCompression::best ? std::size_t{1} << png_chain_hash_bits : 0),
           links(compression == PngCompression::best ? png_chain_size : 0),
           prefix(compression == PngCompression::best

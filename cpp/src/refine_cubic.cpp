@@ -127,6 +127,16 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdi
         const auto value = [&](ptrdiff_t y, ptrdiff_t s) {
             return constant[source_row(rows.first[y]) * stretches + s];
         };
+        // Whether all four taps of a stretch have one value.
+        const auto flat_stretch = [&](ptrdiff_t y, ptrdiff_t s) {
+            uint8_t flat_so_far = 1;
+            for (int k = 0; k < 4; ++k) {
+                const ptrdiff_t at = source_row(rows.first[y] + k) * stretches + s;
+                flat_so_far &=
+                    static_cast<uint8_t>(is_constant[at] & (constant[at] == value(y, s)));
+            }
+            return flat_so_far;
+        };
         for (ptrdiff_t piece = begin; piece < end; ++piece) {
             const ptrdiff_t y0 = piece * rows_per_piece;
             const ptrdiff_t y_end = std::min(alpha.height, y0 + rows_per_piece);
@@ -134,14 +144,7 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdi
             // filled together, because long writes run at the memory's speed and short ones do not.
             for (ptrdiff_t y = y0; y < y_end; ++y) {
                 if (y == y0 || rows.first[y] != rows.first[y - 1])
-                    for (ptrdiff_t s = 0; s < stretches; ++s) {
-                        same[s] = 1;
-                        for (int k = 0; k < 4; ++k) {
-                            const ptrdiff_t at = source_row(rows.first[y] + k) * stretches + s;
-                            same[s] &= static_cast<uint8_t>(is_constant[at] &
-                                                            (constant[at] == value(y, s)));
-                        }
-                    }
+                    for (ptrdiff_t s = 0; s < stretches; ++s) same[s] = flat_stretch(y, s);
                 for (ptrdiff_t s = 0; s < stretches;) {
                     if (same[s] == 0) {
                         ++s;
@@ -162,15 +165,11 @@ void upsample_cubic(const ImageView<const T>& coarse, ptrdiff_t first_row, ptrdi
                 ptrdiff_t held[4] = {-1, -1, -1, -1};
                 bool filled = false;
                 for (ptrdiff_t y = y0; y < y_end; ++y) {
+                    if (y == y0 || rows.first[y] != rows.first[y - 1])
+                        filled = flat_stretch(y, s) != 0;
+                    if (filled) continue;
                     ptrdiff_t taps[4];
                     for (int k = 0; k < 4; ++k) taps[k] = source_row(rows.first[y] + k);
-                    if (y == y0 || rows.first[y] != rows.first[y - 1]) {
-                        filled = true;
-                        for (const ptrdiff_t tap : taps)
-                            filled = filled && is_constant[tap * stretches + s] &&
-                                     constant[tap * stretches + s] == value(y, s);
-                    }
-                    if (filled) continue;
                     const Row* filtered[4];
                     for (int k = 0; k < 4; ++k) {
                         // Consecutive rows fall into different slots.

@@ -22,7 +22,7 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner.candidates import MAX_ERROR, MEAN_ERROR, Candidate, Measurement
 
-__all__ = ["calibrate", "calibration_tensors"]
+__all__ = ["calibrate", "calibration_tensors", "open_candidate"]
 
 log = logging.getLogger("nssbg")
 
@@ -71,9 +71,10 @@ def calibration_tensors(
     return tensors
 
 
-def _open(
+def open_candidate(
     model: ModelDescription, candidate: Candidate, int8: ModelDescription | None, cache: Path | None
 ) -> Backend:
+    """A candidate's backend; `int8` is the model's int8 form, which int8 candidates run."""
     source = int8 if candidate.precision == "int8" and int8 is not None else model
     return open_backend(
         source,
@@ -141,7 +142,7 @@ def calibrate(
     for candidate in sorted(exact, key=lambda c: (c.device != "cpu", c.backend != "openvino")):
         # The bound is measured from float32 on the processor, whichever runtime has it.
         try:
-            opened = _open(model, candidate, None, cache)
+            opened = open_candidate(model, candidate, None, cache)
             reference = [coarse_alpha(opened.run(tensor), model) for tensor in feed]
             opened.close()
             break
@@ -165,7 +166,7 @@ def calibrate(
         mean = worst = 0.0
         if not problem:
             try:
-                opened_backend = _open(model, candidate, int8, cache)
+                opened_backend = open_candidate(model, candidate, int8, cache)
                 if opened_backend.plan.degraded:
                     problem = opened_backend.plan.degraded[0]
                 else:

@@ -10,16 +10,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._backends import open_backend
 from nssbg._errors import NssbgError
 from nssbg._hardware import hardware
 from nssbg._models.description import ModelDescription
-from nssbg._planner.calibrate import calibrate, calibration_tensors
+from nssbg._planner.calibrate import calibrate, calibration_tensors, open_candidate
 from nssbg._planner.candidates import BatchRun, Candidate, Choice, Measurement, candidates
 from nssbg._planner.fitting import streams_that_fit
 from nssbg._planner.kept import keep
@@ -150,15 +150,7 @@ def _one(
     """Seconds to open a candidate, and to run one picture on it."""
     tensor = calibration_tensors(ready, 1)[0]
     start = time.perf_counter()
-    opened = open_backend(
-        ready if candidate.precision != "int8" or int8 is None else int8,
-        backend=candidate.backend,
-        device=candidate.device,
-        precision="auto" if candidate.precision == "int8" else candidate.precision,
-        threads=candidate.threads,
-        streams=candidate.streams,
-        cache=cache,
-    )
+    opened = open_candidate(ready, replace(candidate, batch=1), int8, cache)
     opening = time.perf_counter() - start
     try:
         opened.run(tensor)

@@ -11,21 +11,21 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._confidence import confidence
 from nssbg._errors import OptionError
+from nssbg._options import Effort
 from nssbg._stages.locate_blend import blend_crop, blend_tiles, outline_weight, resized
 from nssbg._stages.locate_plan import LEAST_GAIN, Area, plan_crop, plan_tiles, snapped
 
-__all__ = ["AlphaOf", "Effort", "LocateReport", "locate"]
+__all__ = ["AlphaOf", "LocateReport", "locate"]
 
 #: Gives the coarse alpha (h x w of any size, uint8 or float32 0..1) of an RGB crop.
 AlphaOf = Callable[[NDArray[Any]], NDArray[Any]]
-Effort = Literal["fast", "balanced", "best"]
 Float = NDArray[np.float32]
 
 #: Longest side of the map that is returned: in float32 it takes 11 MB at 3:2.
