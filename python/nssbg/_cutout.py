@@ -16,7 +16,30 @@ from nssbg._stages.locate import LocateReport
 from nssbg._stages.outputs import Output, render
 from nssbg._types import Frame, Plan, Timings
 
-__all__ = ["Cutout"]
+__all__ = ["Cutout", "Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done to a picture and how far the result may be trusted, without its pixels.
+
+    Attributes:
+        width: Of the picture, in pixels.
+        height: The same.
+        plan: See `Cutout`; so for the others.
+        timings: Milliseconds per stage.
+        confidence: 0 to 1.
+        notes: Fallbacks, repairs, warnings.
+        closer_look: Runs on parts of the picture, or None.
+    """
+
+    width: int
+    height: int
+    plan: Plan
+    timings: Timings
+    confidence: float
+    notes: tuple[str, ...] = ()
+    closer_look: LocateReport | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,19 @@ class Cutout:
     def alpha(self) -> NDArray[Any]:
         """H x W alpha, same dtype as rgba; a view, not a copy."""
         return self.rgba[..., 3]
+
+    @property
+    def report(self) -> Report:
+        """The account alone, for keeping when the pixels are let go."""
+        return Report(
+            width=self.frame.width,
+            height=self.frame.height,
+            plan=self.plan,
+            timings=self.timings,
+            confidence=self.confidence,
+            notes=self.notes,
+            closer_look=self.closer_look,
+        )
 
     def over(self, background: Any) -> NDArray[Any]:
         """Lay the cut-out over a colour or a picture.

@@ -103,11 +103,14 @@ class Remover:
         self._narrow_for: BatchRun | None = None
         self._pid = os.getpid()
 
-    def _open(self) -> Pipeline:
+    def _forget_if_forked(self) -> None:
+        # In a child runtimes' threads did not come along, and the lock may have been held by a
+        # thread that does not exist here.
         if os.getpid() != self._pid:
-            # A forked child: runtimes' threads did not come along, and the lock may have been
-            # held by a thread that does not exist here.
             self._forget()
+
+    def _open(self) -> Pipeline:
+        self._forget_if_forked()
         with self._lock:
             if self._pipeline is None:
                 self._pipeline = Pipeline(self._settings)
@@ -120,8 +123,7 @@ class Remover:
         from nssbg._planner import BatchRun
 
         run = BatchRun(self._settings.thread_count, workers, pictures, samples, calibrate)
-        if os.getpid() != self._pid:
-            self._forget()
+        self._forget_if_forked()
         with self._lock:
             if self._narrow is None or _worth_another_look(self._narrow_for, run):
                 # The one before is only let go of: another run may be using it.
@@ -287,6 +289,8 @@ class Remover:
         background: Any = None,
         mask: bool = False,
         format: str | None = None,
+        compression: Literal["fast", "default", "best"] = "default",
+        quality: int | None = None,
         ordered: bool = True,
         workers: int = 0,
         most_in_flight: int | None = None,
@@ -308,10 +312,13 @@ class Remover:
         Args:
             images: Sources as `cutout` takes them; may be endless.
             output: Gives the path to write for a source; the cut-out is then written in the
-                worker and its pixels let go. None: outcomes carry the cut-outs.
+                worker and its pixels let go, its `report` stays. None: outcomes carry the
+                cut-outs.
             background: For `output`: see `remove`.
             mask: For `output`: see `remove`.
             format: For `output`: default from the path's suffix.
+            compression: For `output`: time against bytes; the pixels are the same.
+            quality: For `output`: 0 to 100 for lossy formats; None: the format's own.
             ordered: Results in the order of the sources; False: as completed.
             workers: Threads; 0 means the Remover's own number.
             most_in_flight: Pictures between pull and hand-over; None: workers + 2.
@@ -354,6 +361,8 @@ class Remover:
                     background=background,
                     mask=mask,
                     format=format,
+                    compression=compression,
+                    quality=quality,
                     threads=1,
                 )
 

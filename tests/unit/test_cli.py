@@ -89,6 +89,39 @@ def test_one_bad_picture_does_not_stop_the_others(product_path, tmp_path, capsys
     assert "missing.jpg" in capsys.readouterr().err
 
 
+def test_several_pictures_give_the_files_and_reports_of_each_one_alone(
+    product_path, tmp_path, capsys
+):
+    names = [tmp_path / f"{letter}.jpg" for letter in "abcde"]
+    for turns, path in enumerate(names):
+        turned = np.rot90(read(product_path), turns)
+        Image.fromarray(np.ascontiguousarray(turned)).save(path, quality=95)
+    options = ["--model", "studio", "--json", "--compression", "default"]
+    alone = []
+    for path in names:
+        assert main([str(path), *options]) == 0
+        alone.append(path.with_name(f"{path.stem}-cutout.png").read_bytes())
+        path.with_name(f"{path.stem}-cutout.png").unlink()
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main([*map(str, names), str(names[0]), *options]) == 0
+    together = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    keys = ("input", "output", "width", "height", "model", "confidence", "notes")
+    assert [[r[k] for k in keys] for r in together] == [[r[k] for k in keys] for r in reports]
+    assert [(tmp_path / f"{p.stem}-cutout.png").read_bytes() for p in names] == alone
+
+
+def test_two_pictures_that_would_get_one_name_are_refused_before_anything_is_done(
+    product_path, capsys
+):
+    twin = product_path.with_suffix(".png")
+    Image.open(product_path).save(twin)
+    assert main([str(product_path), str(twin), "--model", "studio"]) == 2
+    error = capsys.readouterr().err
+    assert str(product_path) in error
+    assert str(twin) in error
+    assert not product_path.with_name("product-cutout.png").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

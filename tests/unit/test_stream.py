@@ -40,7 +40,7 @@ def stream_of(sources, *, work=None, lanes=0, **settings):
                 trace.inside -= 1
 
     def second(job):
-        job.cutout = SimpleNamespace(source=job.source)
+        job.cutout = SimpleNamespace(source=job.source, report=("report", job.source))
         with lock:
             trace.order.append(job.source)
 
@@ -149,6 +149,7 @@ def test_delivery_replaces_the_pixels_and_its_failure_is_the_pictures_own():
     assert [outcome.delivered for outcome in outcomes] == ["out-0", None, "out-2"]
     assert all(outcome.cutout is None for outcome in outcomes)
     assert isinstance(outcomes[1].error, OSError)
+    assert [outcome.report for outcome in outcomes] == [("report", i) for i in range(3)]
     assert "deliver" in outcomes[0].timings.stages
 
 

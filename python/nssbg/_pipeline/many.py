@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nssbg._cutout import Cutout
+from nssbg._cutout import Cutout, Report
 from nssbg._options import Options
 from nssbg._pipeline.stages import Job, Pipeline, Stage
 from nssbg._types import Timings
@@ -37,6 +37,8 @@ class Outcome:
         cutout: The result; None where it failed or was delivered (written to a file).
         delivered: What the delivery returned, e.g. the path written; None without one.
         error: Why it failed, or None. Other pictures are not touched by it.
+        report: What ran and how far the result may be trusted; None where it failed before
+            there was one.
         timings: Milliseconds per stage.
     """
 
@@ -45,6 +47,7 @@ class Outcome:
     cutout: Cutout | None = None
     delivered: Any = None
     error: Exception | None = None
+    report: Report | None = None
     timings: Timings = field(default_factory=Timings)
 
     def result(self) -> Any:
@@ -354,12 +357,14 @@ class _Scheduler:
     def _finish(self, item: _Item, error: Exception | None) -> None:
         """Turn a picture into its outcome. Needs the lock."""
         keeps_pixels = error is None and self._deliver is None
+        cutout = item.job.cutout
         outcome = Outcome(
             index=item.index,
             source=item.job.source,
-            cutout=item.job.cutout if keeps_pixels else None,
+            cutout=cutout if keeps_pixels else None,
             delivered=item.delivered,
             error=error,
+            report=None if cutout is None else cutout.report,
             timings=item.job.timings,
         )
         if not keeps_pixels:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nssbg._errors import NssbgError, OptionError
 
 if TYPE_CHECKING:
-    from nssbg._cutout import Cutout
+    from nssbg._cutout import Report
     from nssbg._remover import Remover
 
 __all__ = ["add_parser", "run"]
@@ -81,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     from nssbg import _image_io as image_io
     from nssbg._remover import Remover
 
-    exit_code = 0
+    if arguments.mask and arguments.background is not None:
+        raise OptionError("--mask writes the alpha alone: leave out --background")
     with Remover(
         arguments.model,
         device=arguments.device,
@@ -92,24 +93,18 @@ def run(arguments: argparse.Namespace) -> int:
             image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
         ),
     ) as remover:
-        for source, output in pairs:
-            try:
-                _one(remover, source, output, arguments)
-            except NssbgError as error:
-                # The other pictures go on; the first failure decides the exit code.
-                if arguments.debug or len(pairs) == 1:
-                    raise
-                print(f"nssbg: {error}", file=sys.stderr)
-                exit_code = exit_code or error.exit_code
-    return exit_code
+        if len(pairs) > 1:
+            return _many(remover, pairs, arguments)
+        _one(remover, *pairs[0], arguments)
+    return 0
 
 
-def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
-    """Input and output of each picture; None: beside the input."""
+def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Input and output of each picture."""
     if arguments.beside:
         if "-" in arguments.paths:
             raise OptionError("to read stdin say where to write: nssbg remove - OUT")
-        return [(path, None) for path in arguments.paths]
+        return _beside(list(dict.fromkeys(arguments.paths)), arguments)
     if len(arguments.paths) != 2:
         raise OptionError(
             f"`nssbg remove` takes IN and OUT, got {len(arguments.paths)} paths; "
@@ -118,69 +113,119 @@ def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
     return [(arguments.paths[0], arguments.paths[1])]
 
 
-def _one(remover: Remover, source: str, output: str | None, arguments: argparse.Namespace) -> None:
-    from nssbg._delivery import default_output, encoded, write
+def _beside(paths: list[str], arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Each picture once, with the name of its result; no two results have one name."""
+    from nssbg._delivery import default_output
+
+    pairs: dict[str, str] = {}
+    for path in paths:
+        output = str(default_output(path, arguments.format, arguments.mask))
+        if output in pairs:
+            raise OptionError(
+                f"{pairs[output]} and {path} would both be written to {output}; "
+                "cut them out one by one: nssbg remove IN OUT"
+            )
+        pairs[output] = path
+    return [(path, output) for output, path in pairs.items()]
+
+
+def _how(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of `cutout` and `map` that the arguments name."""
+    return {
+        "effort": arguments.effort,
+        "refine": arguments.refine,
+        "decontaminate": "off" if arguments.mask else arguments.decontaminate,
+        "strength": arguments.strength,
+        "ignore_alpha": arguments.ignore_alpha,
+    }
+
+
+def _what(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of the file to write."""
+    return {
+        "background": arguments.background,
+        "mask": arguments.mask,
+        "compression": arguments.compression,
+        "quality": arguments.quality,
+    }
+
+
+def _one(remover: Remover, source: str, output: str, arguments: argparse.Namespace) -> None:
+    from nssbg._delivery import encoded, write
 
     cutout = remover.cutout(
-        sys.stdin.buffer.read() if source == "-" else Path(source),
-        effort=arguments.effort,
-        refine=arguments.refine,
-        decontaminate="off" if arguments.mask else arguments.decontaminate,
-        strength=arguments.strength,
-        ignore_alpha=arguments.ignore_alpha,
+        sys.stdin.buffer.read() if source == "-" else Path(source), **_how(arguments)
     )
-    if arguments.mask and arguments.background is not None:
-        raise OptionError("--mask writes the alpha alone: leave out --background")
-    settings: dict[str, Any] = {
-        "compression": arguments.compression,
-        "threads": arguments.threads,
-    }
-    if arguments.quality is not None:
-        settings["quality"] = arguments.quality
-    what: dict[str, Any] = {"background": arguments.background, "mask": arguments.mask}
+    what = {**_what(arguments), "threads": arguments.threads}
     if output == "-":
-        sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what, **settings))
+        sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what))
         sys.stdout.buffer.flush()
-        written = "-"
     else:
-        target = (
-            default_output(source, arguments.format, arguments.mask)
-            if output is None
-            else Path(output)
-        )
-        written = str(write(cutout, target, format=arguments.format, **what, **settings))
+        write(cutout, Path(output), format=arguments.format, **what)
+    _say(cutout.report, source, output, arguments)
+
+
+def _many(remover: Remover, pairs: list[tuple[str, str]], arguments: argparse.Namespace) -> int:
+    """All pictures at once, told of in their order; the exit code is the first failure's."""
+    from nssbg._hardware import available_memory
+
+    outputs = {Path(source): output for source, output in pairs}
+    exit_code = 0
+    with remover.map(
+        list(outputs),
+        output=outputs.__getitem__,
+        format=arguments.format,
+        max_memory=available_memory() // 2,
+        **_how(arguments),
+        **_what(arguments),
+    ) as outcomes:
+        for outcome, (source, output) in zip(outcomes, pairs, strict=True):
+            if outcome.error is None:
+                assert outcome.report is not None
+                _say(outcome.report, source, output, arguments)
+            elif isinstance(outcome.error, NssbgError) and not arguments.debug:
+                # The other pictures go on.
+                print(f"nssbg: {outcome.error}", file=sys.stderr)
+                exit_code = exit_code or outcome.error.exit_code
+            else:
+                raise outcome.error
+    return exit_code
+
+
+def _say(report: Report, source: str, written: str, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        print(json.dumps(_report(cutout, source, written)), flush=True)
+        print(json.dumps(_as_json(report, source, written)), flush=True)
     else:
-        _tell(cutout, source, written)
+        _tell(report, source, written)
 
 
-def _tell(cutout: Cutout, source: str, written: str) -> None:
+def _tell(report: Report, source: str, written: str) -> None:
     """One line for a person, on stderr where stdout carries the picture."""
     stream = sys.stderr if written == "-" else sys.stdout
-    plan = cutout.plan
+    plan = report.plan
     print(
-        f"{source} -> {written}  {cutout.frame.width} x {cutout.frame.height}, {plan.model} on "
-        f"{plan.device}, {cutout.timings.total:.0f} ms, confidence {cutout.confidence:.2f}",
+        f"{source} -> {written}  {report.width} x {report.height}, {plan.model} on "
+        f"{plan.device}, {report.timings.total:.0f} ms, confidence {report.confidence:.2f}",
         file=stream,
+        flush=True,
     )
-    for note in (*plan.degraded, *cutout.notes):
+    for note in (*plan.degraded, *report.notes):
         print(f"  note: {note}", file=sys.stderr)
-    if cutout.confidence < WEAK:
+    if report.confidence < WEAK:
         print(
             "  weak: the result may be wrong; look at it, or try another model (nssbg models list)",
             file=sys.stderr,
         )
 
 
-def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
-    plan = cutout.plan
-    look = cutout.closer_look
+def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
+    plan = report.plan
+    look = report.closer_look
     return {
         "input": source,
         "output": written,
-        "width": cutout.frame.width,
-        "height": cutout.frame.height,
+        "width": report.width,
+        "height": report.height,
         "model": plan.model,
         "license": plan.license,
         "backend": plan.backend,
@@ -189,8 +234,8 @@ def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
         "threads": plan.threads,
         "reasons": list(plan.reasons),
         "degraded": list(plan.degraded),
-        "confidence": round(cutout.confidence, 4),
-        "milliseconds": {stage: round(ms, 2) for stage, ms in cutout.timings.stages.items()},
+        "confidence": round(report.confidence, 4),
+        "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
         "closer_look": None
         if look is None
         else {
@@ -200,6 +245,7 @@ def _report(cutout: Cutout, source: str, written: str) -> dict[str, Any]:
             "gain": round(look.gain, 3),
             "changed": round(look.changed, 4),
             "milliseconds": round(look.seconds * 1000, 2),
+            "notes": list(look.notes),
         },
-        "notes": list(cutout.notes),
+        "notes": list(report.notes),
     }
