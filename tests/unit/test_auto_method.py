@@ -24,7 +24,7 @@ class Fixed:
     def prepare(self, frame, timings):
         return "prepared by " + self.model
 
-    def infer(self, frame, prepared, timings):
+    def infer(self, frame, prepared, timings, effort):
         assert prepared == "prepared by " + self.model
         self.asked += 1
         return Estimate(
@@ -63,7 +63,7 @@ def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
     auto = AutoMethod(one, open_network)
     for _ in range(2):
         timings = Timings()
-        estimate = auto.infer(FRAME, auto.prepare(FRAME, timings), timings)
+        estimate = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
     return estimate, auto, other, len(opened)
 
 

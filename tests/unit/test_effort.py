@@ -59,6 +59,18 @@ def test_a_second_look_at_a_small_subject_pays_and_is_reported(small_subject):
     assert overlap(balanced.alpha, truth) > overlap(fast.alpha, truth)
 
 
+def test_the_bundled_network_also_looks_at_the_mirror_image():
+    """Both looks are averaged, so that a picture and its mirror image get the same alpha."""
+    rgb = np.asarray(Image.open(DATA / "bear.jpg").convert("RGB"))
+    apart = {}
+    with nssbg.Remover("nssbg-lite", threads=1) as remover:
+        for effort in ("fast", "balanced"):
+            alpha = remover.alpha(rgb, effort=effort, refine="none").astype(int)
+            turned = remover.alpha(rgb[:, ::-1].copy(), effort=effort, refine="none")
+            apart[effort] = np.abs(alpha - turned[:, ::-1]).max()
+    assert apart["balanced"] <= 2 < 20 < apart["fast"]
+
+
 def test_threads_do_not_change_the_second_look(small_subject):
     rgb, _ = small_subject
     with nssbg.Remover("nssbg-lite", threads=1) as one, nssbg.Remover("nssbg-lite") as many:

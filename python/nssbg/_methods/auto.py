@@ -12,12 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from nssbg._confidence import WEAK
 from nssbg._methods.base import Estimate, Method
 from nssbg._methods.choice import choice_features, choose, sampled
-from nssbg._stages.locate import Effort
+from nssbg._options import Effort
 from nssbg._types import Frame, Timings
 
 __all__ = ["AutoMethod"]
@@ -47,20 +45,21 @@ class AutoMethod:
 
     def prepare(self, frame: Frame, timings: Timings) -> Estimate:
         """The studio method's answer: whether the network is needed depends on it."""
-        return self._studio.infer(frame, self._studio.prepare(frame, timings), timings)
+        return self._studio.infer(frame, self._studio.prepare(frame, timings), timings, "fast")
 
-    def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
+    def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
         """The better of the two answers as far as can be told, and why it was taken."""
         studio: Estimate = prepared
         if studio.confidence >= SURE:
             return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
         network = self._the_network()
-        other = network.infer(frame, network.prepare(frame, timings), timings)
-        small = np.asarray(other.alpha, np.float32)
-        if other.alpha.dtype == np.uint8:
-            small /= np.float32(255)
+        other = network.infer(frame, network.prepare(frame, timings), timings, effort)
+        grid = other.alpha.shape
         features = choice_features(
-            sampled(studio.alpha, *small.shape), studio.confidence, small, other.confidence
+            sampled(studio.alpha, *grid),
+            studio.confidence,
+            sampled(other.alpha, *grid),
+            other.confidence,
         )
         choice = choose(features)
         taken = studio if choice.studio else other

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from nssbg._stages.locate import Effort, LocateReport
+from nssbg._options import Effort
+from nssbg._stages.locate import LocateReport
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Estimate", "Method"]
@@ -47,8 +48,8 @@ class Method(Protocol):
         """What `infer` wants of a picture: a network's input tensor, or nothing."""
         ...
 
-    def infer(self, frame: Frame, prepared: Any, timings: Timings) -> Estimate:
-        """The alpha of one picture; writes its stages' times into `timings`."""
+    def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
+        """The alpha of the whole picture; writes its stages' times into `timings`."""
         ...
 
     def look_closer(

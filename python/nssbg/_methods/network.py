@@ -16,8 +16,9 @@ from nssbg._errors import NssbgError
 from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
+from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
-from nssbg._stages.locate import Effort, locate
+from nssbg._stages.locate import locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
@@ -104,16 +105,23 @@ class NetworkMethod:
         with timings.measure("prepare"):
             return input_tensor(frame, self._model, threads=self._threads)
 
-    def infer(self, frame: Frame, prepared: NDArray[np.float32], timings: Timings) -> Estimate:
+    def infer(
+        self, frame: Frame, prepared: NDArray[np.float32], timings: Timings, effort: Effort
+    ) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
-            alpha = coarse_alpha(self._backend.run(prepared), self._model)[0]
-            expected = confidence(alpha)
+            alpha, mirrored = self._maps(prepared, effort)
+            expected = confidence(alpha, mirrored)
+            plan = self._backend.plan
+            if mirrored is not None:
+                alpha = _mean(alpha, mirrored)
+                reason = "run on the picture and on its mirror image"
+                plan = replace(plan, reasons=(*plan.reasons, reason))
         return Estimate(
             alpha=_as_fine_as_needed(alpha, frame),
             full_size=False,
             confidence=expected.overlap,
-            plan=self._backend.plan,
+            plan=plan,
         )
 
     def look_closer(
@@ -124,9 +132,10 @@ class NetworkMethod:
             return estimate
 
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
-            tensor = input_tensor(replace(frame, rgb=crop), self._model, threads=self._threads)
-            alpha: NDArray[np.float32] = coarse_alpha(self._backend.run(tensor), self._model)[0]
-            return alpha
+            part = replace(frame, rgb=crop)
+            tensor = input_tensor(part, self._model, threads=self._threads)
+            alpha, mirrored = self._maps(tensor, effort)
+            return alpha if mirrored is None else _mean(alpha, mirrored)
 
         with timings.measure("look closer"):
             alpha, report = locate(frame.rgb, alpha_of, effort=effort, first=estimate.alpha)
@@ -135,13 +144,31 @@ class NetworkMethod:
         return replace(
             estimate,
             alpha=_as_fine_as_needed(alpha, frame),
-            notes=(*estimate.notes, *report.notes),
             closer_look=report,
         )
+
+    def _maps(
+        self, tensor: NDArray[np.float32], effort: Effort
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The network's maps of one picture, h x w, 0..1: as it is, and of its mirror image.
+
+        The second is mirrored back; None where the model or the effort asks for one look.
+        """
+        if not self._model.mirror or effort == "fast":
+            return coarse_alpha(self._backend.run(tensor), self._model)[0], None
+        both = np.concatenate([tensor, tensor[..., ::-1]])
+        alphas = coarse_alpha(self._backend.run(both), self._model)
+        return alphas[0], alphas[1, :, ::-1]
 
     def close(self) -> None:
         """Give the network's memory back."""
         self._backend.close()
+
+
+def _mean(alpha: NDArray[np.float32], mirrored: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What both looks say together."""
+    both: NDArray[np.float32] = np.float32(0.5) * (alpha + mirrored)
+    return both
 
 
 def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nssbg import _image_io as image_io
 from nssbg._methods.base import Estimate
-from nssbg._stages.locate import Effort
+from nssbg._options import Effort
 from nssbg._stages.studio import studio_alpha
 from nssbg._types import Frame, Plan, Timings
 
@@ -29,8 +29,11 @@ class StudioMethod:
     def prepare(self, frame: Frame, timings: Timings) -> None:
         """Nothing: the method looks at the picture itself."""
 
-    def infer(self, frame: Frame, prepared: None, timings: Timings) -> Estimate:
-        """The alpha at full size, with the confidence that the picture is a studio picture."""
+    def infer(self, frame: Frame, prepared: None, timings: Timings, effort: Effort) -> Estimate:
+        """The alpha at full size, with the confidence that the picture is a studio picture.
+
+        The same at every effort.
+        """
         with timings.measure("studio"):
             result = studio_alpha(image_io.model_rgb(frame), threads=self._plan.threads)
         return Estimate(

@@ -61,6 +61,8 @@ class ModelDescription:
         layout: Axes of the input tensor.
         output_index: Which output holds the mask; -1 is the last one.
         activation: What still has to be applied: "sigmoid" where the output is logits.
+        mirror: Whether the picture is also run mirrored and both answers are averaged, but for
+            effort "fast": steadier where a network is small, for twice its time.
         range: "minmax" where the family stretches each mask from its minimum to its maximum.
         precision: Of the file's weights and arithmetic.
         license: SPDX name, "LicenseRef-..." where there is none, or "unknown".
@@ -91,6 +93,7 @@ class ModelDescription:
     output_index: int = 0
     activation: Activation = "none"
     range: Range = "unit"
+    mirror: bool = False
     precision: Precision = "float32"
     license: str = "unknown"
     commercial: bool | None = None

@@ -141,11 +141,10 @@ class Pipeline:
 
     def _infer(self, job: Job) -> None:
         assert job.frame is not None
-        job.estimate = self._method.infer(job.frame, job.prepared, job.timings)
+        effort = job.options.effort
+        job.estimate = self._method.infer(job.frame, job.prepared, job.timings, effort)
         job.prepared = None
-        job.estimate = self._method.look_closer(
-            job.frame, job.estimate, job.timings, job.options.effort
-        )
+        job.estimate = self._method.look_closer(job.frame, job.estimate, job.timings, effort)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
         for line in job.estimate.plan.degraded:
             log.warning("%s: %s", job.frame.name, line)
