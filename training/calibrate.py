@@ -44,31 +44,45 @@ def drawn(count: int, kind: str) -> Iterator[Picture]:
 
 
 def observed(model: Path, pictures: Iterator[Picture], side: int) -> tuple[Floats, Floats]:
-    """Features (with the mirror's) and real overlaps of a list of pictures."""
+    """Features (with the mirror's) and real overlaps, of one look and of both, of pictures."""
     run = evaluate.predictor(model, side, 2)
     features, overlaps = [], []
     for rgb, truth in pictures:
-        batch = evaluate.tensor(rgb, side)
-        both = run(np.concatenate([batch, batch[..., ::-1]]))
-        alpha, mirrored = both[0, 0], both[1, 0, :, ::-1]
+        alpha, mirrored = evaluate.both_looks(run, rgb, side)
         features.append(trust.confidence_features(alpha, mirrored))
-        full = evaluate.at_own_size(lambda _, a=both[:1]: a, side)(rgb)
-        overlaps.append(measures.overlap(full, truth))
+        overlaps.append(
+            [
+                measures.overlap(evaluate.enlarged(answer, rgb), truth)
+                for answer in (alpha, (alpha + mirrored) / 2)
+            ]
+        )
     return np.array(features, np.float64), np.array(overlaps, np.float64)
 
 
-def fitted(features: Floats, overlaps: Floats, steps: int = 4000) -> Floats:
-    """Logistic regression of a share on features, by Newton's method with a little ridge."""
+def fitted(
+    features: Floats, shares: Floats, *, stake: Floats | None = None, ridge: float = 0.05
+) -> Floats:
+    """Logistic regression of a share on features, by Newton's method with a little ridge.
+
+    The constant comes first in the weights; `stake` says how much each row counts.
+    """
     design = np.column_stack([np.ones(len(features)), features])
+    counts = np.ones(len(features)) if stake is None else stake / stake.mean()
     weights = np.zeros(design.shape[1])
-    ridge = 0.05 * np.eye(design.shape[1])
-    ridge[0, 0] = 0
-    for _ in range(min(steps, 60)):
-        guess = 1 / (1 + np.exp(-design @ weights))
-        slope = design.T @ (overlaps - guess) - ridge @ weights
-        curve = (design * (guess * (1 - guess))[:, None]).T @ design + ridge
+    held = ridge * np.eye(design.shape[1])
+    held[0, 0] = 0
+    for _ in range(60):
+        guess = logistic(features, weights)
+        slope = design.T @ (counts * (shares - guess)) - held @ weights
+        curve = (design * (counts * guess * (1 - guess))[:, None]).T @ design + held
         weights = weights + np.linalg.solve(curve, slope)
     return weights
+
+
+def logistic(features: Floats, weights: Floats) -> Floats:
+    """The share that fitted weights expect, one a row."""
+    score = weights[0] + features @ weights[1:]
+    return 1 / (1 + np.exp(-np.clip(score, -60, 60)))
 
 
 def rank_correlation(first: Floats, second: Floats) -> float:
@@ -90,25 +104,23 @@ def main() -> None:
     ]
     features = np.concatenate([f for f, _ in known])
     overlaps = np.concatenate([o for _, o in known])
-    alone, mirror = fitted(features[:, :3], overlaps), fitted(features, overlaps)
+    alone, mirror = fitted(features[:, :3], overlaps[:, 0]), fitted(features, overlaps[:, 1])
     for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
         print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
     print(
-        "| set | pictures | mean overlap | Pearson | Spearman | Pearson, mirror "
-        "| Spearman, mirror |\n|---|---|---|---|---|---|---|"
+        "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both looks "
+        "| Pearson | Spearman |\n|---|---|---|---|---|---|---|---|"
     )
     for name, pictures in evaluate.subsets().items():
         f, o = observed(
             options.model, ((r, t) for _, r, t in islice(pictures(), 200)), options.side
         )
         row = []
-        for weights, kept in ((alone, f[:, :3]), (mirror, f)):
-            guess = 1 / (1 + np.exp(-np.column_stack([np.ones(len(kept)), kept]) @ weights))
-            row += [float(np.corrcoef(guess, o)[0, 1]), rank_correlation(guess, o)]
-        print(
-            f"| {name} | {len(o)} | {o.mean():.3f} | " + " | ".join(f"{v:.2f}" for v in row) + " |",
-            flush=True,
-        )
+        for weights, kept, real in ((alone, f[:, :3], o[:, 0]), (mirror, f, o[:, 1])):
+            guess = logistic(kept, weights)
+            row.append(f"{real.mean():.3f} | {np.corrcoef(guess, real)[0, 1]:.2f}")
+            row.append(f"{rank_correlation(guess, real):.2f}")
+        print(f"| {name} | {len(o)} | " + " | ".join(row) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     predict = evaluate.at_own_size(
-        evaluate.predictor(options.model, evaluate.SIDE, 1), evaluate.SIDE
+        evaluate.predictor(options.model, evaluate.SIDE, 1), evaluate.SIDE, mirror=True
     )
     with tempfile.TemporaryDirectory() as folder:
         drawn = procedural.items(60, SEED, None)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import banks
 import calibrate
-import cv2
 import evaluate
 import measures
 import numpy as np
@@ -26,6 +25,7 @@ from nssbg._stages.studio import studio_alpha
 
 Floats = npt.NDArray[np.float64]
 Picture = tuple[banks.Pixels, npt.NDArray[np.float32]]
+RIDGE = 0.5  # the features go together: none is to be trusted alone
 TIE = 0.005  # below this difference in IoU nobody sees which one was taken
 
 
@@ -37,10 +37,11 @@ def looked_at(
     """Features of the choice, both overlaps and both confidences, one row a picture."""
     rows = []
     for rgb, truth in pictures:
-        coarse = run(evaluate.tensor(rgb, side))[0, 0].astype(np.float32)
-        full = np.clip(cv2.resize(coarse, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), 0, 1)
+        alpha, mirrored = evaluate.both_looks(run, rgb, side)
+        expected = confidence(alpha, mirrored).overlap
+        coarse = (alpha + mirrored) / 2
+        full = evaluate.enlarged(coarse, rgb)
         found = studio_alpha(rgb, threads=1)
-        expected = confidence(coarse).overlap
         small = choice.sampled(found.alpha, *coarse.shape)
         features = choice.choice_features(small, found.confidence, coarse, expected)
         studio = measures.overlap(found.alpha.astype(np.float32) / 255, truth)
@@ -55,38 +56,19 @@ def looked_at(
     }
 
 
-def chance(features: Floats, weights: Floats) -> Floats:
-    """The fitted probability that the studio method is better, one a row."""
-    score = weights[0] + features @ weights[1:]
-    return 1 / (1 + np.exp(-np.clip(score, -60, 60)))
-
-
-def fitted(features: Floats, wanted: Floats, stake: Floats) -> Floats:
-    """Logistic regression of a share on features, the constant first, with a little ridge."""
-    design = np.column_stack([np.ones(len(wanted)), features])
-    stake = stake / stake.mean()
-    weights = np.zeros(design.shape[1])
-    ridge = 0.5 * np.eye(len(weights))
-    ridge[0, 0] = 0
-    for _ in range(50):
-        guess = 1 / (1 + np.exp(-np.clip(design @ weights, -60, 60)))
-        slope = design.T @ (stake * (wanted - guess)) - ridge @ weights
-        curve = (design * (stake * guess * (1 - guess))[:, None]).T @ design + ridge
-        weights = weights + np.linalg.solve(curve, slope)
-    return weights
-
-
 def weights_of_choice(seen: dict[str, Floats]) -> Floats:
     """Which one is better, each picture weighed by what is at stake."""
     gap = seen["studio"] - seen["network"]
     stake = np.minimum(np.abs(gap), 0.3) + 0.02 * (np.abs(gap) > TIE)
-    return fitted(seen["features"], (gap > 0).astype(np.float64), stake)
+    return calibrate.fitted(
+        seen["features"], (gap > 0).astype(np.float64), stake=stake, ridge=RIDGE
+    )
 
 
 def chosen(seen: dict[str, Floats], weights: Floats) -> npt.NDArray[np.bool_]:
     """Where the studio method is taken, by the rule of `choice.choose` with these weights."""
     edges = (seen["features"][:, 2] >= choice.AGREEING) & (seen["sure"] >= choice.TRUSTED)
-    return edges | (chance(seen["features"], weights) > 0.5)
+    return edges | (calibrate.logistic(seen["features"], weights) > 0.5)
 
 
 def row(name: str, seen: dict[str, Floats], weights: Floats) -> str:
@@ -121,8 +103,9 @@ def main() -> None:
     ]
     known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     weights = weights_of_choice(known)
-    even = np.ones(len(known["studio"]))
-    overlaps = {k: fitted(known["features"], known[k], even) for k in ("studio", "network")}
+    overlaps = {
+        k: calibrate.fitted(known["features"], known[k], ridge=RIDGE) for k in ("studio", "network")
+    }
     for title, found in (
         ("_STUDIO_IS_BETTER", weights),
         ("_STUDIO_OVERLAP", overlaps["studio"]),
@@ -145,7 +128,7 @@ def main() -> None:
     print(row("all measured", mix, weights))
     taken = chosen(mix, weights)
     for kind, kept in (("studio", taken), ("network", ~taken)):
-        guess = chance(mix["features"], overlaps[kind])[kept]
+        guess = calibrate.logistic(mix["features"], overlaps[kind])[kept]
         line = np.corrcoef(guess, mix[kind][kept])[0, 1]
         print(
             f"{kind} where taken: expected overlap {guess.mean():.3f}, real "

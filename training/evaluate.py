@@ -1,7 +1,8 @@
 """Measures a model on the held-out photographs, on generated held-out sets and on pictures of
 kinds it was not trained on; writes a table, per-picture figures and contact sheets.
 
-`python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`.
+`python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`;
+`--model studio` and `--model package` measure the installed package.
 """
 
 from __future__ import annotations
@@ -61,13 +62,41 @@ def predictor(model: Path, side: int, threads: int) -> Callable[[Floats], Floats
     return run
 
 
-def at_own_size(run: Callable[[Floats], Floats], side: int) -> Predictor:
+def both_looks(
+    run: Callable[[Floats], Floats], rgb: banks.Pixels, side: int
+) -> tuple[Floats, Floats]:
+    """The network's map of a picture, and of its mirror image, mirrored back."""
+    batch = tensor(rgb, side)
+    both = run(np.concatenate([batch, batch[..., ::-1]])).astype(np.float32)
+    return both[0, 0], both[1, 0, :, ::-1]
+
+
+def enlarged(alpha: Floats, rgb: banks.Pixels) -> Floats:
+    """A map at the size of its picture."""
+    full = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.clip(full, 0, 1)
+
+
+def at_own_size(run: Callable[[Floats], Floats], side: int, *, mirror: bool) -> Predictor:
     """From a picture of any size to its alpha at that size."""
 
     def predict(rgb: banks.Pixels) -> Floats:
-        alpha = run(tensor(rgb, side))[0, 0].astype(np.float32)
-        full = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        return np.clip(full, 0, 1)
+        if mirror:
+            alpha, mirrored = both_looks(run, rgb, side)
+            return enlarged((alpha + mirrored) / 2, rgb)
+        return enlarged(run(tensor(rgb, side))[0, 0].astype(np.float32), rgb)
+
+    return predict
+
+
+def whole_package(threads: int) -> Predictor:
+    """What a user gets: the installed package's bundled network, closer look and refinement."""
+    import nssbg
+
+    remover = nssbg.Remover("nssbg-lite", threads=threads)
+
+    def predict(rgb: banks.Pixels) -> Floats:
+        return remover.alpha(rgb).astype(np.float32) / 255
 
     return predict
 
@@ -163,7 +192,8 @@ def column(rgb: banks.Pixels, alpha: Floats, truth: Floats) -> banks.Pixels:
 def main() -> None:
     """Reads the command line, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="a file, or studio")
+    parser.add_argument("--model", type=Path, required=True, help="a file, studio or package")
+    parser.add_argument("--alone", action="store_true", help="without the mirrored look")
     parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
@@ -173,9 +203,11 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     if str(options.model) == "studio":
         predict = weights_free(options.threads)
+    elif str(options.model) == "package":
+        predict = whole_package(options.threads)
     else:
         run = predictor(options.model, options.side, options.threads)
-        predict = at_own_size(run, options.side)
+        predict = at_own_size(run, options.side, mirror=not options.alone)
     names = list(measures.MEASURES)
     print("| set | pictures | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.23, "cats": 0.25}
+OWN_SHARES = {"people": 0.15, "cats": 0.25}
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,

@@ -19,6 +19,7 @@ from pathlib import Path
 import architecture
 import banks
 import cv2
+import evaluate
 import generator
 import losses
 import muon
@@ -80,10 +81,11 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Parses recipe.toml."""
+    """Parses recipe.toml: rounds of phases, if there are any, then the phases that come once."""
     data = tomllib.loads(path.read_text())
-    phases = tuple(Phase(**p) for p in data.pop("phases"))
-    return Recipe(phases=phases, **data)
+    rounds = data.pop("rounds", {"count": 0, "phases": []})
+    listed = rounds["phases"] * rounds["count"] + data.pop("phases")
+    return Recipe(phases=tuple(Phase(**p) for p in listed), **data)
 
 
 class Samples(IterableDataset):  # type: ignore[type-arg]
@@ -127,26 +129,39 @@ def normalised(rgb: torch.Tensor) -> torch.Tensor:
     return ((rgb.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def watch(network: torch.nn.Module, folder: Path, size: int, limit: int = 45) -> str:
-    """Mean IoU and MAE on the watched photographs, which are neither trained on nor held out."""
-    network.eval()
-    words = []
-    for name in ("people", "cats"):
-        bank = banks.Bank(folder, name)
-        chosen = [i for i, x in enumerate(bank.ids) if banks.is_watched(name, x)][:limit]
-        overlaps, errors = [], []
-        for index in chosen:
-            pixels = cv2.resize(bank[index], (size, size), interpolation=cv2.INTER_AREA)
-            rgb = torch.from_numpy(np.ascontiguousarray(pixels[None, ..., :3]))
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                alpha = torch.sigmoid(network(normalised(rgb)).float())[0, 0].numpy()
-            truth = pixels[..., 3] / 255.0
-            found, wanted = alpha > 0.5, truth > 0.5
-            overlaps.append((found & wanted).sum() / max(1, (found | wanted).sum()))
-            errors.append(np.abs(alpha - truth).mean())
-        words.append(f"{name} IoU {np.mean(overlaps):.4f} MAE {np.mean(errors):.4f}")
-    network.train()
-    return ", ".join(words)
+class Watch:
+    """Pictures that are neither trained on nor held out, and how a network does on them."""
+
+    def __init__(self, folder: Path, photographs: int = 45, made: int = 60) -> None:
+        self.sets: dict[str, list[tuple[banks.Pixels, banks.Pixels]]] = {}
+        for name in ("people", "cats"):
+            bank = banks.Bank(folder, name)
+            chosen = [i for i, x in enumerate(bank.ids) if banks.is_watched(name, x)]
+            self.sets[name] = [(bank[i][..., :3], bank[i][..., 3]) for i in chosen[:photographs]]
+        for kind in ("composites", "products"):
+            sources = generator.Sources(folder, watched=True)
+            if not set(sources.foregrounds) - {"people", "cats"}:
+                continue  # nothing to make them of
+            pictures = evaluate.generated_from(sources, kind, seed=77, count=made)
+            self.sets[kind] = [(rgb, (a * 255 + 0.5).astype(np.uint8)) for _, rgb, a in pictures]
+
+    def __call__(self, network: torch.nn.Module, size: int) -> str:
+        """Mean IoU and MAE of each set, at the pictures' own size."""
+        network.eval()
+        words = []
+        for name, pictures in self.sets.items():
+            overlaps, errors = [], []
+            for rgb, mask in pictures:
+                batch = torch.from_numpy(evaluate.tensor(rgb, size))
+                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                    alpha = torch.sigmoid(network(batch).float())[0, 0].numpy()
+                alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+                found, wanted = alpha > 0.5, mask > 127
+                overlaps.append((found & wanted).sum() / max(1, (found | wanted).sum()))
+                errors.append(np.abs(alpha - mask / 255.0).mean())
+            words.append(f"{name} {np.mean(overlaps):.4f} ({np.mean(errors):.4f})")
+        network.train()
+        return "IoU (MAE): " + ", ".join(words)
 
 
 def split_parameters(
@@ -284,6 +299,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             with (runs / "log.txt").open("a") as log:
                 print(text, file=log)
 
+    watched = Watch(work / "banks") if rank == 0 else None
     say(f"{time.strftime('%H:%M:%S')} start at step {step} of {recipe.steps}")
     total_loss, total_error, since = 0.0, 0.0, time.time()
     while step < recipe.steps:
@@ -333,10 +349,11 @@ def train(rank: int, options: argparse.Namespace) -> None:
                 total_loss, total_error, since = 0.0, 0.0, time.time()
             if step % options.watch == 0 or step == recipe.steps:
                 save()
-                if rank == 0:
-                    say(f"  watched at 320: {watch(average, work / 'banks', 320)}")
+                if watched:
+                    say(f"  watched at {evaluate.SIDE}: {watched(average, evaluate.SIDE)}")
                 since = time.time()
             if left == 0:
+                save()  # the next phase starts new processes, which may fail
                 break
     save()
     say(f"{time.strftime('%H:%M:%S')} done")

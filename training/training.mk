@@ -6,7 +6,10 @@ TRAINING_PYTHON = $(TRAINING_VENV)/bin/python
 # One thread a process: the run itself takes one process a core.
 TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
-.PHONY: train-env test-training training-data train train-resume train-further train-evaluate \
+# The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
+RUN ?= deeper
+
+.PHONY: train-env test-training training-data train train-resume train-on train-evaluate \
         train-export train-choice
 
 $(TRAINING_VENV)/.ready: training/requirements.txt
@@ -24,18 +27,24 @@ training-data: train-env
 	$(TRAINING_RUN) training/procedural.py
 	$(TRAINING_RUN) training/render.py
 
-# From the pictures to the file in the package, with one command.
+# From the pictures to the file in the package, with one command: each run goes on from the file of
+# the one before it.
 train: training-data
 	$(TRAINING_RUN) training/train.py
-	$(MAKE) train-export train-evaluate
+	$(MAKE) train-export
+	$(MAKE) train-on RUN=further
+	$(MAKE) train-on RUN=deeper
+	$(MAKE) train-evaluate
 
 train-resume: train-env
 	$(TRAINING_RUN) training/train.py --resume
 
-# Where no checkpoint is left: one is made out of the shipped file, and the run goes on from there.
-train-further: train-env
-	$(TRAINING_RUN) training/warm_start.py
-	$(TRAINING_RUN) training/train.py --resume --recipe training/recipe-further.toml
+# A checkpoint is made out of the shipped file, and the run goes on from there; again after an
+# interruption, from its own.
+train-on: train-env
+	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun
+	$(TRAINING_RUN) training/train.py --name $(RUN) --resume --recipe training/recipe-$(RUN).toml
+	$(TRAINING_PYTHON) training/export.py --name $(RUN)
 
 # The weights of the confidence and of model="auto" for the exported file (the package installed).
 train-choice: train-env

@@ -2,7 +2,8 @@
 
 The file's batch norms are folded into its kernels. Here each kernel's rows get one common length
 back, and the norms are set so that the network's answers stay what they were while its batch
-statistics are those of training samples. The side heads, which the file lacks, start anew.
+statistics are those of training samples. The side heads, which the file lacks, start anew; so do
+blocks that the network has gained since, each adding nothing to its shortcut at first.
 """
 
 from __future__ import annotations
@@ -24,22 +25,43 @@ SHIPPED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg
 ROW_RMS = 0.03  # about what kernels of a finished run have: the optimiser's steps keep their size
 
 
-def kernels_of(model: onnx.ModelProto) -> list[tuple[Tensor, Tensor]]:
-    """Kernel and bias of every convolution, in the order of the graph."""
+def kernels_of(model: onnx.ModelProto) -> dict[str, tuple[Tensor, Tensor]]:
+    """Kernel and bias of every convolution, by the path of its module in the network."""
     values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Cast" and node.input[0] in values:
-            values[node.output[0]] = values[node.input[0]]
-    found = []
+        if all(name in values for name in node.input):
+            if node.op_type == "Cast":
+                values[node.output[0]] = values[node.input[0]].astype(np.float32)
+            elif node.op_type == "Mul":
+                values[node.output[0]] = values[node.input[0]] * values[node.input[1]]
+    found = {}
     for node in model.graph.node:
         if node.op_type == "Conv":
-            kernel, bias = (torch.from_numpy(values[n].astype(np.float32)) for n in node.input[1:3])
-            found.append((kernel, bias))
+            kernel, bias = (
+                torch.from_numpy(np.array(values[n], np.float32)) for n in node.input[1:3]
+            )
+            found[module_path(node.name)] = (kernel, bias)
     return found
 
 
-def pairs_of(network: architecture.LiteNetwork) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Convolutions in the order in which they run, each with the norm that follows it."""
+def module_path(node: str) -> str:
+    """`/network/stage_four/stage_four.1/enter/enter.0/Conv` is `stage_four.1.enter.0`.
+
+    The exporter writes a member of a sequence as the sequence's name, then name and number.
+    """
+    path: list[str] = []
+    for part in node.split("/")[2:-1]:
+        if path and part.startswith(f"{path[-1]}."):
+            path.pop()
+        path.append(part)
+    return ".".join(path)
+
+
+def pairs_of(
+    network: architecture.LiteNetwork,
+) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d | None]]:
+    """Convolutions in the order in which they run, each with its path and the norm after it."""
+    paths = {module: path for path, module in network.named_modules()}
     order: list[nn.Module] = []
     hooks = [
         module.register_forward_hook(lambda m, *_: order.append(m))
@@ -50,11 +72,11 @@ def pairs_of(network: architecture.LiteNetwork) -> list[tuple[nn.Conv2d, nn.Batc
         network(torch.zeros(1, 3, 64, 64))
     for hook in hooks:
         hook.remove()
-    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d | None]] = []
+    pairs: list[tuple[str, nn.Conv2d, nn.BatchNorm2d | None]] = []
     for module, following in zip(order, [*order[1:], None], strict=True):
         if isinstance(module, nn.Conv2d):
             norm = following if isinstance(following, nn.BatchNorm2d) else None
-            pairs.append((module, norm))
+            pairs.append((paths[module], module, norm))
     return pairs
 
 
@@ -65,8 +87,14 @@ def unfold(
     """Puts the file's kernels into the network, with norms whose statistics fit the batches."""
     network.eval()
     kernels, pairs = kernels_of(model), pairs_of(network)
-    if [tuple(k.shape) for k, _ in kernels] != [tuple(c.weight.shape) for c, _ in pairs]:
+    shapes = {path: tuple(kernel.shape) for path, (kernel, _) in kernels.items()}
+    lacking = [path for path, _, _ in pairs if path not in kernels]
+    if any(not path.startswith("context.") for path in lacking) or shapes != {
+        path: tuple(c.weight.shape) for path, c, _ in pairs if path in kernels
+    }:
         raise SystemExit("the file is of another architecture")
+    if lacking:
+        print(f"new: {', '.join(lacking)}")
     sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
     rows: dict[nn.BatchNorm2d, Tensor] = {}
 
@@ -75,7 +103,13 @@ def unfold(
         sums[norm].append(torch.stack([values.mean((0, 2, 3)), (values**2).mean((0, 2, 3))]))  # type: ignore[index]
 
     hooks = []
-    for (kernel, bias), (convolution, norm) in zip(kernels, pairs, strict=True):
+    for path, convolution, norm in pairs:
+        if path in lacking:
+            if path.endswith(".leave"):
+                assert norm is not None
+                norm.weight.zero_()
+            continue
+        kernel, bias = kernels[path]
         if norm is None:
             convolution.weight.copy_(kernel)
             assert convolution.bias is not None
@@ -114,19 +148,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--name", default="lite", help="folder of the run")
+    parser.add_argument("--unless-begun", action="store_true", help="keep what is there")
     options = parser.parse_args()
     torch.manual_seed(1)
     network = architecture.LiteNetwork()
     work = banks.work_folder()
+    target = work / "runs" / options.name / "checkpoint.pt"
+    if target.exists() and options.unless_begun:
+        return
+    if target.exists():
+        raise SystemExit(f"{target} is there already: go on with it, or move it away")
     stream = generator.Generator(generator.Sources(work / "banks"), 192, 77, 0.4)
     batches = [
         normalised(torch.from_numpy(np.stack([stream.sample()[0] for _ in range(32)])))
         for _ in range(6)
     ]
     unfold(network, onnx.load(str(options.model)), batches)
-    target = work / "runs" / options.name / "checkpoint.pt"
-    if target.exists():
-        raise SystemExit(f"{target} is there already: go on with it, or move it away")
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = network.state_dict()
     torch.save({"network": weights, "average": weights, "step": 0}, target)
