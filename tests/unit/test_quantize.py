@@ -104,19 +104,26 @@ def test_weights_in_half_precision_are_quantised_too(net, method, monkeypatch):
     assert TensorProto.INT8 in kinds  # the weights themselves, not only what flows
 
 
-def test_casts_of_constants_are_done_and_others_stay(net):
+def test_weights_kept_small_are_widened_and_other_casts_stay(net):
     import onnx
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    from nssbg._models.passes.constants import fold_casts
+    from nssbg._models.passes.constants import widen_weights
 
     model = onnx.load(net.path)
-    assert fold_casts(model) == 0
+    assert widen_weights(model) == 0
     first = model.graph.node[0]
     model.graph.node.insert(0, helper.make_node("Cast", ["w1"], ["w1_cast"], to=TensorProto.FLOAT))
     model.graph.node.insert(0, helper.make_node("Cast", ["input"], ["cast"], to=TensorProto.FLOAT))
     first = next(node for node in model.graph.node if node.op_type == "Conv")
-    first.input[0], first.input[1] = "cast", "w1_cast"
-    assert fold_casts(model) == 1
+    first.input[0], first.input[1] = "cast", "w1_steps"
+    step = np.full((1, 1, 1, 1), 0.5, np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(step, "step"))
+    model.graph.node.insert(1, helper.make_node("Mul", ["w1_cast", "step"], ["w1_steps"]))
+    weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    assert widen_weights(model) == 2
+    widened = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    np.testing.assert_array_equal(widened["w1_steps"], weights["w1"] / 2)
+    assert "w1_cast" not in widened
     onnx.checker.check_model(model)
     assert [node.op_type for node in model.graph.node].count("Cast") == 1

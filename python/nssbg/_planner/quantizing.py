@@ -22,7 +22,7 @@ from nssbg._backends import open_backend
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
-from nssbg._models.passes.constants import fold_casts
+from nssbg._models.passes.constants import widen_weights
 from nssbg._models.places import models_folder
 from nssbg._models.prepared import prepared
 from nssbg._models.readout import coarse_alpha
@@ -65,7 +65,7 @@ def _readable_graph(source: Path) -> Any:
     import onnx
 
     model = onnx.load(os.fspath(source))
-    fold_casts(model)
+    widen_weights(model)
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"node_{index}"
     return model

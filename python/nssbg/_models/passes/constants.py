@@ -1,7 +1,8 @@
-"""Weights kept in half precision become float32 constants, which quantisers look for.
+"""Weights kept small become float32 constants, which quantisers look for.
 
-In: a graph whose initialisers go through a Cast before they are used (files made half as large
-that way compute the same). Out: the same graph with the Casts done.
+In: a graph whose initialisers go through a Cast, and those kept as bytes through a Mul by their
+steps, before they are used (files made half as large that way compute the same). Out: the same
+graph with that done.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import numpy as np
 
 from nssbg._models.passes.graph import Graph
 
-__all__ = ["fold_casts"]
+__all__ = ["widen_weights"]
 
 
-def fold_casts(model: Any) -> int:
-    """Do the Casts of constants.
+def widen_weights(model: Any) -> int:
+    """Do the Casts and products of constants.
 
     Args:
         model: An onnx.ModelProto; changed in place.
@@ -27,12 +28,13 @@ def fold_casts(model: Any) -> int:
     from onnx import numpy_helper
 
     graph = Graph(model)
-    casts = [
+    folded = [
         node
         for node in model.graph.node
-        if node.op_type == "Cast" and node.output[0] not in graph.outputs
+        if node.op_type in ("Cast", "Mul")
+        and node.output[0] not in graph.outputs
+        and graph.is_constant(node.output[0])
     ]
-    folded = [node for node in casts if graph.is_constant(node.input[0])]
     for node in folded:
         value = graph.constant(node.output[0])
         assert value is not None
