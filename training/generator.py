@@ -89,11 +89,14 @@ def shrunk_frame(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
 class Generator:
     """A seeded stream of samples of one size."""
 
-    def __init__(self, sources: Sources, size: int, seed: int, easy: float = 0.0) -> None:
+    def __init__(
+        self, sources: Sources, size: int, seed: int, easy: float = 0.0, labels: float = 0.0
+    ) -> None:
         self.sources = sources
         self.size = size
         self.rng = np.random.default_rng(seed)
         self.easy = easy  # share of photographs shown whole, nearly as they will be at inference
+        self.labels = labels  # share of objects that get a label of about the backdrop's colour
         self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
         self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
         self.kinds = unit_shares(
@@ -461,6 +464,28 @@ class Generator:
         weight = fade[:, None, None]
         return canvas * (1 - mirror[..., 3:] * weight) + mirror[..., :3] * weight
 
+    def label(self, layer: Floats, canvas: Floats) -> None:
+        """Paints a patch inside an object in about the colour behind it: paper, not a hole."""
+        rows, columns = np.nonzero(layer[::4, ::4, 3] > 0.95)
+        if rows.size < 30:
+            return
+        place = int(self.rng.integers(rows.size))
+        y, x = 4 * int(rows[place]), 4 * int(columns[place])
+        reach = 4 * math.sqrt(rows.size)
+        axes = (int(reach * self.between(0.1, 0.35)), int(reach * self.between(0.06, 0.3)))
+        patch = np.zeros(layer.shape[:2], np.uint8)
+        if self.chance(0.3):
+            cv2.ellipse(patch, (x, y), axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
+        else:
+            box = ((float(x), float(y)), (2.0 * axes[0], 2.0 * axes[1]), self.between(-12, 12))
+            cv2.fillConvexPoly(patch, cv2.boxPoints(box).astype(np.int32), 255, cv2.LINE_AA)
+        tone = canvas[y, x] * self.between(0.85, 1.05) + self.rng.normal(size=3) * 6
+        shade = 1 + self.between(-0.12, 0.12) * (self.ramp()[..., None] - 0.5)
+        cover = layer[..., 3:]
+        paint = np.clip(tone * shade, 0, 255) * cover
+        keep = (patch[..., None] / np.float32(255)) * (cover > 0.95)
+        layer[..., :3] += (paint - layer[..., :3]) * keep
+
     def composite(self) -> tuple[banks.Pixels, banks.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""
         scene = self.pick(self.scenes)
@@ -481,6 +506,8 @@ class Generator:
                 pull = self.between(0.5, 0.95)
                 layer[..., :3] += ((around - own) * pull) * cover[..., None]
                 np.clip(layer[..., :3], 0, 255 * cover[..., None], out=layer[..., :3])
+            if self.labels and self.chance(self.labels):
+                self.label(layer, canvas)
             if self.chance(0.65 if clean else 0.3):
                 canvas = self.shadowed(canvas, cover)
             if clean and self.chance(0.15):
@@ -518,6 +545,8 @@ class Generator:
         canvas = self.backdrop(str(self.rng.choice(["plain", "plain", "studio", "texture"])))
         if self.chance(0.25):
             canvas[:] = self.between(235, 255)
+        if self.labels and self.chance(self.labels):
+            self.label(layer, canvas)
         canvas = canvas * (1 - strength * (1 - shadow[..., None].astype(np.float32) / 255))
         canvas = np.clip(canvas, 0, 255) * (1 - layer[..., 3:]) + layer[..., :3]
         result = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)

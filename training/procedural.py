@@ -190,17 +190,21 @@ class Draftsman:
         around = (np.arcsin(np.clip(normal_x, -1, 1)) / math.pi + 0.5) * (SIDE - 1)
         rows_map = np.repeat(np.arange(SIDE, dtype=np.float32)[:, None], SIDE, 1)
         surface = cv2.remap(label, around.astype(np.float32), rows_map, cv2.INTER_LINEAR)
+        labelled = slice(0, 0)
         if self.chance(0.5):
             band = self.surface()
             first, last = sorted(self.rng.random(2) * body + top)
-            surface[int(first) : int(last)] = band[int(first) : int(last)]
+            labelled = slice(int(first), int(last))
+            surface[labelled] = band[labelled]
         rgb = self.lit(surface, normal_x, normal_y)
         alpha = mask * 255
         canvas = np.dstack([rgb, alpha]).astype(np.float32)
         glassy = self.chance(0.15)
         if glassy:
-            clear = self.between(0.15, 0.6)
+            # Glass is part of the subject, by half at least, as in catalogues; paper is opaque.
+            clear = self.between(0.55, 0.9)
             canvas[..., 3] *= clear + (1 - clear) * np.abs(normal_x) ** 3
+            canvas[labelled, :, 3] = alpha[labelled]
         floor_y, lid_y = top + body - 1, top
         bottom = np.zeros((SIDE, SIDE), np.uint8)
         cv2.ellipse(
@@ -216,7 +220,7 @@ class Draftsman:
         )
         part = (bottom > 0) & (canvas[..., 3] < bottom)
         canvas[part, :3] = canvas[floor_y, SIDE // 2, :3] * 0.85
-        canvas[part, 3] = bottom[part] * (0.5 if glassy else 1.0)
+        canvas[part, 3] = bottom[part] * (0.7 if glassy else 1.0)
         lid_axes = (int(radius[0]), max(1, int(radius[0] * tilt)))
         shade = self.colour() if self.chance(0.5) else canvas[lid_y, SIDE // 2, :3]
         lid = np.zeros((SIDE, SIDE), np.uint8)
@@ -224,7 +228,7 @@ class Draftsman:
         keep = lid[..., None] / 255.0
         tone = shade * self.between(0.3, 1.1)
         canvas[..., :3] = canvas[..., :3] * (1 - keep) + np.clip(tone, 0, 255) * keep
-        canvas[..., 3] = np.maximum(canvas[..., 3], lid * (0.6 if glassy else 1.0))
+        canvas[..., 3] = np.maximum(canvas[..., 3], lid * (0.7 if glassy else 1.0))
         if self.chance(0.3):
             # A handle: a ring beside the body, behind it.
             ring = np.zeros((SIDE, SIDE), np.uint8)

@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader, IterableDataset
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 ECHO_DELAY = 12
+LABELS = 0.1  # share of objects with a label that looks like a hole
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
             self.phase.size,
             self.seed * 100 + (info.id if info else 0),
             self.phase.easy,
+            LABELS,
         )
         earlier: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         while True:
