@@ -596,7 +596,7 @@ def items(
 def main() -> None:
     """Writes both banks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1400)
+    parser.add_argument("--count", type=int, default=4200)
     parser.add_argument("--held", type=int, default=150)
     options = parser.parse_args()
     cv2.setNumThreads(1)

@@ -442,7 +442,7 @@ def items(
 def main() -> None:
     """Writes both banks; the training bank grows in portions so that a run can use it early."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=480)
+    parser.add_argument("--count", type=int, default=800)
     parser.add_argument("--held", type=int, default=60)
     parser.add_argument("--portion", type=int, default=80)
     options = parser.parse_args()
