@@ -29,6 +29,7 @@ class Report:
         plan: See `Cutout`; so for the others.
         timings: Milliseconds per stage.
         confidence: 0 to 1.
+        weak: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
         closer_look: Runs on parts of the picture, or None.
     """
@@ -38,6 +39,7 @@ class Report:
     plan: Plan
     timings: Timings
     confidence: float
+    weak: bool = False
     notes: tuple[str, ...] = ()
     closer_look: LocateReport | None = None
 
@@ -52,8 +54,10 @@ class Cutout:
         frame: The decoded picture that this was cut from.
         plan: What really ran: model, runtime, device, precision, threads, and why.
         timings: Milliseconds per stage.
-        confidence: 0 to 1, how far the alpha is to be trusted; below 0.5, look at it or try
-            another model.
+        confidence: 0 to 1, how far the alpha is to be trusted: the overlap (IoU) with the truth
+            that is expected; of model="studio", the probability that it is at least 0.9.
+        weak: The confidence is so low (below 0.75; of model="studio" 0.5) that the result is to
+            be looked at, or another model to be tried; a note says so.
         notes: What the stages had to say: fallbacks, repairs, warnings.
         closer_look: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
@@ -67,6 +71,7 @@ class Cutout:
     confidence: float
     notes: tuple[str, ...] = ()
     closer_look: LocateReport | None = None
+    weak: bool = False
 
     @property
     def alpha(self) -> NDArray[Any]:
@@ -82,6 +87,7 @@ class Cutout:
             plan=self.plan,
             timings=self.timings,
             confidence=self.confidence,
+            weak=self.weak,
             notes=self.notes,
             closer_look=self.closer_look,
         )

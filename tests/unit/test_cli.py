@@ -65,6 +65,18 @@ def test_json_reports_one_line(product_path, capsys):
     assert report["milliseconds"]["decode"] > 0
 
 
+@pytest.mark.parametrize("model", ["studio", "nssbg-lite", "auto"])
+def test_a_weak_result_is_handed_over_with_one_warning(model, tmp_path, capsys):
+    noise = np.random.default_rng(3).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    assert main([str(tmp_path / "noise.png"), "--json", "--model", model]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["weak"] is True
+    assert [note[:5] for note in report["notes"]].count("weak ") == 1
+    assert main([str(tmp_path / "noise.png"), "--model", model]) == 0
+    assert capsys.readouterr().err.count("weak") == 1
+
+
 def test_a_bad_picture_is_one_line_and_exit_code_3(tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"this is no picture")

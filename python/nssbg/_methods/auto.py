@@ -63,19 +63,12 @@ class AutoMethod:
         )
         choice = choose(features)
         taken = studio if choice.studio else other
-        taken = _because(
-            replace(taken, confidence=choice.overlap),
+        return _because(
+            replace(taken, confidence=choice.overlap, weak=choice.overlap < WEAK),
             f"auto: {taken.plan.model} taken (studio confidence {studio.confidence:.2f}, "
             f"{other.plan.model} confidence {other.confidence:.2f}, "
             f"agreement {features[2]:.2f})",
         )
-        if choice.overlap < WEAK:
-            note = (
-                f"weak: expected overlap with the subject {choice.overlap:.2f}; "
-                "try a larger model (nssbg models list)"
-            )
-            return replace(taken, notes=(*taken.notes, note))
-        return taken
 
     def look_closer(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort

@@ -22,6 +22,7 @@ class Estimate:
         alpha: h x w, uint8 or float32 0..1, 255 or 1 = foreground; covers the whole picture.
         full_size: alpha already has the picture's own size and edges: no refinement follows.
         confidence: 0 to 1.
+        weak: The alpha is to be looked at, or a larger model to be tried.
         plan: What really ran.
         notes: What there is to say about this picture.
         closer_look: What running again on parts of the picture brought and cost; None where it
@@ -34,6 +35,7 @@ class Estimate:
     plan: Plan
     notes: tuple[str, ...] = ()
     closer_look: LocateReport | None = None
+    weak: bool = False
 
 
 class Method(Protocol):

@@ -121,6 +121,7 @@ class NetworkMethod:
             alpha=_as_fine_as_needed(alpha, frame),
             full_size=False,
             confidence=expected.overlap,
+            weak=expected.weak,
             plan=plan,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nssbg import _image_io as image_io
 from nssbg._methods.base import Estimate
 from nssbg._options import Effort
-from nssbg._stages.studio import studio_alpha
+from nssbg._stages.studio import WEAK, studio_alpha
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["StudioMethod"]
@@ -40,6 +40,7 @@ class StudioMethod:
             alpha=result.alpha,
             full_size=True,
             confidence=result.confidence,
+            weak=result.confidence < WEAK,
             plan=self._plan,
             notes=result.notes,
         )

@@ -146,6 +146,11 @@ class Pipeline:
         job.prepared = None
         job.estimate = self._method.look_closer(job.frame, job.estimate, job.timings, effort)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
+        if job.estimate.weak:
+            job.notes.append(
+                f"weak (confidence {job.estimate.confidence:.2f}): look at the result, or try "
+                "another model (nssbg models list)"
+            )
         for line in job.estimate.plan.degraded:
             log.warning("%s: %s", job.frame.name, line)
 
@@ -183,6 +188,7 @@ class Pipeline:
             plan=job.estimate.plan,
             timings=job.timings,
             confidence=job.estimate.confidence,
+            weak=job.estimate.weak,
             closer_look=job.estimate.closer_look,
             notes=tuple(job.notes),
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg._errors import OptionError
 
-__all__ = ["Backdrop", "Chroma", "StudioResult", "studio_alpha"]
+__all__ = ["WEAK", "Backdrop", "Chroma", "StudioResult", "studio_alpha"]
 
 Chroma = Literal["auto", "off", "green", "blue"]
 _CHROMA = ("auto", "off", "green", "blue")

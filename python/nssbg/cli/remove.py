@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
-# Below this a cut-out is handed over with a warning.
-WEAK = 0.5
-
 
 def add_parser(subparsers: Any) -> None:
     """Register the sub-command."""
@@ -211,11 +208,6 @@ def _tell(report: Report, source: str, written: str) -> None:
     )
     for note in (*plan.degraded, *report.notes):
         print(f"  note: {note}", file=sys.stderr)
-    if report.confidence < WEAK:
-        print(
-            "  weak: the result may be wrong; look at it, or try another model (nssbg models list)",
-            file=sys.stderr,
-        )
 
 
 def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
@@ -235,6 +227,7 @@ def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
         "reasons": list(plan.reasons),
         "degraded": list(plan.degraded),
         "confidence": round(report.confidence, 4),
+        "weak": report.weak,
         "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
         "closer_look": None
         if look is None
