@@ -96,7 +96,7 @@ class Generator:
         self.size = size
         self.rng = np.random.default_rng(seed)
         self.easy = easy  # share of photographs shown whole, nearly as they will be at inference
-        self.labels = labels  # share of objects that get a label of about the backdrop's colour
+        self.labels = labels  # share of objects that get a label like the backdrop, or a hole
         self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
         self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
         self.kinds = unit_shares(
@@ -465,7 +465,10 @@ class Generator:
         return canvas * (1 - mirror[..., 3:] * weight) + mirror[..., :3] * weight
 
     def label(self, layer: Floats, canvas: Floats) -> None:
-        """Paints a patch inside an object in about the colour behind it: paper, not a hole."""
+        """Cuts a hole into an object, or paints a patch there in nearly the colour behind it.
+
+        Paper is the object's, a hole is not: the tone is all that tells one from the other.
+        """
         rows, columns = np.nonzero(layer[::4, ::4, 3] > 0.95)
         if rows.size < 30:
             return
@@ -479,12 +482,17 @@ class Generator:
         else:
             box = ((float(x), float(y)), (2.0 * axes[0], 2.0 * axes[1]), self.between(-12, 12))
             cv2.fillConvexPoly(patch, cv2.boxPoints(box).astype(np.int32), 255, cv2.LINE_AA)
-        tone = canvas[y, x] * self.between(0.85, 1.05) + self.rng.normal(size=3) * 6
+        shape = patch[..., None] / np.float32(255)
+        if self.chance(0.5):
+            layer *= 1 - shape
+            return
+        apart = self.between(0.06, 0.2)
+        lighter = canvas[y, x].mean() < 200 and self.chance(0.5)
+        tone = canvas[y, x] * (1 + apart if lighter else 1 - apart) + self.rng.normal(size=3) * 4
         shade = 1 + self.between(-0.12, 0.12) * (self.ramp()[..., None] - 0.5)
         cover = layer[..., 3:]
         paint = np.clip(tone * shade, 0, 255) * cover
-        keep = (patch[..., None] / np.float32(255)) * (cover > 0.95)
-        layer[..., :3] += (paint - layer[..., :3]) * keep
+        layer[..., :3] += (paint - layer[..., :3]) * shape * (cover > 0.95)
 
     def composite(self) -> tuple[banks.Pixels, banks.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""

@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, IterableDataset
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 ECHO_DELAY = 12
-LABELS = 0.1  # share of objects with a label that looks like a hole
+LABELS = 0.12  # share of objects with a label that looks like a hole, or with a hole
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Recipe:
     floor: float
     weight_decay: float
     phases: tuple[Phase, ...]
+    average: float = 0.998  # how much of the averaged weights stays at each step
 
     @property
     def steps(self) -> int:
@@ -329,7 +330,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             for optimizer in optimizers:
                 optimizer.step()
             ranks.share_values()
-            keep = min(0.998, (1 + step) / (20 + step))
+            keep = min(recipe.average, (1 + step) / (20 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(
                     list(average.parameters()), list(network.parameters()), 1 - keep

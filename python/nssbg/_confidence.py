@@ -16,8 +16,8 @@ __all__ = ["Confidence", "confidence", "confidence_features"]
 
 # Fitted by training/calibrate.py (logistic regression on the overlap); order as in
 # confidence_features, the constant first.
-_WITHOUT_MIRROR = (3.043, -2.409, -0.034, -0.259)
-_WITH_MIRROR = (3.142, -1.381, 0.033, -0.221, -4.248)
+_WITHOUT_MIRROR = (3.767, -2.787, 0.141, -0.320)
+_WITH_MIRROR = (3.793, -1.992, 0.090, -0.163, -4.232)
 WEAK = 0.75  # below this expected overlap a larger model is worth its time
 
 

@@ -68,6 +68,7 @@ CASES = {
     "blue carton on grey": ("carton", (40, 80, 170), (150, 150, 150), 2, 0.9),
     "dark carton on beige": ("carton", (40, 40, 45), (225, 210, 190), 3, 0.9),
     "green ring on white": ("ring", (50, 140, 60), (245, 245, 245), 4, 0.9),
+    "blue ring on beige": ("ring", (40, 80, 170), (225, 210, 190), 5, 0.9),
 }
 
 
@@ -95,7 +96,15 @@ def test_drawn_products_are_found(name, description, on_onnxruntime):
 
 
 @pytest.mark.parametrize(
-    ("name", "floor"), [("mug", 0.95), ("porcelain", 0.94), ("bear", 0.95), ("portrait", 0.95)]
+    ("name", "floor"),
+    [
+        ("mug", 0.95),
+        ("porcelain", 0.94),
+        ("bear", 0.95),
+        ("portrait", 0.95),
+        ("headphones", 0.9),
+        ("bottle", 0.85),  # clear glass, and a label of nearly the wall's colour
+    ],
 )
 def test_photographed_products_are_found(name, floor, description, on_onnxruntime):
     image = Image.open(DATA / f"{name}.jpg")
