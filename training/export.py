@@ -121,7 +121,7 @@ def store_small(source: Path, target: Path) -> None:
         nodes.append(
             helper.make_node("Cast", [small.name], [widened], f"{name}_wide", to=TensorProto.FLOAT)
         )
-    for node in nodes:
+    for node in nodes:  # a Cast comes after its Mul here, and so before it in the graph
         graph.node.insert(0, node)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(target))

@@ -465,10 +465,12 @@ class Generator:
         return canvas * (1 - mirror[..., 3:] * weight) + mirror[..., :3] * weight
 
     def label(self, layer: Floats, canvas: Floats) -> None:
-        """Cuts a hole into an object, or paints a patch there in nearly the colour behind it.
+        """At times cuts a hole into an object, or paints a patch of nearly the colour behind it.
 
         Paper is the object's, a hole is not: the tone is all that tells one from the other.
         """
+        if not self.labels or not self.chance(self.labels):
+            return  # without labels nothing is drawn: the measured sets stay what they are
         rows, columns = np.nonzero(layer[::4, ::4, 3] > 0.95)
         if rows.size < 30:
             return
@@ -514,8 +516,7 @@ class Generator:
                 pull = self.between(0.5, 0.95)
                 layer[..., :3] += ((around - own) * pull) * cover[..., None]
                 np.clip(layer[..., :3], 0, 255 * cover[..., None], out=layer[..., :3])
-            if self.labels and self.chance(self.labels):
-                self.label(layer, canvas)
+            self.label(layer, canvas)
             if self.chance(0.65 if clean else 0.3):
                 canvas = self.shadowed(canvas, cover)
             if clean and self.chance(0.15):
@@ -553,8 +554,7 @@ class Generator:
         canvas = self.backdrop(str(self.rng.choice(["plain", "plain", "studio", "texture"])))
         if self.chance(0.25):
             canvas[:] = self.between(235, 255)
-        if self.labels and self.chance(self.labels):
-            self.label(layer, canvas)
+        self.label(layer, canvas)
         canvas = canvas * (1 - strength * (1 - shadow[..., None].astype(np.float32) / 255))
         canvas = np.clip(canvas, 0, 255) * (1 - layer[..., 3:]) + layer[..., :3]
         result = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)

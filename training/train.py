@@ -22,6 +22,7 @@ import cv2
 import evaluate
 import generator
 import losses
+import measures
 import muon
 import numpy as np
 import tomllib
@@ -29,8 +30,6 @@ import torch
 from torch import distributed
 from torch.utils.data import DataLoader, IterableDataset
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 ECHO_DELAY = 12
 LABELS = 0.12  # share of objects with a label that looks like a hole, or with a hole
 
@@ -127,8 +126,8 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
 
 def normalised(rgb: torch.Tensor) -> torch.Tensor:
     """uint8 N x H x W x 3 to the network's input; stays channels-last in memory."""
-    mean = torch.tensor(MEAN) * 255
-    std = torch.tensor(STD) * 255
+    mean = torch.from_numpy(evaluate.MEAN) * 255
+    std = torch.from_numpy(evaluate.STD) * 255
     return ((rgb.float() - mean) / std).permute(0, 3, 1, 2)
 
 
@@ -158,10 +157,9 @@ class Watch:
                 batch = torch.from_numpy(evaluate.tensor(rgb, size))
                 with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                     alpha = torch.sigmoid(network(batch).float())[0, 0].numpy()
-                alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-                found, wanted = alpha > 0.5, mask > 127
-                overlaps.append((found & wanted).sum() / max(1, (found | wanted).sum()))
-                errors.append(np.abs(alpha - mask / 255.0).mean())
+                alpha, truth = evaluate.enlarged(alpha, rgb), mask / np.float32(255)
+                overlaps.append(measures.overlap(alpha, truth))
+                errors.append(np.abs(alpha - truth).mean())
             words.append(f"{name} {np.mean(overlaps):.4f} ({np.mean(errors):.4f})")
         network.train()
         return "IoU (MAE): " + ", ".join(words)
