@@ -40,6 +40,7 @@ output_index = 0
 activation = "none"
 range = "unit"
 mirror = true
+solid = true
 precision = "float32"
 license = "Apache-2.0"
 commercial = true

@@ -21,6 +21,7 @@ using std::ptrdiff_t;
 struct Run {
     std::int32_t y, x0, x1, parent;
     std::int64_t area;  // of the component, at its root
+    double least;       // lowest alpha in the component, at its root; kept for pinholes
 };
 
 // Root of a run, with path halving.
@@ -39,6 +40,7 @@ void unite(std::vector<Run>& runs, std::int32_t a, std::int32_t b) {
     if (a > b) std::swap(a, b);  // the first run in reading order is the root
     runs[b].parent = a;
     runs[a].area += runs[b].area;
+    runs[a].least = std::min(runs[a].least, runs[b].least);
 }
 
 template <class T>
@@ -62,6 +64,7 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
         throw std::invalid_argument("cleanup: the alpha is too wide");
     ComponentReport report;
     const auto level = static_cast<T>(options.level * full<T>());
+    const double deepest = options.deepest * full<T>();
     std::vector<Run> runs;
     std::size_t above = 0;  // first run of the row above
     const std::int32_t reach = options.pinholes ? 0 : 1;
@@ -84,8 +87,11 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
                 while (x + 8 <= alpha.width && same_eight(row + x, same)) x += 8;
             }
             const auto index = static_cast<std::int32_t>(runs.size());
+            const double least = options.pinholes
+                                     ? static_cast<double>(*std::min_element(row + x0, row + x))
+                                     : 0;
             runs.push_back({static_cast<std::int32_t>(y), static_cast<std::int32_t>(x0),
-                            static_cast<std::int32_t>(x), index, x - x0});
+                            static_cast<std::int32_t>(x), index, x - x0, least});
             while (candidate < begin && runs[candidate].x1 + reach <= x0) ++candidate;
             for (std::size_t k = candidate; k < begin && runs[k].x0 < x + reach; ++k)
                 unite(runs, static_cast<std::int32_t>(k), index);
@@ -116,7 +122,8 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
         const std::int32_t root = root_of(runs, static_cast<std::int32_t>(i));
         const bool change =
             options.pinholes
-                ? runs[root].area < options.least_area && open[root] == 0
+                ? runs[root].area < options.least_area && open[root] == 0 &&
+                      runs[root].least >= deepest
                 : runs[root].area < options.least_area || (options.keep_largest && root != largest);
         if (!change) continue;
         report.changed += root == static_cast<std::int32_t>(i);

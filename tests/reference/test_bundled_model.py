@@ -114,6 +114,13 @@ def test_photographed_products_are_found(name, floor, description, on_onnxruntim
     assert overlap(alpha, truth) > floor
 
 
+def test_dark_eyes_in_brown_fur_are_no_windows():
+    """The eyes and the nose of the bear, in the cut-out at full size."""
+    with nssbg.Remover("nssbg-lite") as remover:
+        alpha = remover.alpha(DATA.parents[1] / "examples" / "bear.jpg")
+    assert alpha[300:460, 735:950].min() > 250
+
+
 def test_both_runtimes_agree_for_any_batch(description, on_onnxruntime):
     openvino = pytest.importorskip("openvino")
     compiled = openvino.Core().compile_model(

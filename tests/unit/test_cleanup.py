@@ -48,6 +48,22 @@ def test_pinholes_are_enclosed_by_sides_and_spare_the_edge():
     np.testing.assert_array_equal(fill_pinholes(alpha, 2)[1:3, 4], [0, 0])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_holes_that_go_too_deep_are_kept_whole(dtype):
+    """A hole's rim is shallow too: what counts is how deep the hole that it belongs to goes."""
+    alpha = np.full((9, 18), 255, dtype) if dtype == np.uint8 else np.ones((9, 18), dtype)
+    full = float(alpha[0, 0])
+    doubt, hole = (slice(3, 6), slice(2, 5)), (slice(3, 6), slice(10, 13))
+    alpha[doubt] = 0.6 * full
+    alpha[hole] = 0.6 * full
+    alpha[4, 11] = 0.4 * full
+    filled = fill_pinholes(alpha, 20, level=0.9, deepest=0.5)
+    assert (filled[doubt] == full).all()
+    np.testing.assert_array_equal(filled[hole], alpha[hole])
+    assert (fill_pinholes(alpha, 20, level=0.9) == full).all()
+    assert (fill_pinholes(alpha, 9, level=0.9, deepest=0.5) == alpha).all()
+
+
 @given(
     bits=st.lists(st.lists(st.booleans(), min_size=9, max_size=9), min_size=1, max_size=9),
     least=st.integers(0, 12),

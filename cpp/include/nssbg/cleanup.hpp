@@ -16,8 +16,9 @@ struct ComponentOptions {
     bool pinholes = false;
     double level = 0.02;               // 0..1
     std::int64_t least_area = 0;       // components with fewer pixels are changed
+    double deepest = 0;                // pinholes only: those that go below it (0..1) stay
     bool keep_largest = false;         // specks only: all but the largest component go
-    std::int64_t most_runs = 2000000;  // give up above this: 24 bytes each
+    std::int64_t most_runs = 2000000;  // give up above this: 32 bytes each
 };
 
 struct ComponentReport {

@@ -18,11 +18,19 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
+from nssbg._stages.cleanup import fill_pinholes
 from nssbg._stages.locate import locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
 
 __all__ = ["NetworkMethod", "input_tensor"]
+
+# A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
+# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
+OPAQUE = 0.995
+SURE_SUBJECT = 0.9
+STILL_SUBJECT = 0.5
+LARGEST_DOUBT = 0.01
 
 
 def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
@@ -128,9 +136,17 @@ class NetworkMethod:
     def look_closer(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
-        """Run again on the crop around a small subject and, at "best", along the outline."""
-        if effort == "fast":
+        """Run again on parts of the picture, then settle what the map was in doubt about."""
+        if effort != "fast":
+            estimate = self._looked_closer(frame, estimate, timings, effort)
+        if not self._model.solid:
             return estimate
+        return replace(estimate, alpha=_without_doubts(estimate.alpha))
+
+    def _looked_closer(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """Run again on the crop around a small subject and, at "best", along the outline."""
 
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
             part = replace(frame, rgb=crop)
@@ -170,6 +186,21 @@ def _mean(alpha: NDArray[np.float32], mirrored: NDArray[np.float32]) -> NDArray[
     """What both looks say together."""
     both: NDArray[np.float32] = np.float32(0.5) * (alpha + mirrored)
     return both
+
+
+def _without_doubts(alpha: NDArray[Any]) -> NDArray[Any]:
+    """The map with the small enclosed dips filled in which the network was only less sure.
+
+    An eye, a button, print on a box: seen as subject all round, and within still more likely
+    subject than not. Left as they are, they would be windows in the cut-out.
+    """
+    full = 255.0 if alpha.dtype == np.uint8 else 1.0
+    subject = float(alpha.sum(dtype=np.float64)) / full
+    # First the dips, then the rims that are left of them.
+    for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
+        area = int(LARGEST_DOUBT * subject) + 1
+        alpha = fill_pinholes(alpha, area, level=level, deepest=deepest)
+    return alpha
 
 
 def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:

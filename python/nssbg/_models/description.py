@@ -63,6 +63,8 @@ class ModelDescription:
         activation: What still has to be applied: "sigmoid" where the output is logits.
         mirror: Whether the picture is also run mirrored and both answers are averaged, but for
             effort "fast": steadier where a network is small, for twice its time.
+        solid: What it finds is solid: small enclosed dips of its alpha that stay above half are
+            doubt, not holes, and become opaque. False for networks that see lace and glass.
         range: "minmax" where the family stretches each mask from its minimum to its maximum.
         precision: Of the file's weights and arithmetic.
         license: SPDX name, "LicenseRef-..." where there is none, or "unknown".
@@ -94,6 +96,7 @@ class ModelDescription:
     activation: Activation = "none"
     range: Range = "unit"
     mirror: bool = False
+    solid: bool = False
     precision: Precision = "float32"
     license: str = "unknown"
     commercial: bool | None = None

@@ -53,13 +53,18 @@ def drop_specks_in_place(
     return facts["changed"], ()
 
 
-def fill_pinholes(alpha: Alpha, least_area: int, *, level: float = 0.98) -> Alpha:
+def fill_pinholes(
+    alpha: Alpha, least_area: int, *, level: float = 0.98, deepest: float = 0.0
+) -> Alpha:
     """Make enclosed holes (4 neighbours, alpha <= level) of fewer than least_area pixels opaque.
 
-    Regions that touch the picture's edge are no holes and stay.
+    Regions that touch the picture's edge are no holes and stay; so do those that fall below
+    `deepest` (0..1) anywhere.
     """
     result = _copied(alpha)
-    _core.clean_components(result, True, _level(level), _area(least_area), False)
+    _core.clean_components(
+        result, True, _level(level), _area(least_area), False, deepest=_level(deepest)
+    )
     return result
 
 

@@ -1,0 +1,43 @@
+"""What a network for solid things was in doubt about: filled; holes and what lies open: kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nssbg._methods.network import LARGEST_DOUBT, _without_doubts
+
+
+@pytest.fixture(params=[np.uint8, np.float32])
+def subject(request):
+    """A 100 x 100 square of subject in 160 x 160, and the value that is opaque."""
+    full = 255 if request.param == np.uint8 else 1
+    alpha = np.zeros((160, 160), request.param)
+    alpha[30:130, 30:130] = full
+    return alpha, full
+
+
+def test_a_dip_and_its_rim_become_opaque(subject):
+    alpha, full = subject
+    expected = alpha.copy()
+    alpha[60:70, 60:70] = 0.95 * full
+    alpha[62:68, 62:68] = 0.7 * full
+    np.testing.assert_array_equal(_without_doubts(alpha), expected)
+
+
+def test_holes_large_dips_and_dips_in_the_outline_are_kept(subject):
+    alpha, full = subject
+    alpha[60:66, 60:66] = 0.7 * full
+    alpha[62:64, 62:64] = 0.3 * full  # a hole with a soft rim
+    side = int((LARGEST_DOUBT * 100 * 100) ** 0.5) + 2
+    alpha[90 : 90 + side, 90 : 90 + side] = 0.7 * full  # as large as a pane of glass
+    alpha[40:46, 25:36] = 0.7 * full  # open to the backdrop
+    np.testing.assert_array_equal(_without_doubts(alpha), alpha)
+
+
+def test_the_map_that_comes_in_is_not_changed(subject):
+    alpha, full = subject
+    alpha[60:66, 60:66] = 0.7 * full
+    before = alpha.copy()
+    assert (_without_doubts(alpha) != alpha).any()
+    np.testing.assert_array_equal(alpha, before)
