@@ -58,9 +58,13 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--model", default="auto")
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--backend", default="auto")
     arguments = parser.parse_args()
     cores = _core.usable_cores()
-    with tempfile.TemporaryDirectory() as name, nssbg.Remover(arguments.model) as remover:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        nssbg.Remover(arguments.model, backend=arguments.backend) as remover,
+    ):
         folder = Path(name)
         paths = make_pictures(folder, arguments.pictures, arguments.megapixels)
         out = folder / "out"

@@ -1,8 +1,13 @@
 """model="auto": which of two answers is taken, and when the network is opened at all."""
 
+import os
+import threading
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
+from nssbg._errors import ModelError, NssbgError
 from nssbg._methods.auto import AutoMethod
 from nssbg._methods.base import Estimate
 from nssbg._methods.choice import choice_features, choose, sampled
@@ -64,14 +69,67 @@ def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
     for _ in range(2):
         timings = Timings()
         estimate = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+    auto.settle()
     return estimate, auto, other, len(opened)
 
 
-def test_a_sure_studio_picture_never_opens_the_network():
+def test_a_sure_studio_picture_never_asks_the_network():
     estimate, _, network, opened = answer(0.97, 0.99)
     assert estimate.plan.model == "studio"
-    assert (opened, network.asked) == (0, 0)
+    assert (opened, network.asked) == (1, 0)
     assert "studio picture" in estimate.plan.reasons[-1]
+
+
+def test_the_network_is_opened_while_the_studio_method_looks():
+    """And a fork waits for it: a child would have half an import."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def open_network():
+        begun.set()
+        assert go_on.wait(10)
+        return Fixed("network", 0.9, SMALL)
+
+    auto = AutoMethod(Fixed("studio", 0.97, LARGE), open_network)
+    assert begun.wait(10)
+    timings = Timings()
+    taken = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+    assert taken.plan.model == "studio"
+    threading.Timer(0.05, go_on.set).start()
+    child = os.fork() if hasattr(os, "fork") else 0
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    elif hasattr(os, "fork"):
+        os._exit(0 if go_on.is_set() else 1)
+    auto.settle()
+
+
+def test_a_network_that_does_not_open_is_an_error_for_those_who_need_it():
+    tried = []
+
+    def open_network():
+        tried.append(True)
+        raise ModelError("damaged")
+
+    for studio, needed in ((0.97, False), (0.1, True)):
+        auto = AutoMethod(Fixed("studio", studio, LARGE), open_network)
+        timings = Timings()
+        prepared = auto.prepare(FRAME, timings)
+        with pytest.raises(ModelError, match="damaged") if needed else nullcontext():
+            auto.infer(FRAME, prepared, timings, "balanced")
+        auto.settle()
+    assert len(tried) == 3  # twice ahead, once more for the picture that needed it
+
+
+def test_closing_ends_what_is_being_opened():
+    network = Fixed("network", 0.9, SMALL)
+    opened = []
+    auto = AutoMethod(Fixed("studio", 0.9, LARGE), lambda: opened.append(True) or network)
+    auto.close()
+    auto.settle()
+    assert network.closed == bool(opened)
+    timings = Timings()
+    with pytest.raises(NssbgError, match="closed"):
+        auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
 
 
 def test_where_both_agree_a_trusted_studio_alpha_is_taken_for_its_edges():

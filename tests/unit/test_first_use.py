@@ -65,6 +65,20 @@ def test_a_short_run_does_not_and_says_from_where_it_pays(net, monkeypatch):
     assert len(plans) == len(PICTURES)
 
 
+def test_only_where_it_might_pay_the_network_is_run_to_see(net, monkeypatch):
+    no_measuring(monkeypatch)
+    opened = []
+    inner = first_use.open_candidate
+    monkeypatch.setattr(
+        first_use, "open_candidate", lambda *given: opened.append(given) or inner(*given)
+    )
+    plans_of(net, PICTURES)
+    assert not opened
+    monkeypatch.setattr(first_use, "_LEAST_OPENING", 0.0)
+    assert "measuring takes about" in said(plans_of(net, PICTURES)[0])
+    assert len(opened) == 1
+
+
 def test_an_iterator_of_unknown_length_does_not(net, monkeypatch):
     no_measuring(monkeypatch)
     plans = plans_of(net, (item for item in PICTURES))

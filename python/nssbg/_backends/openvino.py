@@ -36,6 +36,10 @@ __all__ = ["OpenVinoBackend", "read_graph"]
 
 # Precisions that are hints for the arithmetic; int8 is in the file itself.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
+# Most bytes of weights, over all streams, for which each stream gets a network of its own. Such a
+# network runs in its caller's thread. A stream of a shared one runs in a thread of its own, and
+# handing over to it cost a tenth of a batch's time with nssbg-lite (docs/decisions/0806).
+_OWN_WEIGHTS = 32 << 20
 _SHOWN = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 
 
@@ -72,7 +76,11 @@ def _target(device: str, available: list[str]) -> str:
 
 
 class OpenVinoBackend:
-    """A network that OpenVINO compiled, with one inference request a stream."""
+    """A network that OpenVINO compiled, with one inference request a stream.
+
+    On the processor, where every stream has one thread and the weights are small, each stream is
+    a network of its own.
+    """
 
     def __init__(self, model: ModelDescription, options: OpenOptions) -> None:
         openvino = _load()
@@ -84,7 +92,7 @@ class OpenVinoBackend:
             )
         self._model = model
         self._openvino = openvino
-        self._blob: NDArray[np.uint8] | None = None
+        self._blobs: list[NDArray[np.uint8]] = []
         self._threads = usable_threads(options.threads)
         core = openvino.Core()
         target = _target(options.device, _available(core, options.device))
@@ -92,9 +100,10 @@ class OpenVinoBackend:
         # float32 unless asked: on processors with bfloat16 the plugin would otherwise take
         # it by itself, and how far that moves the alpha is for the planner to measure.
         precision = "float32" if options.precision == "auto" else options.precision
+        apart = target == "CPU" and _apart(model.path, options.streams, self._threads)
         if target == "CPU":
-            config["INFERENCE_NUM_THREADS"] = self._threads
-            config["NUM_STREAMS"] = options.streams
+            config["INFERENCE_NUM_THREADS"] = 1 if apart else self._threads
+            config["NUM_STREAMS"] = 1 if apart else options.streams
             config["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
             # Pinned threads of two processes land on the same cores.
             config["ENABLE_CPU_PINNING"] = False
@@ -107,7 +116,11 @@ class OpenVinoBackend:
         self._input_dtype = _element(compiled.input(0), model)
         shape = compiled.input(0).get_partial_shape()
         self._batch = shape[0].get_length() if shape[0].is_static else None
-        self._requests = [compiled.create_infer_request() for _ in range(max(1, options.streams))]
+        networks = [compiled] * max(1, options.streams)
+        if apart:
+            others = (self._compile(core, target, config, options) for _ in networks[1:])
+            networks = [compiled, *others]
+        self._requests = [network.create_infer_request() for network in networks]
         self._idle = list(self._requests)
         self._condition = threading.Condition()
         self.plan = self._told(target, precision, options)
@@ -172,8 +185,8 @@ class OpenVinoBackend:
                 # Mapped, not read: the weights' pages are shared and need no copy.
                 # Copy-on-write, since the runtime takes writable memory only.
                 blob = np.memmap(entry, dtype=np.uint8, mode="c")
-                # The compiled network goes on reading its weights there.
-                self._blob = blob
+                # Kept: the compiled network goes on reading its weights there.
+                self._blobs.append(blob)
                 return core.import_model(
                     self._openvino.Tensor(blob, shared_memory=True), target, config
                 )
@@ -310,6 +323,14 @@ def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
         return result.outputs()
 
     core.add_extension(ConversionExtension("DeformConv", convert))
+
+
+def _apart(path: Path, streams: int, threads: int) -> bool:
+    """Whether each stream is to be a network of its own."""
+    if streams < 2 or streams != threads:
+        return False
+    weights = path.with_suffix(".bin") if path.suffix == ".xml" else path
+    return weights.is_file() and weights.stat().st_size * streams <= _OWN_WEIGHTS
 
 
 def _property(compiled: Any, name: str) -> Any:

@@ -1,18 +1,22 @@
 """`model="auto"`: the studio method where the picture is a studio picture, else the network.
 
-The studio method looks first: it costs milliseconds, needs no runtime, and where the border is
-one smooth backdrop its full-size edges are better than any coarse map's. Where it is not beyond
-doubt the bundled network looks too, and `choice` says from both answers which is the better.
+The studio method looks first: it costs milliseconds, and where the border is one smooth backdrop
+its full-size edges are better than any coarse map's. Where it is not beyond doubt the bundled
+network, opened meanwhile, looks too, and `choice` says from both answers which is the better.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from nssbg._confidence import WEAK
+from nssbg._errors import NssbgError
 from nssbg._methods.base import Estimate, Method
 from nssbg._methods.choice import choice_features, choose, sampled
 from nssbg._options import Effort
@@ -30,7 +34,7 @@ class AutoMethod:
 
     Args:
         studio: Looks first.
-        open_network: Opens the network, when it is first needed.
+        open_network: Opens the network; called in a thread of its own, at once.
         network_lanes: Pictures that the network takes at once: see `Method.lanes`.
     """
 
@@ -42,6 +46,12 @@ class AutoMethod:
         self._network: Method | None = None
         self._lock = threading.Lock()
         self.lanes = network_lanes
+        self._closed = False
+        # Opening a runtime takes as long as decoding a photograph and the studio method's look.
+        self._opening = threading.Thread(target=self._open_ahead, name="nssbg-opening")
+        with contextlib.suppress(RuntimeError):  # no more threads: it is opened when it is needed
+            self._opening.start()
+            _opened_ahead.add(self)
 
     def prepare(self, frame: Frame, timings: Timings) -> Estimate:
         """The studio method's answer: whether the network is needed depends on it."""
@@ -83,11 +93,25 @@ class AutoMethod:
         self._studio.close()
         with self._lock:
             network, self._network = self._network, None
+            self._closed = True
         if network is not None:
             network.close()
 
+    def _open_ahead(self) -> None:
+        """Opens the network; where that fails, the first picture that needs it says why."""
+        with contextlib.suppress(Exception):
+            if not self._closed:
+                self._the_network()
+
+    def settle(self) -> None:
+        """Wait until nothing is being opened any more."""
+        if self._opening is not threading.current_thread():
+            self._opening.join()
+
     def _the_network(self) -> Method:
         with self._lock:
+            if self._closed:
+                raise NssbgError("this method is closed; open another one")
             if self._network is None:
                 self._network = self._open_network()
             return self._network
@@ -95,3 +119,16 @@ class AutoMethod:
 
 def _because(estimate: Estimate, reason: str) -> Estimate:
     return replace(estimate, plan=replace(estimate.plan, reasons=(*estimate.plan.reasons, reason)))
+
+
+_opened_ahead: weakref.WeakSet[AutoMethod] = weakref.WeakSet()
+
+
+def _settle_all() -> None:
+    for method in list(_opened_ahead):
+        method.settle()
+
+
+# A process must not fork amid an import: in its child the module would stay half made.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_settle_all)

@@ -257,6 +257,7 @@ class _Scheduler:
                 before = time.perf_counter()
                 while (task := self._next_task()) is None:
                     if self._stopped or self._drained():
+                        self._counts.waiting += time.perf_counter() - before
                         self._changed.notify_all()
                         return
                     self._changed.wait()

@@ -8,6 +8,7 @@ pays for it; a run pays at most a twentieth of the time that it is predicted to 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,6 +36,8 @@ _OTHER_STAGES = 0.1
 # Timed runs a candidate in a calibration at first use, and runs in all (opening, alpha, first).
 _ROUNDS = 2
 _RUNS = 8
+# What opening a candidate takes at least: seconds.
+_LEAST_OPENING = 0.05
 
 Samples = Callable[[ModelDescription], Sequence[NDArray[np.float32]]]
 
@@ -92,6 +95,13 @@ def measure_at_first_use(
     seconds = float("inf")
     if run.calibrate is None:
         assert run.pictures is not None
+        # Before a network is opened to see: this many it takes however fast the network runs.
+        least = min(
+            len(possible) * _LEAST_OPENING / (_SHARE * _OTHER_STAGES),
+            len(possible) * _RUNS / _SHARE,
+        )
+        if run.pictures < least:
+            return (), f"nothing measured here: that pays from {math.ceil(least)} pictures on"
         opening, running = _one(ready, possible[0], int8, cache)
         seconds = _SHARE * run.pictures * (running + _OTHER_STAGES)
         price = len(possible) * (opening + _RUNS * running)

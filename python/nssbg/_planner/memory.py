@@ -7,7 +7,9 @@ class of operators, come from small graphs that are run once and kept.
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -87,11 +89,21 @@ def graph_cost(model: ModelDescription, *, size: tuple[int, int] | None = None) 
     Raises:
         ModelError: The graph cannot be read, or not for that size.
     """
+    assert model.path is not None
+    try:
+        written = model.path.stat().st_mtime_ns
+    except OSError:
+        written = 0  # reading it will say what is wrong
+    return _graph_cost(model, size or model.size, written)
+
+
+@functools.lru_cache(maxsize=16)
+def _graph_cost(model: ModelDescription, size: tuple[int, int], written: int) -> GraphCost:
+    """Counted once a file as it was `written`: a tenth of a second."""
     from nssbg._backends.openvino import read_graph
 
     openvino = import_openvino()
-    assert model.path is not None
-    height, width = size or model.size
+    height, width = size
     graph = read_graph(openvino.Core(), openvino, model)
     try:
         graph.reshape([1, 3, height, width])
@@ -103,7 +115,7 @@ def graph_cost(model: ModelDescription, *, size: tuple[int, int] | None = None) 
 
 
 def _elements(shape: Any) -> int:
-    return int(np.prod([dimension.get_length() for dimension in shape])) if shape.is_static else 0
+    return math.prod(shape.to_shape()) if shape.is_static else 0
 
 
 # Operators that a runtime does in place, as a view, or as part of the one before.
