@@ -87,9 +87,8 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
                 while (x + 8 <= alpha.width && same_eight(row + x, same)) x += 8;
             }
             const auto index = static_cast<std::int32_t>(runs.size());
-            const double least = options.pinholes
-                                     ? static_cast<double>(*std::min_element(row + x0, row + x))
-                                     : 0;
+            const double least =
+                options.pinholes ? static_cast<double>(*std::min_element(row + x0, row + x)) : 0;
             runs.push_back({static_cast<std::int32_t>(y), static_cast<std::int32_t>(x0),
                             static_cast<std::int32_t>(x), index, x - x0, least});
             while (candidate < begin && runs[candidate].x1 + reach <= x0) ++candidate;
@@ -120,11 +119,10 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
     const T value = options.pinholes ? full<T>() : static_cast<T>(0);
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const std::int32_t root = root_of(runs, static_cast<std::int32_t>(i));
-        const bool change =
-            options.pinholes
-                ? runs[root].area < options.least_area && open[root] == 0 &&
-                      runs[root].least >= deepest
-                : runs[root].area < options.least_area || (options.keep_largest && root != largest);
+        const bool change = options.pinholes ? runs[root].area < options.least_area &&
+                                                   open[root] == 0 && runs[root].least >= deepest
+                                             : runs[root].area < options.least_area ||
+                                                   (options.keep_largest && root != largest);
         if (!change) continue;
         report.changed += root == static_cast<std::int32_t>(i);
         std::fill(alpha.row(runs[i].y) + runs[i].x0, alpha.row(runs[i].y) + runs[i].x1, value);
