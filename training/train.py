@@ -313,6 +313,8 @@ def train(rank: int, options: argparse.Namespace) -> None:
             batch_size=None,
             num_workers=options.workers,
             prefetch_factor=4 if options.workers else None,
+            # Not forked: a child of a process with threads in it dies now and then at its start.
+            multiprocessing_context="spawn" if options.workers else None,
         )
         for rgb, mask, outline in loader:
             rate = recipe.rate_at(step)
