@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nssbg._confidence import confidence
-from nssbg._methods import choice
+from nssbg._methods import auto, choice
 from nssbg._stages.studio import studio_alpha
 
 Floats = npt.NDArray[np.float64]
@@ -45,15 +45,23 @@ def looked_at(
         small = choice.sampled(found.alpha, *coarse.shape)
         features = choice.choice_features(small, found.confidence, coarse, expected)
         studio = measures.overlap(found.alpha.astype(np.float32) / 255, truth)
-        rows.append((*features, studio, measures.overlap(full, truth), found.confidence, expected))
+        network = measures.overlap(full, truth)
+        border = found.backdrop.border_share
+        rows.append((*features, studio, network, found.confidence, expected, border))
     table = np.array(rows, np.float64)
     return {
-        "features": table[:, :-4],
-        "studio": table[:, -4],
-        "network": table[:, -3],
-        "sure": table[:, -2],
-        "expected": table[:, -1],
+        "features": table[:, :-5],
+        "studio": table[:, -5],
+        "network": table[:, -4],
+        "sure": table[:, -3],
+        "expected": table[:, -2],
+        "border": table[:, -1],
     }
+
+
+def asked(seen: dict[str, Floats]) -> npt.NDArray[np.bool_]:
+    """Where the studio method's answer is waited for (screens aside, of which none are here)."""
+    return seen["border"] >= auto.LEAST_BORDER
 
 
 def weights_of_choice(seen: dict[str, Floats]) -> Floats:
@@ -68,7 +76,7 @@ def weights_of_choice(seen: dict[str, Floats]) -> Floats:
 def chosen(seen: dict[str, Floats], weights: Floats) -> npt.NDArray[np.bool_]:
     """Where the studio method is taken, by the rule of `choice.choose` with these weights."""
     edges = (seen["features"][:, 2] >= choice.AGREEING) & (seen["sure"] >= choice.TRUSTED)
-    return edges | (calibrate.logistic(seen["features"], weights) > 0.5)
+    return asked(seen) & (edges | (calibrate.logistic(seen["features"], weights) > 0.5))
 
 
 def row(name: str, seen: dict[str, Floats], weights: Floats) -> str:
@@ -102,6 +110,13 @@ def main() -> None:
         looked_at(run, calibrate.drawn(options.drawn, "products"), options.side),
     ]
     known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    left_out = {k: v[~asked(known)] for k, v in known.items()}
+    better = left_out["studio"] > left_out["network"] + TIE
+    print(
+        f"border share below {auto.LEAST_BORDER}: {len(better)} of {len(known['border'])} "
+        f"pictures, studio better in {better.sum()}"
+    )
+    known = {k: v[asked(known)] for k, v in known.items()}
     weights = weights_of_choice(known)
     overlaps = {
         k: calibrate.fitted(known["features"], known[k], ridge=RIDGE) for k in ("studio", "network")
@@ -128,7 +143,8 @@ def main() -> None:
     print(row("all measured", mix, weights))
     taken = chosen(mix, weights)
     for kind, kept in (("studio", taken), ("network", ~taken)):
-        guess = calibrate.logistic(mix["features"], overlaps[kind])[kept]
+        guess = calibrate.logistic(mix["features"], overlaps[kind])
+        guess = np.where(asked(mix), guess, mix["expected"])[kept]
         line = np.corrcoef(guess, mix[kind][kept])[0, 1]
         print(
             f"{kind} where taken: expected overlap {guess.mean():.3f}, real "

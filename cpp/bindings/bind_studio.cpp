@@ -46,10 +46,12 @@ nb::dict as_dict(const StudioReport& report) {
 }
 
 template <class T>
-nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shadow, int threads) {
+nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shadow, int threads,
+              float least_border) {
     StudioOptions options;
     options.chroma = screen_named(chroma);
     options.threads = threads;
+    options.least_border = least_border;
     const auto view = view_of<const T>(rgb);
     const auto height = static_cast<std::size_t>(view.height);
     const auto width = static_cast<std::size_t>(view.width);
@@ -65,6 +67,7 @@ nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shad
         nb::gil_scoped_release release;
         report = studio_alpha<T>(view, alpha_view, shadow_view, options);
     }
+    if (report.stopped) return nb::make_tuple(nb::none(), nb::none(), as_dict(report));
     return nb::make_tuple(alpha, shadow ? nb::cast(layer) : nb::object(nb::none()),
                           as_dict(report));
 }
@@ -73,11 +76,12 @@ nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shad
 
 void bind_studio(nb::module_& module) {
     const char* text =
-        "Alpha, shadow (or None) and report of the weights-free method for H x W x 3.";
+        "Alpha (None where too little of the border is one backdrop), shadow (or None) and report "
+        "of the weights-free method for H x W x 3.";
     module.def("studio_alpha", &run<std::uint8_t>, nb::arg("rgb"), nb::arg("chroma"),
-               nb::arg("shadow"), nb::arg("threads"), text);
+               nb::arg("shadow"), nb::arg("threads"), nb::arg("least_border"), text);
     module.def("studio_alpha", &run<std::uint16_t>, nb::arg("rgb"), nb::arg("chroma"),
-               nb::arg("shadow"), nb::arg("threads"), text);
+               nb::arg("shadow"), nb::arg("threads"), nb::arg("least_border"), text);
 }
 
 }  // namespace nssbg::bindings

@@ -385,12 +385,17 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
 
     const BorderFit fit = fit_border(w);
     w.key = screen_channel(fit, options.chroma);
+    StudioReport report;
+    if (fit.share < options.least_border && w.key < 0) {
+        report.border_share = fit.share;
+        report.stopped = true;
+        return report;
+    }
     Cells cells(w);
     fill_backdrop(w, fit.surface, cells);
     w.limits = limits_from_border(w, fit);
     find_evidence(w);
     grow_region(w);
-    StudioReport report;
     const BackdropLimits loose = w.limits;
     for (int round = 0; round < 2; ++round) {
         refit_cells(w, fit.surface, cells);

@@ -80,12 +80,12 @@ def png_unfilter(filtered: Annotated[NDArray[numpy.uint8], dict(shape=(None, Non
     """
 
 @overload
-def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int) -> tuple: ...
+def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple: ...
 
 @overload
-def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int) -> tuple:
+def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple:
     """
-    Alpha, shadow (or None) and report of the weights-free method for H x W x 3.
+    Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
     """
 
 @overload

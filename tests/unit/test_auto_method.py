@@ -39,6 +39,12 @@ class Fixed:
             plan=Plan(model=self.model, backend="fake", device="CPU"),
         )
 
+    def infer_backdrops(self, frame, timings, *, least_border):
+        assert 0 < least_border < 1
+        if self.alpha is None:
+            return None
+        return self.infer(frame, "prepared by " + self.model, timings, "fast")
+
     def close(self):
         self.closed = True
 
@@ -130,6 +136,14 @@ def test_closing_ends_what_is_being_opened():
     timings = Timings()
     with pytest.raises(NssbgError, match="closed"):
         auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+
+
+def test_where_the_border_is_no_backdrop_the_network_alone_answers():
+    estimate, _, network, _ = answer(0.0, 0.83, studio_alpha=None)
+    assert estimate.plan.model == "network"
+    assert network.asked == 2
+    assert estimate.confidence == 0.83
+    assert "no backdrop" in estimate.plan.reasons[-1]
 
 
 def test_where_both_agree_a_trusted_studio_alpha_is_taken_for_its_edges():

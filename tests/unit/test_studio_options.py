@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench.studio_cases import make_case
 from nssbg._errors import OptionError
-from nssbg._stages.studio import studio_alpha
+from nssbg._stages.studio import studio_alpha, studio_alpha_of_backdrops
 
+DATA = Path(__file__).parent.parent / "data"
 PICTURE = np.full((40, 50, 3), 200, np.uint8)
 
 
@@ -78,3 +82,20 @@ def test_auto_keys_a_screen_and_off_does_not():
     assert studio_alpha(case.image).backdrop.kind == "green screen"
     assert "keyed as a green screen" in studio_alpha(case.image).notes
     assert studio_alpha(case.image, chroma="off").backdrop.kind == "plain"
+
+
+def test_a_border_that_is_no_backdrop_ends_it_early_and_changes_nothing_else():
+    photograph = np.asarray(Image.open(DATA / "portrait.jpg").convert("RGB"))
+    clutter = np.random.default_rng(3).integers(0, 256, (30, 40, 3), np.uint8)
+    clutter = np.repeat(np.repeat(clutter, 12, 0), 12, 1)
+    green = (40, 190, 60)
+    screen = make_case("sphere", "plain", color="red", backdrop_color=green, shadow=0).image
+    for rgb in (photograph, clutter, screen):
+        whole = studio_alpha(rgb)
+        for least in (0.0, whole.backdrop.border_share, whole.backdrop.border_share + 0.01):
+            result = studio_alpha_of_backdrops(rgb, least_border=least)
+            if least > whole.backdrop.border_share and rgb is not screen:
+                assert result is None
+            else:
+                np.testing.assert_array_equal(result.alpha, whole.alpha)
+                assert result.confidence == whole.confidence

@@ -15,6 +15,9 @@ enum class ChromaScreen : int { automatic = 0, off = 1, green = 2, blue = 3 };
 struct StudioOptions {
     ChromaScreen chroma = ChromaScreen::automatic;
     int threads = 1;
+    // Stops after the fit, without an alpha, where the model explains less of the border than
+    // this and the border is no screen: a street or a room, whose alpha is of no use.
+    float least_border = 0;
 };
 
 // What was seen on the way, all in 8-bit levels or shares of 0..1 unless said.
@@ -38,6 +41,7 @@ struct StudioReport {
     int holes = 0;      // enclosed pieces of backdrop that were opened
     int reduction = 1;  // full pixels per working pixel along each axis
     bool shadow_found = false;
+    bool stopped = false;  // see StudioOptions::least_border: nothing was written
 };
 
 // Writes alpha (height x width, 0 backdrop .. 255 subject) for rgb (height x width x 3).

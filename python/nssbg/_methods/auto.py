@@ -19,6 +19,7 @@ from nssbg._confidence import WEAK
 from nssbg._errors import NssbgError
 from nssbg._methods.base import Estimate, Method
 from nssbg._methods.choice import choice_features, choose, sampled
+from nssbg._methods.studio import StudioMethod
 from nssbg._options import Effort
 from nssbg._types import Frame, Timings
 
@@ -27,19 +28,22 @@ __all__ = ["AutoMethod"]
 # From this confidence on the studio method's answer is taken without a look by the network: on
 # the measured pictures it was then never the worse one (training/choose.py prints the table).
 SURE = 0.95
+# Where less of the border than this is one backdrop the studio method is not asked any further: on
+# the pictures fitted on it was never the better one there (training/choose.py).
+LEAST_BORDER = 0.5
 
 
 class AutoMethod:
     """Two methods behind one door.
 
     Args:
-        studio: Looks first.
+        studio: Looks first; gives up early where the border is no backdrop.
         open_network: Opens the network; called in a thread of its own, at once.
         network_lanes: Pictures that the network takes at once: see `Method.lanes`.
     """
 
     def __init__(
-        self, studio: Method, open_network: Callable[[], Method], *, network_lanes: int = 0
+        self, studio: StudioMethod, open_network: Callable[[], Method], *, network_lanes: int = 0
     ) -> None:
         self._studio = studio
         self._open_network = open_network
@@ -53,17 +57,19 @@ class AutoMethod:
             self._opening.start()
             _opened_ahead.add(self)
 
-    def prepare(self, frame: Frame, timings: Timings) -> Estimate:
-        """The studio method's answer: whether the network is needed depends on it."""
-        return self._studio.infer(frame, self._studio.prepare(frame, timings), timings, "fast")
+    def prepare(self, frame: Frame, timings: Timings) -> Estimate | None:
+        """The studio method's answer, if it has one: the need for the network depends on it."""
+        return self._studio.infer_backdrops(frame, timings, least_border=LEAST_BORDER)
 
     def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
         """The better of the two answers as far as can be told, and why it was taken."""
-        studio: Estimate = prepared
-        if studio.confidence >= SURE:
+        studio: Estimate | None = prepared
+        if studio is not None and studio.confidence >= SURE:
             return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
         network = self._the_network()
         other = network.infer(frame, network.prepare(frame, timings), timings, effort)
+        if studio is None:
+            return _because(other, f"auto: {other.plan.model} taken (the border is no backdrop)")
         grid = other.alpha.shape
         features = choice_features(
             sampled(studio.alpha, *grid),

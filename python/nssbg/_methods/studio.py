@@ -5,7 +5,12 @@ from __future__ import annotations
 from nssbg import _image_io as image_io
 from nssbg._methods.base import Estimate
 from nssbg._options import Effort
-from nssbg._stages.studio import WEAK, studio_alpha
+from nssbg._stages.studio import (
+    WEAK,
+    StudioResult,
+    studio_alpha,
+    studio_alpha_of_backdrops,
+)
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["StudioMethod"]
@@ -36,6 +41,19 @@ class StudioMethod:
         """
         with timings.measure("studio"):
             result = studio_alpha(image_io.model_rgb(frame), threads=self._plan.threads)
+        return self._estimate(result)
+
+    def infer_backdrops(
+        self, frame: Frame, timings: Timings, *, least_border: float
+    ) -> Estimate | None:
+        """The same where at least that share of the border is one backdrop; else None, at once."""
+        with timings.measure("studio"):
+            result = studio_alpha_of_backdrops(
+                image_io.model_rgb(frame), least_border=least_border, threads=self._plan.threads
+            )
+        return None if result is None else self._estimate(result)
+
+    def _estimate(self, result: StudioResult) -> Estimate:
         return Estimate(
             alpha=result.alpha,
             full_size=True,

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from nssbg._errors import OptionError
 
-__all__ = ["WEAK", "Backdrop", "Chroma", "StudioResult", "studio_alpha"]
+__all__ = [
+    "WEAK",
+    "Backdrop",
+    "Chroma",
+    "StudioResult",
+    "studio_alpha",
+    "studio_alpha_of_backdrops",
+]
 
 Chroma = Literal["auto", "off", "green", "blue"]
 _CHROMA = ("auto", "off", "green", "blue")
@@ -106,6 +113,28 @@ def studio_alpha(
     Source: this project's own method, docs/decisions/0200-studio-method.md; the key is the
         colour difference of Vlahos (Smith and Blinn, "Blue Screen Matting", 1996).
     """
+    result = _run(rgb, threads, chroma, shadow, 0.0)
+    assert result is not None
+    return result
+
+
+def studio_alpha_of_backdrops(
+    rgb: NDArray[np.uint8] | NDArray[np.uint16], *, least_border: float, threads: int = 1
+) -> StudioResult | None:
+    """The same, but None where the border is no backdrop: found out in a fifth of the time.
+
+    Args:
+        rgb: As for studio_alpha.
+        least_border: Share of the border (0..1) that the model of the backdrop has to explain.
+            Chroma screens are taken in any case.
+        threads: As for studio_alpha.
+    """
+    return _run(rgb, threads, "auto", False, least_border)
+
+
+def _run(
+    rgb: NDArray[Any], threads: int, chroma: Chroma, shadow: bool, least_border: float
+) -> StudioResult | None:
     if not isinstance(rgb, np.ndarray) or rgb.ndim != 3 or rgb.shape[2] != 3:
         shape = getattr(rgb, "shape", type(rgb).__name__)
         raise OptionError(f"rgb must be an H x W x 3 array, got {shape}")
@@ -119,7 +148,9 @@ def studio_alpha(
         raise OptionError(f"threads must be 0 (all usable cores) to 1024, got {threads}")
     from nssbg import _core
 
-    alpha, layer, measures = _core.studio_alpha(rgb, chroma, shadow, threads)
+    alpha, layer, measures = _core.studio_alpha(rgb, chroma, shadow, threads, least_border)
+    if alpha is None:
+        return None
     return StudioResult(
         alpha=alpha,
         confidence=float(measures["confidence"]),
