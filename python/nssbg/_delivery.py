@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nssbg import _image_io as image_io
 from nssbg._cutout import Cutout
 from nssbg._errors import OptionError
+from nssbg._stages.outputs import Output
 
 __all__ = ["default_output", "encoded", "give_back", "write"]
 
@@ -67,15 +68,20 @@ def as_pil(cutout: Cutout, pixels: NDArray[Any]) -> Any:
 
 
 def encoded(
-    cutout: Cutout, format: str, *, background: Any = None, mask: bool = False, **settings: Any
+    cutout: Cutout,
+    format: str,
+    *,
+    background: Any = None,
+    mask: bool = False,
+    result: Output | None = None,
+    **settings: Any,
 ) -> bytes:
-    """The result as file bytes."""
-    if not mask:
-        return cutout.encode(format, background=background, **settings)
+    """The result as file bytes; with `result`, background and mask are left at their defaults."""
+    if not mask and (result is None or result.kind != "mask"):
+        return cutout.encode(format, background=background, output=result, **settings)
+    alpha = np.ascontiguousarray(cutout.alpha) if result is None else cutout.render(result)
     # A mask holds shares of coverage, not colours: it carries no colour profile.
-    return image_io.encode(
-        np.ascontiguousarray(cutout.alpha), format=format, dpi=cutout.frame.dpi, **settings
-    )
+    return image_io.encode(alpha, format=format, dpi=cutout.frame.dpi, **settings)
 
 
 def write(
@@ -84,6 +90,7 @@ def write(
     *,
     background: Any = None,
     mask: bool = False,
+    result: Output | None = None,
     format: str | None = None,
     **settings: Any,
 ) -> Path:
@@ -95,7 +102,8 @@ def write(
         )
     chosen = format or image_io.format_of_path(target)
     image_io.write_atomically(
-        target, encoded(cutout, chosen, background=background, mask=mask, **settings)
+        target,
+        encoded(cutout, chosen, background=background, mask=mask, result=result, **settings),
     )
     return target
 

@@ -23,6 +23,7 @@ from nssbg._pipeline.many import Stream
 from nssbg._pipeline.memory import predicted_bytes
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
+from nssbg._stages.outputs import Output
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun
@@ -49,6 +50,10 @@ def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
     if now.calibrate and not before.calibrate:
         return True
     return (now.pictures or 0) > 2 * (before.pictures or 0)
+
+
+def _is_mask(result: Output | None) -> bool:
+    return result is not None and result.kind == "mask"
 
 
 class Remover:
@@ -289,6 +294,7 @@ class Remover:
         output: Callable[[Any], str | Path] | None = None,
         background: Any = None,
         mask: bool = False,
+        result: Output | None = None,
         format: str | None = None,
         compression: Literal["fast", "default", "best"] = "default",
         quality: int | None = None,
@@ -317,6 +323,8 @@ class Remover:
                 cut-outs.
             background: For `output`: see `remove`.
             mask: For `output`: see `remove`.
+            result: For `output`: what the files look like (size, canvas, margin, shadow,
+                background), in place of background and mask; see `nssbg.Output`.
             format: For `output`: default from the path's suffix.
             compression: For `output`: time against bytes; the pixels are the same.
             quality: For `output`: 0 to 100 for lossy formats; None: the format's own.
@@ -341,11 +349,13 @@ class Remover:
         options = Options(
             effort=effort,
             refine=refine,
-            decontaminate="off" if mask else decontaminate,
+            decontaminate="off" if mask or _is_mask(result) else decontaminate,
             strength=strength,
             matte=matte,
             ignore_alpha=ignore_alpha,
         )
+        if result is not None and (mask or background is not None):
+            raise OptionError("give result, or background and mask: a result has its own")
         count = workers or self._settings.thread_count
         in_flight = count + 2 if most_in_flight is None else most_in_flight
         for name, value in (("workers", count), ("most_in_flight", in_flight)):
@@ -361,6 +371,7 @@ class Remover:
                     Path(chosen(source)),
                     background=background,
                     mask=mask,
+                    result=result,
                     format=format,
                     compression=compression,
                     quality=quality,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nssbg
 from nssbg.cli.main import main
 
 
@@ -122,6 +123,39 @@ def test_several_pictures_give_the_files_and_reports_of_each_one_alone(
     assert [(tmp_path / f"{p.stem}-cutout.png").read_bytes() for p in names] == alone
 
 
+def test_results_can_be_framed_sized_and_given_a_shadow(product_path, tmp_path):
+    """The same as `nssbg.Output` makes; several pictures get it as one does."""
+    twin = tmp_path / "twin.jpg"
+    twin.write_bytes(product_path.read_bytes())
+    words = ["--canvas", "300x200", "--fill", "0.5", "--align", "bottom", "--padding", "10", "--shadow", "contact"]
+    assert main([str(product_path), str(twin), "--model", "studio", *words]) == 0
+    made = [read(p.with_name(f"{p.stem}-cutout.png")) for p in (product_path, twin)]
+    assert (
+        main(["remove", str(twin), str(tmp_path / "alone.png"), "--model", "studio", *words]) == 0
+    )
+    made.append(read(tmp_path / "alone.png"))
+    look = nssbg.Output(
+        canvas=nssbg.Canvas(300, 200, fill=0.5, align="bottom"),
+        padding=10,
+        shadow=nssbg.Shadow("contact"),
+    )
+    with nssbg.Remover("studio") as remover:
+        expected = remover.cutout(twin).render(look)
+    assert expected.shape == (220, 320, 4)
+    for picture in made:
+        np.testing.assert_array_equal(np.asarray(picture), expected)
+
+
+def test_a_mask_can_be_framed_and_sized(product_path, tmp_path):
+    target = tmp_path / "mask.png"
+    words = ["--model", "studio", "--mask", "--trim", "--longest-side", "40"]
+    assert main(["remove", str(product_path), str(target), *words]) == 0
+    mask = read(target)
+    assert mask.mode == "L"
+    assert max(mask.size) == 40
+    assert np.asarray(mask).max() == 255
+
+
 def test_two_pictures_that_would_get_one_name_are_refused_before_anything_is_done(
     product_path, capsys
 ):
@@ -142,6 +176,11 @@ def test_two_pictures_that_would_get_one_name_are_refused_before_anything_is_don
         (["-"], 2),
         (["photo.jpg", "--model", "no-such-model"], 5),
         (["photo.jpg", "--threads", "-3"], 2),
+        (["photo.jpg", "--canvas", "800"], 2),
+        (["photo.jpg", "--fill", "0.5"], 2),
+        (["photo.jpg", "--canvas", "9x9", "--align", "nowhere"], 2),
+        (["photo.jpg", "--padding", "-1"], 2),
+        (["photo.jpg", "--mask", "--shadow", "drop"], 2),
         (["photo.jpg", "--model", "rmbg-2.0", "--license", "commercial"], 6),
         (["remove", "photo.jpg", "o.png", "--model", "rmbg-1.4", "--license", "commercial"], 6),
         (["tune", "rmbg-2.0", "--license", "commercial"], 6),

@@ -14,6 +14,7 @@ from nssbg._errors import NssbgError, OptionError
 if TYPE_CHECKING:
     from nssbg._cutout import Report
     from nssbg._remover import Remover
+    from nssbg._stages.outputs import Output
 
 __all__ = ["add_parser", "run"]
 
@@ -32,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--background", metavar="COLOUR|PICTURE", help="lay the cut-out over this: '#fff', a file"
     )
+    _add_result_options(parser)
     parser.add_argument(
         "--format",
         choices=("png", "webp", "tiff", "jpeg", "avif", "jxl"),
@@ -70,6 +72,27 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--json", action="store_true", help="report on stdout, one line a picture")
 
 
+def _add_result_options(parser: argparse.ArgumentParser) -> None:
+    """What the result looks like beyond its background: frame, size, shadow."""
+    parser.add_argument("--trim", action="store_true", help="cut the empty border off")
+    parser.add_argument(
+        "--canvas", metavar="WxH", help="place the subject on a canvas: 1000x1000 (trims by itself)"
+    )
+    parser.add_argument(
+        "--fill", type=float, help="share of the canvas that the subject may take (default 0.85)"
+    )
+    parser.add_argument("--align", help="on the canvas: center (default), bottom, top-left ...")
+    parser.add_argument(
+        "--padding", type=int, default=0, metavar="PIXELS", help="margin around the result"
+    )
+    parser.add_argument(
+        "--longest-side", type=int, metavar="PIXELS", help="scale down to this length"
+    )
+    parser.add_argument(
+        "--shadow", choices=("drop", "contact"), help="lay a soft shadow under the subject"
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Cut out what the arguments name; returns the exit code (the first failure's)."""
     pairs = _pairs(arguments)
@@ -80,6 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.mask and arguments.background is not None:
         raise OptionError("--mask writes the alpha alone: leave out --background")
+    if arguments.mask and arguments.shadow:
+        raise OptionError("--mask writes the alpha alone: leave out --shadow")
+    what = _what(arguments)  # before a model is opened: wrong options cost nothing
     with Remover(
         arguments.model,
         device=arguments.device,
@@ -91,8 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         ),
     ) as remover:
         if len(pairs) > 1:
-            return _many(remover, pairs, arguments)
-        _one(remover, *pairs[0], arguments)
+            return _many(remover, pairs, what, arguments)
+        _one(remover, *pairs[0], what, arguments)
     return 0
 
 
@@ -139,21 +165,65 @@ def _how(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _what(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options of the file to write."""
-    return {
-        "background": arguments.background,
-        "mask": arguments.mask,
-        "compression": arguments.compression,
-        "quality": arguments.quality,
-    }
+    result = _result(arguments)
+    looks = (
+        {"background": arguments.background, "mask": arguments.mask}
+        if result is None
+        else {"result": result}
+    )
+    return {**looks, "compression": arguments.compression, "quality": arguments.quality}
 
 
-def _one(remover: Remover, source: str, output: str, arguments: argparse.Namespace) -> None:
+def _result(arguments: argparse.Namespace) -> Output | None:
+    """What the arguments ask for beyond background and mask; None: nothing."""
+    canvas = {"fill": arguments.fill, "align": arguments.align}
+    canvas = {name: value for name, value in canvas.items() if value is not None}
+    if canvas and not arguments.canvas:
+        raise OptionError("--fill and --align say where on a canvas: give --canvas WxH too")
+    if not (
+        arguments.trim
+        or arguments.canvas
+        or arguments.padding
+        or arguments.longest_side is not None
+        or arguments.shadow
+    ):
+        return None
+    from nssbg._stages.canvas import Canvas
+    from nssbg._stages.outputs import Output
+    from nssbg._stages.shadow import Shadow
+
+    return Output(
+        kind="mask" if arguments.mask else "cutout",
+        background=arguments.background,
+        trim=arguments.trim,
+        canvas=Canvas(*_sides(arguments.canvas), **canvas) if arguments.canvas else None,
+        padding=arguments.padding,
+        longest_side=arguments.longest_side,
+        shadow=Shadow(arguments.shadow) if arguments.shadow else None,
+    )
+
+
+def _sides(text: str) -> tuple[int, int]:
+    """Width and height of "1000x800"."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise OptionError(f"--canvas is WIDTHxHEIGHT in pixels, as 1000x1000, not {text!r}")
+    return int(width), int(height)
+
+
+def _one(
+    remover: Remover,
+    source: str,
+    output: str,
+    what: dict[str, Any],
+    arguments: argparse.Namespace,
+) -> None:
     from nssbg._delivery import encoded, write
 
     cutout = remover.cutout(
         sys.stdin.buffer.read() if source == "-" else Path(source), **_how(arguments)
     )
-    what = {**_what(arguments), "threads": arguments.threads}
+    what = {**what, "threads": arguments.threads}
     if output == "-":
         sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what))
         sys.stdout.buffer.flush()
@@ -162,7 +232,12 @@ def _one(remover: Remover, source: str, output: str, arguments: argparse.Namespa
     _say(cutout.report, source, output, arguments)
 
 
-def _many(remover: Remover, pairs: list[tuple[str, str]], arguments: argparse.Namespace) -> int:
+def _many(
+    remover: Remover,
+    pairs: list[tuple[str, str]],
+    what: dict[str, Any],
+    arguments: argparse.Namespace,
+) -> int:
     """All pictures at once, told of in their order; the exit code is the first failure's."""
     from nssbg._hardware import available_memory
 
@@ -174,7 +249,7 @@ def _many(remover: Remover, pairs: list[tuple[str, str]], arguments: argparse.Na
         format=arguments.format,
         max_memory=available_memory() // 2,
         **_how(arguments),
-        **_what(arguments),
+        **what,
     ) as outcomes:
         for outcome, (source, output) in zip(outcomes, pairs, strict=True):
             if outcome.error is None:
