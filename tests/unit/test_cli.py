@@ -127,7 +127,8 @@ def test_results_can_be_framed_sized_and_given_a_shadow(product_path, tmp_path):
     """The same as `nssbg.Output` makes; several pictures get it as one does."""
     twin = tmp_path / "twin.jpg"
     twin.write_bytes(product_path.read_bytes())
-    words = ["--canvas", "300x200", "--fill", "0.5", "--align", "bottom", "--padding", "10", "--shadow", "contact"]
+    words = ["--canvas", "300x200", "--fill", "0.5", "--align", "bottom"]
+    words += ["--padding", "10", "--shadow", "contact"]
     assert main([str(product_path), str(twin), "--model", "studio", *words]) == 0
     made = [read(p.with_name(f"{p.stem}-cutout.png")) for p in (product_path, twin)]
     assert (

@@ -68,10 +68,12 @@ Surface fit_weighted(const std::vector<BorderSample>& samples, const std::vector
 void residuals_of(const std::vector<BorderSample>& samples, const Surface& surface,
                   std::vector<float>& out) {
     out.resize(samples.size());
+    double term[most_terms];
     for (std::size_t s = 0; s < samples.size(); ++s) {
+        basis(samples[s].u, samples[s].v, surface.terms, term);
         double sum = 0;
         for (int c = 0; c < 3; ++c) {
-            const double d = samples[s].color[c] - surface.value(c, samples[s].u, samples[s].v);
+            const double d = samples[s].color[c] - surface.combine(c, term);
             sum += d * d;
         }
         out[s] = static_cast<float>(std::sqrt(sum / 3));
@@ -84,6 +86,9 @@ float quantile(std::vector<float> values, double share) {
     std::nth_element(values.begin(), values.begin() + static_cast<Index>(k), values.end());
     return values[k];
 }
+
+// A later start must be clearly better: extrapolation is the worse guess.
+bool better(double score, double than) { return score > than * 1.03 + 0.5; }
 
 std::vector<BorderSample> border_samples(const Working& w) {
     const Index depth = std::clamp<Index>(std::min(w.height, w.width) / 50, 1, 12);
@@ -126,6 +131,10 @@ std::vector<BorderSample> border_samples(const Working& w) {
 double Surface::value(int channel, double u, double v) const {
     double term[most_terms];
     basis(u, v, terms, term);
+    return combine(channel, term);
+}
+
+double Surface::combine(int channel, const double* term) const {
     double sum = 0;
     for (int i = 0; i < terms; ++i) sum += coefficient[channel][i] * term[i];
     return sum;
@@ -144,7 +153,9 @@ BorderFit fit_border(const Working& w) {
     std::vector<float> weights(samples.size());
     std::vector<float> residual;
     double best_score = -1;
+    const auto most = static_cast<double>(samples.size());
     for (const int left_out : starts) {
+        if (!better(most, best_score)) break;  // plain backdrops: the first start says it all
         for (std::size_t s = 0; s < samples.size(); ++s)
             weights[s] = (left_out >> samples[s].side) & 1 ? 0.0f : 1.0f;
         Surface surface;
@@ -174,8 +185,7 @@ BorderFit fit_border(const Working& w) {
             const float t = r / tolerance;
             score += t < 1 ? 1 - 0.5 * t * t : 0;
         }
-        // A later start must be clearly better: extrapolation is the worse guess.
-        if (score > best_score * 1.03 + 0.5) {
+        if (better(score, best_score)) {
             best_score = score;
             best.surface = surface;
         }

@@ -56,6 +56,7 @@ struct Surface {
     int terms = 1;  // 1, 3, 6 or 10
     double coefficient[3][most_terms] = {};
     double value(int channel, double u, double v) const;
+    double combine(int channel, const double* term) const;  // the same, of terms at hand
 };
 
 struct BorderSample {
