@@ -28,10 +28,9 @@ from bench.ground_truth import (
     Case,
     backdrop_names,
     case_names,
-    linear_from_srgb,
     make_case,
-    srgb_from_linear,
 )
+from bench.ground_truth.pictures import linear_from_srgb, srgb_from_linear
 from bench.timing import copy_floor, interleaved, print_header
 from nssbg import _core
 from nssbg._stages.decontaminate import decontaminate
@@ -219,7 +218,7 @@ def shown_errors(
 
 def report_weight() -> None:
     """The gradient's weight on exact alphas and on alphas as estimators give them."""
-    from bench.ground_truth import blurred
+    from bench.ground_truth.pictures import blurred
 
     print("## Gradient weight: colour error in the soft band, weighted by alpha, 0..255\n")
     damages: dict[str, Callable[[Case, np.random.Generator], tuple[Float, Float]]] = {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench import ground_truth as ground
+from bench.ground_truth import pictures, sketch, strands
 
 SMALL = (96, 128)
 
@@ -51,13 +52,13 @@ def test_every_backdrop_carries_the_same_subject(backdrop):
 
 
 def test_drawing_does_not_depend_on_the_bands():
-    tall = ground._hair(160, 100, 4)
-    original = ground.BAND_ROWS
+    tall = strands.hair(160, 100, 4)
+    original = sketch.BAND_ROWS
     try:
-        ground.BAND_ROWS = 37
-        np.testing.assert_array_equal(ground._hair(160, 100, 4).alpha, tall.alpha)
+        sketch.BAND_ROWS = 37
+        np.testing.assert_array_equal(strands.hair(160, 100, 4).alpha, tall.alpha)
     finally:
-        ground.BAND_ROWS = original
+        sketch.BAND_ROWS = original
 
 
 def test_sampled_disc_has_its_area():
@@ -66,13 +67,13 @@ def test_sampled_disc_has_its_area():
     def disc(x, y):
         return np.hypot(x - x0, y - y0) - radius
 
-    alpha = ground.coverage_from_distance(disc, 64, 64)
+    alpha = sketch.coverage_from_distance(disc, 64, 64)
     assert alpha.sum() == pytest.approx(math.pi * radius**2, rel=2e-4)
 
 
 @pytest.mark.parametrize("offset", [0.1, 0.25, 1 / 3, 0.5, 0.77])
 def test_sampled_upright_edge_is_exact_to_a_256th(offset):
-    alpha = ground.coverage_from_distance(lambda x, y: x - (10 + offset), 8, 24)
+    alpha = sketch.coverage_from_distance(lambda x, y: x - (10 + offset), 8, 24)
     np.testing.assert_allclose(alpha[:, 10], offset, atol=1 / 256)
     assert (alpha[:, :10] == 1).all()
     assert (alpha[:, 11:] == 0).all()
@@ -80,7 +81,7 @@ def test_sampled_upright_edge_is_exact_to_a_256th(offset):
 
 def test_sampled_slanted_edge_equals_the_analytic_area():
     # x + y < c cuts triangles off pixels: with c on the pixel grid's diagonal exactly one half.
-    alpha = ground.coverage_from_distance(lambda x, y: (x + y - 16) / math.sqrt(2), 16, 16)
+    alpha = sketch.coverage_from_distance(lambda x, y: (x + y - 16) / math.sqrt(2), 16, 16)
     rows, columns = np.indices((16, 16))
     np.testing.assert_allclose(alpha[rows + columns == 15], 0.5, atol=1 / 128)
     assert (alpha[rows + columns < 15] == 1).all()
@@ -88,10 +89,10 @@ def test_sampled_slanted_edge_equals_the_analytic_area():
 
 
 def test_drawn_line_has_the_area_of_its_outline():
-    sketch = ground.Sketch(60, 200, 0)
+    lines = sketch.Sketch(60, 200, 0)
     line = np.array([[10.0, 20.0], [190.0, 41.0]], np.float32)
-    sketch.stroke(line, 6.0, [1.0, 0.5, 0.25])
-    layer = sketch.render()
+    lines.stroke(line, 6.0, [1.0, 0.5, 0.25])
+    layer = lines.render()
     length = math.hypot(180, 21)
     # Polygons include their border samples: half a sample a side, a twelfth of this width.
     assert layer.alpha.sum() == pytest.approx(length * 6.0, rel=0.04)
@@ -103,7 +104,7 @@ def test_foreground_goes_on_where_alpha_ends():
     alpha = np.zeros((40, 40), np.float32)
     alpha[10:30, 10:30] = 1
     colour[10:30, 10:30] = 0.75
-    np.testing.assert_allclose(ground.filled(colour, alpha), 0.75, atol=1e-3)
+    np.testing.assert_allclose(pictures.filled(colour, alpha), 0.75, atol=1e-3)
 
 
 def test_linear_light_keeps_the_truth_and_changes_only_the_soft_band():
@@ -127,7 +128,7 @@ def test_coarse_map_is_worse_than_resizing_but_still_the_subject(size):
     clean = ground.coarse_from_alpha(
         alpha, size, blur=0, missing=0, filling=0, blobs=0, miscalibration=0
     )
-    truth = ground.resized(alpha, size, size)
+    truth = pictures.resized(alpha, size, size)
     assert np.abs(clean / 255 - truth).max() <= 0.5 / 255 + 1e-6
     difference = np.abs(coarse / 255 - truth)
     assert 0.005 < difference.mean() < 0.1
