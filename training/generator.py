@@ -20,7 +20,9 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.15, "cats": 0.25}
+OWN_SHARES = {"people": 0.13, "cats": 0.27}
+ELSEWHERE = 0.3  # of those: the subject cut out, over another backdrop
+JOINED = 0.3  # of those in their own photograph: a second subject pasted beside or before it
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,
@@ -185,7 +187,11 @@ class Generator:
     # Photographs with their own mask -----------------------------------------------------------
 
     def own_photograph(self, kind: str) -> tuple[banks.Pixels, banks.Pixels]:
-        """A photograph cropped, turned, flipped and regraded together with its mask."""
+        """A photograph cropped, turned, flipped and regraded together with its mask.
+
+        There are few, and a network soon knows them by heart: a subject from another one joins in
+        at times (copy-paste, Ghiasi et al. 2021), and some are regraded beyond what is natural.
+        """
         rgba = self.picture(self.sources.foregrounds[kind])
         height, width = rgba.shape[:2]
         size = self.size
@@ -234,9 +240,17 @@ class Generator:
             halved, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         rgb = np.ascontiguousarray(warped[..., :3])
+        mask = np.ascontiguousarray(warped[..., 3])
         if self.chance(0.85):
             rgb = self.graded(rgb, 0.6 if whole else 1.0)
-        return self.finished(rgb), np.ascontiguousarray(warped[..., 3])
+        if self.chance(JOINED):
+            layer = self.placed(kind if self.chance(0.7) else self.pick(self.kinds), several=True)
+            cover = layer[..., 3]
+            rgb = (rgb * (1 - cover[..., None]) + layer[..., :3] + 0.5).astype(np.uint8)
+            mask = (mask + cover * (255 - mask.astype(np.float32)) + 0.5).astype(np.uint8)
+        if self.chance(0.25):
+            rgb = self.graded(rgb, 1.3)
+        return self.finished(rgb), mask
 
     # Backdrops -------------------------------------------------------------------------------
 
@@ -496,7 +510,7 @@ class Generator:
         paint = np.clip(tone * shade, 0, 255) * cover
         layer[..., :3] += (paint - layer[..., :3]) * shape * (cover > 0.95)
 
-    def composite(self) -> tuple[banks.Pixels, banks.Pixels]:
+    def composite(self, only: str | None = None) -> tuple[banks.Pixels, banks.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""
         scene = self.pick(self.scenes)
         canvas = self.backdrop(scene)
@@ -505,7 +519,7 @@ class Generator:
         count = int(self.rng.integers(2, 4)) if several else 1
         alpha = np.zeros((self.size, self.size), np.float32)
         for _ in range(count):
-            layer = self.placed(self.pick(self.kinds), several)
+            layer = self.placed(only or self.pick(self.kinds), several)
             cover = layer[..., 3]
             draw = self.rng.random()
             if draw < 0.12:
@@ -564,7 +578,8 @@ class Generator:
     def sample(self) -> tuple[banks.Pixels, banks.Pixels]:
         """RGB size x size x 3 and alpha size x size, both uint8."""
         if self.own_share and self.chance(self.own_share):
-            return self.own_photograph(self.pick(self.own))
+            kind = self.pick(self.own)
+            return self.composite(kind) if self.chance(ELSEWHERE) else self.own_photograph(kind)
         if "rendered" in self.sources.foregrounds and self.chance(PRODUCT_SHARE):
             return self.product()
         return self.composite()

@@ -7,7 +7,7 @@ TRAINING_PYTHON = $(TRAINING_VENV)/bin/python
 TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
 # The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
-RUN ?= holes
+RUN ?= joined
 
 .PHONY: train-env test-training training-data train train-resume train-on train-evaluate \
         train-export train-choice
@@ -35,6 +35,7 @@ train: training-data
 	$(MAKE) train-on RUN=further
 	$(MAKE) train-on RUN=deeper
 	$(MAKE) train-on RUN=holes
+	$(MAKE) train-on RUN=joined
 	$(MAKE) train-evaluate
 
 train-resume: train-env
