@@ -23,6 +23,11 @@ void morph(const Working& w, Row3 kernel, const std::uint8_t* in, std::uint8_t* 
     });
 }
 
+// Whether none of eight pixels (bytes 0 or 1) is in `open` and not in `done`.
+bool none_open(const std::uint8_t* open, const std::uint8_t* done) {
+    return (eight(open) & ~eight(done)) == 0;
+}
+
 // 4-connected flood over pixels where `open` is set and `done` is not; marks `done`.
 // The queue holds the seeds; returns how many pixels the queue then lists.
 Index flood(const Working& w, const std::uint8_t* open, std::uint8_t* done, Index seeds) {
@@ -32,7 +37,8 @@ Index flood(const Working& w, const std::uint8_t* open, std::uint8_t* done, Inde
     const Index last_row = (w.height - 1) * width;
     for (Index head = 0; head < tail; ++head) {
         const Index i = queue[head];
-        const Index x = i % width;
+        // In 32 bits: the division is what a visit costs most.
+        const Index x = static_cast<std::uint32_t>(i) % static_cast<std::uint32_t>(width);
         const auto visit = [&](Index j) {
             if (open[j] == 0 || done[j] != 0) return;
             done[j] = 1;
@@ -47,20 +53,23 @@ Index flood(const Working& w, const std::uint8_t* open, std::uint8_t* done, Inde
 }
 
 // Dilates `region` by `rounds` pixels inside `open`.
-void dilate_within(const Working& w, const std::uint8_t* open, std::uint8_t* region,
-                   std::uint8_t* scratch, int rounds) {
+void dilate_within(const Working& w, const std::uint8_t* __restrict open,
+                   std::uint8_t* __restrict region, std::uint8_t* __restrict scratch, int rounds) {
     const auto& kernels = active_studio_kernels();
+    const Index count = w.count();  // a store of bytes might change it, as far as is known
     for (int round = 0; round < rounds; ++round) {
         morph(w, kernels.maximum3_row, region, scratch);
-        for (Index i = 0; i < w.count(); ++i)
+        for (Index i = 0; i < count; ++i)
             region[i] = static_cast<std::uint8_t>(region[i] | (scratch[i] & open[i]));
     }
 }
 
-void open_by(const Working& w, std::uint8_t least, int radius, std::uint8_t* open,
+void open_by(const Working& w, std::uint8_t least, int radius, std::uint8_t* __restrict open,
              std::uint8_t* eroded, std::uint8_t* scratch) {
     const auto& kernels = active_studio_kernels();
-    for (Index i = 0; i < w.count(); ++i) open[i] = w.evidence[i] >= least ? 1 : 0;
+    const std::uint8_t* __restrict evidence = w.evidence.data();
+    const Index count = w.count();
+    for (Index i = 0; i < count; ++i) open[i] = evidence[i] >= least ? 1 : 0;
     std::memcpy(eroded, open, static_cast<std::size_t>(w.count()));
     for (int round = 0; round < radius; ++round) {
         morph(w, kernels.minimum3_row, eroded, scratch);
@@ -133,8 +142,23 @@ void grow_region(Working& w) {
     // only where the match is close.
     open_by(w, 2, 1, open, eroded, scratch);
     seeds = 0;
-    for (Index i = 0; i < w.count(); ++i)
-        if (region[i] != 0 && eroded[i] != 0) queue[seeds++] = static_cast<std::int32_t>(i);
+    // Not every pixel of the region is a seed, only what lies just outside it: mostly nothing.
+    const auto inside = [&](Index i) { return region[i] != 0 && eroded[i] != 0; };
+    for (Index y = 0; y < w.height; ++y) {
+        const Index end = (y + 1) * w.width;
+        for (Index i = y * w.width; i < end; ++i) {
+            if (i + 8 <= end && none_open(eroded + i, region + i)) {
+                i += 7;
+                continue;
+            }
+            if (eroded[i] == 0 || region[i] != 0) continue;
+            if ((i > y * w.width && inside(i - 1)) || (i + 1 < end && inside(i + 1)) ||
+                (y > 0 && inside(i - w.width)) || (y + 1 < w.height && inside(i + w.width))) {
+                region[i] = 1;
+                queue[seeds++] = static_cast<std::int32_t>(i);
+            }
+        }
+    }
     flood(w, eroded, region, seeds);
     dilate_within(w, open, region, scratch, 2);
 }
@@ -146,6 +170,10 @@ static void for_each_piece(const Working& w, const std::uint8_t* member, std::ui
                            const Body& body) {
     std::memset(done, 0, static_cast<std::size_t>(w.count()));
     for (Index start = 0; start < w.count(); ++start) {
+        if (start + 8 <= w.count() && none_open(member + start, done + start)) {
+            start += 7;
+            continue;
+        }
         if (member[start] == 0 || done[start] != 0) continue;
         done[start] = 1;
         w.queue[0] = static_cast<std::int32_t>(start);
@@ -162,11 +190,23 @@ static float distance_to_backdrop(const Working& w, Index i) {
     return std::sqrt(sum);
 }
 
+// Writes 1 for subject, 0 for backdrop; returns how many are subject.
+static Index mark_subject(const Working& w, std::uint8_t* __restrict subject) {
+    const std::uint8_t* __restrict region = w.region.data();
+    const Index count = w.count();
+    Index total = 0;
+    for (Index i = 0; i < count; ++i) {
+        subject[i] = region[i] == 0 ? 1 : 0;
+        total += subject[i];
+    }
+    return total;
+}
+
 void drop_specks(Working& w) {
     if (w.key >= 0) return;  // before a screen a small piece is a strand
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();
-    for (Index i = 0; i < w.count(); ++i) subject[i] = w.region[i] == 0 ? 1 : 0;
+    mark_subject(w, subject);
     const Index tiny = std::max<Index>(2, std::min<Index>(12, w.count() / 10000));
     const Index small = std::max<Index>(6, w.count() / 3000);
     const float strong = 24.0f + 8.0f * w.working_noise;
@@ -182,11 +222,7 @@ void drop_specks(Working& w) {
 
 float largest_piece_share(Working& w) {
     std::uint8_t* subject = w.spare[1].data();
-    Index total = 0;
-    for (Index i = 0; i < w.count(); ++i) {
-        subject[i] = w.region[i] == 0 ? 1 : 0;
-        total += subject[i];
-    }
+    const Index total = mark_subject(w, subject);
     Index largest = 0;
     for_each_piece(w, subject, w.spare[0].data(),
                    [&](Index size) { largest = std::max(largest, size); });
@@ -196,33 +232,30 @@ float largest_piece_share(Working& w) {
 // How far each subject pixel lies from the backdrop (3-4 chamfer, thirds of a pixel).
 constexpr std::int32_t far = 1 << 28;
 
+// The part of a sweep in which no pixel waits for the one before it.
+static void least_of_row_beside(const std::int32_t* __restrict beside, std::int32_t* __restrict row,
+                                Index width) {
+    for (Index x = 0; x < width; ++x) row[x] = std::min(row[x], beside[x] + 3);
+    for (Index x = 1; x < width; ++x) row[x] = std::min(row[x], beside[x - 1] + 4);
+    for (Index x = 0; x + 1 < width; ++x) row[x] = std::min(row[x], beside[x + 1] + 4);
+}
+
 static Scratch<std::int32_t> depth_of_subject(const Working& w) {
     Scratch<std::int32_t> depth(static_cast<std::size_t>(w.count()));
     const Index width = w.width;
-    for (Index y = 0; y < w.height; ++y)
-        for (Index x = 0; x < width; ++x) {
-            const Index i = y * width + x;
-            std::int32_t d = w.region[i] != 0 ? 0 : far;
-            if (x > 0) d = std::min(d, depth[i - 1] + 3);
-            if (y > 0) {
-                d = std::min(d, depth[i - width] + 3);
-                if (x > 0) d = std::min(d, depth[i - width - 1] + 4);
-                if (x < width - 1) d = std::min(d, depth[i - width + 1] + 4);
-            }
-            depth[i] = d;
-        }
-    for (Index y = w.height - 1; y >= 0; --y)
-        for (Index x = width - 1; x >= 0; --x) {
-            const Index i = y * width + x;
-            std::int32_t d = depth[i];
-            if (x < width - 1) d = std::min(d, depth[i + 1] + 3);
-            if (y < w.height - 1) {
-                d = std::min(d, depth[i + width] + 3);
-                if (x > 0) d = std::min(d, depth[i + width - 1] + 4);
-                if (x < width - 1) d = std::min(d, depth[i + width + 1] + 4);
-            }
-            depth[i] = d;
-        }
+    const Index height = w.height;
+    for (Index y = 0; y < height; ++y) {
+        std::int32_t* row = depth.data() + y * width;
+        const std::uint8_t* region = w.region.data() + y * width;
+        for (Index x = 0; x < width; ++x) row[x] = region[x] != 0 ? 0 : far;
+        if (y > 0) least_of_row_beside(row - width, row, width);
+        for (Index x = 1; x < width; ++x) row[x] = std::min(row[x], row[x - 1] + 3);
+    }
+    for (Index y = height - 1; y >= 0; --y) {
+        std::int32_t* row = depth.data() + y * width;
+        if (y < height - 1) least_of_row_beside(row + width, row, width);
+        for (Index x = width - 2; x >= 0; --x) row[x] = std::min(row[x], row[x + 1] + 3);
+    }
     return depth;
 }
 
@@ -247,7 +280,8 @@ static float split_difference(const Working& w, Index i, float across[3], float&
 // Marks subject pixels of the backdrop's colour under up to `down` less light, edges
 // ignored as long as they are no steeper than `slope`.
 static void mark_shaded(const Working& w, float slope, float down, float up, std::uint8_t* member) {
-    for (Index i = 0; i < w.count(); ++i) {
+    const Index count = w.count();
+    for (Index i = 0; i < count; ++i) {
         member[i] = 0;
         if (w.region[i] != 0 || w.gradient[i] > slope) continue;
         float across[3];

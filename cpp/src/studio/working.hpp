@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "kernels/studio.hpp"
@@ -51,6 +52,13 @@ struct Working {
 
 // Polynomials in u, v in -1..1: 1, u, v, u2, uv, v2, u3, u2v, uv2, v3.
 constexpr int most_terms = 10;
+
+// Eight pixels of a byte map at once: most of a map is flat, and passed over so.
+inline std::uint64_t eight(const std::uint8_t* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof(word));
+    return word;
+}
 
 struct Surface {
     int terms = 1;  // 1, 3, 6 or 10
