@@ -20,9 +20,7 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.13, "cats": 0.27}
-ELSEWHERE = 0.3  # of those: the subject cut out, over another backdrop
-JOINED = 0.3  # of those in their own photograph: a second subject pasted beside or before it
+OWN_SHARES = {"people": 0.18, "cats": 0.27}
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,
@@ -92,13 +90,20 @@ class Generator:
     """A seeded stream of samples of one size."""
 
     def __init__(
-        self, sources: Sources, size: int, seed: int, easy: float = 0.0, labels: float = 0.0
+        self,
+        sources: Sources,
+        size: int,
+        seed: int,
+        easy: float = 0.0,
+        labels: float = 0.0,
+        joined: float = 0.0,
     ) -> None:
         self.sources = sources
         self.size = size
         self.rng = np.random.default_rng(seed)
         self.easy = easy  # share of photographs shown whole, nearly as they will be at inference
         self.labels = labels  # share of objects that get a label like the backdrop, or a hole
+        self.joined = joined  # share of photographs with a second subject, or another backdrop
         self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
         self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
         self.kinds = unit_shares(
@@ -243,12 +248,12 @@ class Generator:
         mask = np.ascontiguousarray(warped[..., 3])
         if self.chance(0.85):
             rgb = self.graded(rgb, 0.6 if whole else 1.0)
-        if self.chance(JOINED):
+        if self.chance(self.joined):
             layer = self.placed(kind if self.chance(0.7) else self.pick(self.kinds), several=True)
             cover = layer[..., 3]
             rgb = (rgb * (1 - cover[..., None]) + layer[..., :3] + 0.5).astype(np.uint8)
             mask = (mask + cover * (255 - mask.astype(np.float32)) + 0.5).astype(np.uint8)
-        if self.chance(0.25):
+        if self.chance(self.joined):
             rgb = self.graded(rgb, 1.3)
         return self.finished(rgb), mask
 
@@ -579,7 +584,8 @@ class Generator:
         """RGB size x size x 3 and alpha size x size, both uint8."""
         if self.own_share and self.chance(self.own_share):
             kind = self.pick(self.own)
-            return self.composite(kind) if self.chance(ELSEWHERE) else self.own_photograph(kind)
+            away = self.chance(self.joined)
+            return self.composite(kind) if away else self.own_photograph(kind)
         if "rendered" in self.sources.foregrounds and self.chance(PRODUCT_SHARE):
             return self.product()
         return self.composite()

@@ -42,6 +42,7 @@ class Phase:
     batch: int
     steps: int
     easy: float
+    joined: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
             self.seed * 100 + (info.id if info else 0),
             self.phase.easy,
             LABELS,
+            self.phase.joined,
         )
         earlier: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         while True:
