@@ -75,6 +75,7 @@ def test_only_where_it_might_pay_the_network_is_run_to_see(net, monkeypatch):
     plans_of(net, PICTURES)
     assert not opened
     monkeypatch.setattr(first_use, "_LEAST_OPENING", 0.0)
+    monkeypatch.setattr(first_use, "_SHARE", 1e-9)
     assert "measuring takes about" in said(plans_of(net, PICTURES)[0])
     assert len(opened) == 1
 
