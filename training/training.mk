@@ -8,6 +8,8 @@ TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
 # The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
 RUN ?= joined
+# Share of the weights that it went on from that the new file keeps.
+KEEP ?= 0
 
 .PHONY: train-env test-training training-data train train-resume train-on train-evaluate \
         train-export train-choice
@@ -35,7 +37,7 @@ train: training-data
 	$(MAKE) train-on RUN=further
 	$(MAKE) train-on RUN=deeper
 	$(MAKE) train-on RUN=holes
-	$(MAKE) train-on RUN=joined
+	$(MAKE) train-on RUN=joined KEEP=0.25
 	$(MAKE) train-evaluate
 
 train-resume: train-env
@@ -46,7 +48,7 @@ train-resume: train-env
 train-on: train-env
 	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun
 	$(TRAINING_RUN) training/train.py --name $(RUN) --resume --recipe training/recipe-$(RUN).toml
-	$(TRAINING_PYTHON) training/export.py --name $(RUN)
+	$(TRAINING_PYTHON) training/export.py --name $(RUN) --keep $(KEEP)
 
 # The weights of the confidence and of model="auto" for the exported file (the package installed).
 train-choice: train-env

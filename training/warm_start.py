@@ -166,7 +166,9 @@ def main() -> None:
     unfold(network, onnx.load(str(options.model)), batches)
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = network.state_dict()
-    torch.save({"network": weights, "average": weights, "step": 0}, target)
+    begun = {"network": weights, "average": weights, "step": 0}
+    torch.save(begun, target.with_name("start.pt"))  # for export.py --keep
+    torch.save(begun, target)
     print(target)
 
 

@@ -242,3 +242,14 @@ def test_watched_pictures_are_apart_from_those_trained_on(work: Path) -> None:
         assert names[0]
         assert len(names[1]) == 2
         assert not names[0] & names[1]
+
+
+def test_a_share_of_the_weights_begun_with_is_kept(tmp_path: Path) -> None:
+    weights = {"w": torch.tensor([1.0, 3.0]), "n": torch.tensor(7)}
+    start = {"w": torch.tensor([5.0, -1.0]), "n": torch.tensor(2)}
+    torch.save({"average": weights}, tmp_path / "checkpoint.pt")
+    torch.save({"average": start}, tmp_path / "start.pt")
+    kept = export.weights_of(tmp_path / "checkpoint.pt", 0.25)
+    assert kept["w"].tolist() == [2.0, 2.0]
+    assert kept["n"] == 7
+    assert export.weights_of(tmp_path / "checkpoint.pt")["w"].tolist() == [1.0, 3.0]
