@@ -106,8 +106,7 @@ class AutoMethod:
     def _open_ahead(self) -> None:
         """Opens the network; where that fails, the first picture that needs it says why."""
         with contextlib.suppress(Exception):
-            if not self._closed:
-                self._the_network()
+            self._the_network()
 
     def settle(self) -> None:
         """Wait until nothing is being opened any more."""

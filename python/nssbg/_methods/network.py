@@ -195,10 +195,9 @@ def _without_doubts(alpha: NDArray[Any]) -> NDArray[Any]:
     subject than not. Left as they are, they would be windows in the cut-out.
     """
     full = 255.0 if alpha.dtype == np.uint8 else 1.0
-    subject = float(alpha.sum(dtype=np.float64)) / full
+    area = int(LARGEST_DOUBT * float(alpha.sum(dtype=np.float64)) / full) + 1
     # First the dips, then the rims that are left of them.
     for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
-        area = int(LARGEST_DOUBT * subject) + 1
         alpha = fill_pinholes(alpha, area, level=level, deepest=deepest)
     return alpha
 
