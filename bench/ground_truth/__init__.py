@@ -14,7 +14,7 @@ assumption costs.
 
 from __future__ import annotations
 
-from bench.ground_truth.cases import Case, backdrop_names, case_names, composite, make_case
+from bench.ground_truth.cases import Case, backdrop_names, case_names, make_case
 from bench.ground_truth.coarse import coarse_from_alpha
 
 __all__ = [
@@ -22,6 +22,5 @@ __all__ = [
     "backdrop_names",
     "case_names",
     "coarse_from_alpha",
-    "composite",
     "make_case",
 ]

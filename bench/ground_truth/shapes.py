@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.ground_truth.pictures import noise
-from bench.ground_truth.sketch import Float
+from bench.ground_truth.sketch import Float, Layer
 
 
 def ellipse(x: float, y: float, half_w: float, half_h: float, count: int = 96) -> Float:
@@ -21,3 +21,8 @@ def shaded(colour: Float, rng: np.random.Generator, amount: float) -> Float:
     light = light * (1 + amount * (noise(rng, height, width, height / 3) - 0.5))
     result: Float = np.clip(colour * light[..., None], 0, 1).astype(np.float32)
     return result
+
+
+def unevenly_lit(layer: Layer, rng: np.random.Generator, amount: float) -> Layer:
+    """The layer under uneven light."""
+    return Layer(layer.alpha, shaded(layer.colour, rng, amount))

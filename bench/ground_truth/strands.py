@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.ground_truth.pictures import curve, mixed, noise
-from bench.ground_truth.shapes import ellipse, shaded
+from bench.ground_truth.shapes import ellipse, unevenly_lit
 from bench.ground_truth.sketch import Float, Layer, Sketch
 
 
@@ -168,8 +168,7 @@ def hair(height: int, width: int, seed: int, *, curls: bool = False) -> Layer:
     share = np.linspace(0, 1, 32, dtype=np.float32)
     thin = rng.uniform(0.25, 0.65, (stray, 1)) * sketch.unit * np.minimum(1, 2 * (1 - share))
     sketch.strokes(fly, thin, _hair_colours(rng, fly, dark, light))
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.12))
+    return unevenly_lit(sketch.render(), rng, 0.12)
 
 
 def _shortened(strands: Float, share: npt.NDArray[np.float64]) -> Float:
@@ -250,8 +249,7 @@ def fur(height: int, width: int, seed: int) -> Layer:
             )
             taper = np.linspace(0.8, 0.15, len(line)) * sketch.unit
             sketch.stroke(line, taper, np.asarray([0.93, 0.92, 0.9]))
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.12))
+    return unevenly_lit(sketch.render(), rng, 0.12)
 
 
 def curls(height: int, width: int, seed: int) -> Layer:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.ground_truth.pictures import blurred, curve, disc_blurred, mixed, over
-from bench.ground_truth.shapes import ellipse, shaded
+from bench.ground_truth.shapes import ellipse, shaded, unevenly_lit
 from bench.ground_truth.sketch import (
     DESIGN_HEIGHT,
     SAMPLES,
@@ -79,8 +79,7 @@ def leaves(height: int, width: int, seed: int) -> Layer:
 
     for start, heading in ((0.46, -1.75), (0.53, -1.35), (0.50, -1.55)):
         twig(width * start, height * 1.03, heading, size * 0.85, 7.0 * sketch.unit, 2)
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.25))
+    return unevenly_lit(sketch.render(), rng, 0.25)
 
 
 def net(height: int, width: int, seed: int) -> Layer:
@@ -124,8 +123,7 @@ def net(height: int, width: int, seed: int) -> Layer:
                     wide = rng.uniform(1.0, 2.0) * sketch.unit
                     sketch.stroke(line, wide, cord * 0.5 * (shade + shade_b))
                 sketch.disc(float(a[0]), float(a[1]), 1.7 * sketch.unit, cord * shade * 0.9)
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.2))
+    return unevenly_lit(sketch.render(), rng, 0.2)
 
 
 def lace(height: int, width: int, seed: int) -> Layer:
@@ -176,8 +174,7 @@ def lace(height: int, width: int, seed: int) -> Layer:
             sketch.disc(
                 x + (tip + 2) * math.cos(a), y + (tip + 2) * math.sin(a), 1.4 * sketch.unit, thread
             )
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.2))
+    return unevenly_lit(sketch.render(), rng, 0.2)
 
 
 def glass(height: int, width: int, seed: int) -> Layer:
@@ -357,8 +354,7 @@ def cables(height: int, width: int, seed: int) -> Layer:
         1,
     ).astype(np.float32)
     cable(coil, 3.0 * sketch.unit, [0.20, 0.20, 0.22])
-    layer = sketch.render()
-    return Layer(layer.alpha, shaded(layer.colour, rng, 0.2))
+    return unevenly_lit(sketch.render(), rng, 0.2)
 
 
 def holes(height: int, width: int, seed: int) -> Layer:

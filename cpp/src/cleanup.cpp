@@ -21,7 +21,7 @@ using std::ptrdiff_t;
 struct Run {
     std::int32_t y, x0, x1, parent;
     std::int64_t area;  // of the component, at its root
-    double least;       // lowest alpha in the component, at its root; kept for pinholes
+    double least;       // lowest alpha in the component, at its root; 0 where nothing asks for it
 };
 
 // Root of a run, with path halving.
@@ -88,7 +88,7 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
             }
             const auto index = static_cast<std::int32_t>(runs.size());
             const double least =
-                options.pinholes ? static_cast<double>(*std::min_element(row + x0, row + x)) : 0;
+                deepest > 0 ? static_cast<double>(*std::min_element(row + x0, row + x)) : 0;
             runs.push_back({static_cast<std::int32_t>(y), static_cast<std::int32_t>(x0),
                             static_cast<std::int32_t>(x), index, x - x0, least});
             while (candidate < begin && runs[candidate].x1 + reach <= x0) ++candidate;

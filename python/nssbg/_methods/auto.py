@@ -26,10 +26,10 @@ from nssbg._types import Frame, Timings
 __all__ = ["AutoMethod"]
 
 # From this confidence on the studio method's answer is taken without a look by the network: on
-# the measured pictures it was then never the worse one (training/choose.py prints the table).
+# the measured pictures that lost 0.001 of IoU on average (training/choose.py prints the table).
 SURE = 0.95
 # Where less of the border than this is one backdrop the studio method is not asked any further: on
-# the pictures fitted on it was never the better one there (training/choose.py).
+# 256 such pictures kept aside it was the better one in two (training/choose.py).
 LEAST_BORDER = 0.5
 
 
