@@ -118,10 +118,11 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
                 torch.from_numpy(np.stack([p[1] for p in pairs])),
                 torch.from_numpy(np.stack([losses.boundary_map(p[1]) for p in pairs])),
             )
-            yield fresh
             # Making a sample costs about half of learning from it at small sizes: each is shown
-            # once more, mirrored, a few batches later.
+            # once more, mirrored, a few batches later. Mirrored before it is handed over: the
+            # queue's thread then moves it to shared memory and frees what it was read from.
             earlier.append(tuple(t.flip(2) for t in fresh))
+            yield fresh
             if len(earlier) > ECHO_DELAY:
                 yield earlier.pop(0)
 

@@ -253,3 +253,19 @@ def test_a_share_of_the_weights_begun_with_is_kept(tmp_path: Path) -> None:
     assert kept["w"].tolist() == [2.0, 2.0]
     assert kept["n"] == 7
     assert export.weights_of(tmp_path / "checkpoint.pt")["w"].tolist() == [1.0, 3.0]
+
+
+def test_what_is_shown_again_is_taken_before_the_batch_is_handed_over(work: Path) -> None:
+    """The loader's queue moves a batch to shared memory and frees what it stood in."""
+    phase = train.Phase(64, 2, 4, 0.5)
+    kept = []
+    for index, batch in enumerate(train.Samples(work / "banks", phase, 3)):
+        kept.append([t.clone() for t in batch])
+        for values in batch:
+            values.zero_()
+        if index == train.ECHO_DELAY + 1:
+            break
+    first, again = kept[0], kept[-1]
+    assert first[1].any()
+    for values, mirrored in zip(first, again, strict=True):
+        assert torch.equal(values.flip(2), mirrored)
