@@ -97,6 +97,8 @@ class Generator:
         easy: float = 0.0,
         labels: float = 0.0,
         joined: float = 0.0,
+        far: float = 0.0,
+        bent: float = 0.0,
     ) -> None:
         self.sources = sources
         self.size = size
@@ -104,6 +106,8 @@ class Generator:
         self.easy = easy  # share of photographs shown whole, nearly as they will be at inference
         self.labels = labels  # share of objects that get a label like the backdrop, or a hole
         self.joined = joined  # share of photographs with a second subject, or another backdrop
+        self.far = far  # share of photographs shown smaller, with their mirror images around
+        self.bent = bent  # share of photographs drawn out of shape: other poses of the same subject
         self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
         self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
         self.kinds = unit_shares(
@@ -210,17 +214,25 @@ class Generator:
             bottom -= height * self.between(0, jitter)
         else:
             # A box that holds at least part of the subject, of a fairly free shape.
+            far = self.chance(self.far)
             share = math.exp(self.between(math.log(0.35), 0.0)) if self.chance(0.6) else 1.0
+            if far:
+                share = math.exp(self.between(0.0, math.log(3.5)))
             shape = math.exp(self.between(-0.35, 0.35))
-            box_width = min(width, width * math.sqrt(share) * shape)
-            box_height = min(height, height * math.sqrt(share) / shape)
+            box_width = width * math.sqrt(share) * shape
+            box_height = height * math.sqrt(share) / shape
+            if not far:
+                box_width, box_height = min(width, box_width), min(height, box_height)
             x, y, w, h = cv2.boundingRect(rgba[..., 3])
             if w == 0:
                 x, y, w, h = 0, 0, width, height
             centre_x = x + w * self.between(0.2, 0.8)
             centre_y = y + h * self.between(0.1, 0.9)
-            left = min(max(0.0, centre_x - box_width * self.between(0.3, 0.7)), width - box_width)
-            top = min(max(0.0, centre_y - box_height * self.between(0.3, 0.7)), height - box_height)
+            left = centre_x - box_width * self.between(0.3, 0.7)
+            top = centre_y - box_height * self.between(0.3, 0.7)
+            if not far:
+                left = min(max(0.0, left), width - box_width)
+                top = min(max(0.0, top), height - box_height)
             right, bottom = left + box_width, top + box_height
         ratio = math.sqrt((right - left) * (bottom - top)) / size
         halved = shrunk(rgba, ratio)
@@ -241,9 +253,7 @@ class Generator:
         matrix = cv2.getAffineTransform(corners, target)
         # getAffineTransform speaks of corner positions, warpAffine of pixel centres.
         matrix[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
-        warped = cv2.warpAffine(
-            halved, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        warped = self.warped(halved, matrix)
         rgb = np.ascontiguousarray(warped[..., :3])
         mask = np.ascontiguousarray(warped[..., 3])
         if self.chance(0.85):
@@ -256,6 +266,31 @@ class Generator:
         if self.chance(self.joined):
             rgb = self.graded(rgb, 1.3)
         return self.finished(rgb), mask
+
+    def warped(self, rgba: banks.Pixels, matrix: Matrix) -> banks.Pixels:
+        """The photograph on its canvas, at times bent; what lies outside it is its mirror image."""
+        size = self.size
+        mirrored = cv2.BORDER_REFLECT_101
+        if not self.chance(self.bent):
+            return cv2.warpAffine(
+                rgba, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=mirrored
+            )
+        # Soft random shifts (Simard et al. 2003): at most about a third of a grid cell, so that
+        # nothing folds over.
+        cells = int(self.rng.integers(3, 7))
+        coarse = self.rng.normal(size=(cells, cells, 2)).astype(np.float32)
+        coarse *= self.between(0.05, 0.2) * size / cells
+        shifts = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+        axis = np.arange(size, dtype=np.float32)
+        x, y = shifts[..., 0] + axis[None], shifts[..., 1] + axis[:, None]
+        back = cv2.invertAffineTransform(matrix).astype(np.float32)
+        return cv2.remap(
+            rgba,
+            back[0, 0] * x + back[0, 1] * y + back[0, 2],
+            back[1, 0] * x + back[1, 1] * y + back[1, 2],
+            cv2.INTER_LINEAR,
+            borderMode=mirrored,
+        )
 
     # Backdrops -------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ class Phase:
     steps: int
     easy: float
     joined: float = 0.0
+    far: float = 0.0
+    bent: float = 0.0
+    drop: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
             self.phase.easy,
             LABELS,
             self.phase.joined,
+            self.phase.far,
+            self.phase.bent,
         )
         earlier: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         while True:
@@ -310,6 +315,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
         index, phase, left = recipe.phase_at(step)
         # Another seed a phase, a rank and a resume: no stretch of the stream is seen twice.
         seed = (recipe.seed * 1_000_000 + step + index) * options.ranks + rank
+        network.drop_paths(phase.drop)
         share = replace(phase, batch=phase.batch // options.ranks)
         loader = DataLoader(
             Samples(work / "banks", share, seed),

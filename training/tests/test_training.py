@@ -20,6 +20,7 @@ import generator  # noqa: E402
 import losses  # noqa: E402
 import measures  # noqa: E402
 import muon  # noqa: E402
+import prepare  # noqa: E402
 import procedural  # noqa: E402
 import train  # noqa: E402
 import warm_start  # noqa: E402
@@ -269,3 +270,55 @@ def test_what_is_shown_again_is_taken_before_the_batch_is_handed_over(work: Path
     assert first[1].any()
     for values, mirrored in zip(first, again, strict=True):
         assert torch.equal(values.flip(2), mirrored)
+
+
+def test_bent_and_far_photographs_keep_their_masks(tmp_path: Path) -> None:
+    """A subject of one colour: wherever it goes, the mask says where that colour is."""
+    picture = np.zeros((120, 160, 4), np.uint8)
+    picture[..., :3] = (30, 90, 40)
+    picture[30:80, 50:110] = (220, 180, 200, 255)
+    banks.write_bank(tmp_path, "cats", [("a", "cats", picture)])
+    sources = generator.Sources(tmp_path)
+    sources.foregrounds.setdefault("cats", [(banks.Bank(tmp_path, "cats"), 0)])
+    stream = generator.Generator(sources, 96, 5, far=1.0, bent=1.0)
+    matrix = np.array([[0.45, 0.05, 8.0], [-0.04, 0.5, 12.0]])
+    straight = generator.Generator(sources, 96, 5).warped(picture, matrix)
+    moved, shares = 0, []
+    for _ in range(20):
+        bent = stream.warped(picture, matrix)
+        found = bent[..., 0] > 125
+        assert (found != (bent[..., 3] > 127)).mean() < 0.01
+        moved += (bent[..., 3] != straight[..., 3]).mean() > 0.01
+        shares.append((stream.own_photograph("cats")[1] > 127).mean())
+    assert moved > 15  # each one another shape
+    whole = (picture[..., 3] > 127).mean()
+    # From farther off the subject is smaller; its mirror images make up for that on the whole.
+    assert 0.5 * whole < np.mean(shares) < 1.6 * whole
+
+
+def test_blocks_are_left_out_in_training_alone() -> None:
+    torch.manual_seed(2)
+    network = architecture.LiteNetwork().eval()
+    picture = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        wanted = network(picture)
+        network.drop_paths(0.5)
+        assert torch.equal(network(picture), wanted)
+        block = network.context[-1].train()
+        assert block.drop == 0.5
+        features, branch = torch.rand(4000, 2, 1, 1), torch.ones(4000, 2, 1, 1)
+        added = (block.joined(features, branch) - features)[:, 0, 0, 0]
+    whole = torch.isclose(added, torch.tensor(2.0), atol=1e-5)
+    none = torch.isclose(added, torch.tensor(0.0), atol=1e-5)
+    assert bool((whole | none).all())
+    assert 0.45 < float(whole.float().mean()) < 0.55
+
+
+def test_seams_between_two_animals_are_closed() -> None:
+    mask = np.zeros((60, 80), np.uint8)
+    mask[10:50, 10:38] = mask[10:50, 41:70] = 255
+    closed = prepare.without_seams(mask)
+    assert (closed[12:48, 10:70] == 255).all()
+    apart = np.zeros((60, 80), np.uint8)
+    apart[10:50, 10:30] = apart[10:50, 45:70] = 255
+    assert np.array_equal(prepare.without_seams(apart), apart)
