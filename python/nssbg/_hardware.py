@@ -301,7 +301,9 @@ def import_openvino() -> Any:
         ImportError: It is not installed or its libraries do not load.
     """
     if "openvino" in sys.modules:
-        return sys.modules["openvino"]
+        import openvino  # waits where another thread is still importing it
+
+        return openvino
     blocked = [
         name for name in ("openvino.tools.ovc", "openvino_telemetry") if name not in sys.modules
     ]

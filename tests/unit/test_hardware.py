@@ -354,3 +354,32 @@ def test_openvino_is_not_asked_for_devices_that_no_node_stands_for(monkeypatch):
         monkeypatch.setattr(openvino, "accelerator_nodes", lambda nodes=nodes: nodes)
         assert openvino._available(core, "auto") == ["CPU", "GPU"]
     assert core.asked == 3
+
+
+def test_openvino_asked_for_by_two_threads_is_whole_for_both(tmp_path):
+    """The second one must not be handed what the first is still importing."""
+    package = tmp_path / "openvino"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import time\nstarted = True\ntime.sleep(0.3)\n__version__ = '1'\n"
+    )
+    program = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from nssbg._hardware import import_openvino
+found = []
+def ask():
+    found.append(import_openvino().__version__)
+threads = [threading.Thread(target=ask) for _ in range(2)]
+threads[0].start()
+while not getattr(sys.modules.get("openvino"), "started", False):
+    time.sleep(0.001)
+threads[1].start()
+for thread in threads:
+    thread.join()
+print(found)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert told.stdout.strip() == "['1', '1']", told.stderr
