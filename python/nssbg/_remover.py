@@ -131,7 +131,9 @@ class Remover:
         self._forget_if_forked()
         with self._lock:
             if self._narrow is None or _worth_another_look(self._narrow_for, run):
-                # The one before is only let go of: another run may be using it.
+                # The one before is only let go of, as another run may be using it; and first, as
+                # else two networks would lie in memory.
+                self._narrow = None
                 self._narrow = Pipeline(replace(self._settings, threads=1), run=run)
                 self._narrow_for = run
             return self._narrow

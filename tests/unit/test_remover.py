@@ -1,9 +1,12 @@
 """The public door: types in and out, sharing, pickling, forking, threads, asyncio."""
 
 import asyncio
+import gc
 import io
 import os
 import pickle
+import traceback
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -207,6 +210,70 @@ def test_a_closed_remover_opens_again(product):
     first = remover.remove(product[0])
     remover.close()
     assert np.array_equal(remover.remove(product[0]), first)
+
+
+@pytest.mark.parametrize("model", ["auto", "nssbg-lite", "studio"])
+def test_what_is_let_go_of_leaves_memory_at_once(product, model):
+    """Without the collector of reference rings: it may come late, and a network is large."""
+    image, _ = product
+    remover = nssbg.Remover(model, threads=1)
+    gc.collect()
+    gc.disable()
+    try:
+        remover.cutout(image)
+        outcomes = list(remover.map([image, b"broken"], calibrate=False))
+        assert [o.error is None for o in outcomes] == [True, False]
+        del outcomes
+        opened = [weakref.ref(p) for p in (remover._pipeline, remover._narrow)]
+        assert all(p() is not None for p in opened)
+        del remover
+        assert [p() for p in opened] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_a_failed_picture_does_not_keep_its_pixels(product, tmp_path):
+    """A caller who keeps a list of what failed overnight keeps errors, not pictures."""
+    image, _ = product
+    decoded = []
+
+    def output(source):
+        raise PermissionError("no place for it") from ValueError("full")
+
+    with nssbg.Remover("studio", threads=1) as remover:
+        stages = nssbg._pipeline.stages.Pipeline._refine
+
+        def watched(self, job):
+            decoded.append(weakref.ref(job.frame))
+            stages(self, job)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("nssbg._pipeline.stages.Pipeline._refine", watched)
+            outcomes = list(remover.map([image] * 3, output=output))
+    gc.collect()
+    assert len(decoded) == 3
+    assert [p() for p in decoded] == [None] * 3
+    for outcome in outcomes:
+        assert isinstance(outcome.error, PermissionError)
+        assert isinstance(outcome.error.__cause__, ValueError)
+        assert "test_remover" in "".join(traceback.format_exception(outcome.error))
+
+
+def test_a_longer_run_lets_go_of_the_network_first(product, monkeypatch):
+    image, _ = product
+    remover = nssbg.Remover("studio", threads=1)
+    list(remover.map([image] * 2))
+    before = weakref.ref(remover._narrow)
+    seen = []
+    make = nssbg._remover.Pipeline
+
+    def watched(*arguments, **named):
+        seen.append(before())
+        return make(*arguments, **named)
+
+    monkeypatch.setattr("nssbg._remover.Pipeline", watched)
+    list(remover.map([image] * 9))
+    assert seen == [None]
 
 
 def test_a_used_remover_can_be_pickled(product):

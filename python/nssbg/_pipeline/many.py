@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -161,6 +162,21 @@ class Stream(Iterator[Outcome]):
         return self._scheduler.report()
 
 
+def _let_go_of_locals(error: BaseException) -> None:
+    """Leave an error its traceback, but not what the functions in it held.
+
+    Else each failed picture that a caller keeps for its list would keep its pixels too.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
+
+
 class _Scheduler:
     """Who does what next; see the module's text for the policy."""
 
@@ -239,6 +255,9 @@ class _Scheduler:
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()
+        if not any(thread.is_alive() for thread in self._threads):
+            # An error that the caller keeps leads to its worker's frames, and they lead here.
+            self._stages, self._deliver = (), None
 
     def report(self) -> StreamReport:
         """Where the time went so far: a copy."""
@@ -330,20 +349,12 @@ class _Scheduler:
     def _advance(self, index: int, item: _Item) -> None:
         """Run one stage of one picture and put it where it goes next."""
         name = self._stages[index].name if index < len(self._stages) else "deliver"
-        error: Exception | None = None
         wall, cpu = time.perf_counter(), time.thread_time()
-        try:
-            if index < len(self._stages):
-                self._stages[index].work(item.job)
-            else:
-                assert self._deliver is not None
-                assert item.job.cutout is not None
-                with item.job.timings.measure("deliver"):
-                    item.delivered = self._deliver(item.job.source, item.job.cutout)
-        except Exception as caught:
-            error = caught
+        error = self._attempt(index, item)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
         last = len(self._stages) if self._deliver is not None else len(self._stages) - 1
+        if error is not None:
+            _let_go_of_locals(error)
         with self._changed:
             report = self._counts
             report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
@@ -354,6 +365,20 @@ class _Scheduler:
             else:
                 self._finish(item, error)
             self._changed.notify_all()
+
+    def _attempt(self, index: int, item: _Item) -> Exception | None:
+        """Run one stage of one picture; what went wrong, or None."""
+        try:
+            if index < len(self._stages):
+                self._stages[index].work(item.job)
+            else:
+                assert self._deliver is not None
+                assert item.job.cutout is not None
+                with item.job.timings.measure("deliver"):
+                    item.delivered = self._deliver(item.job.source, item.job.cutout)
+        except Exception as error:
+            return error
+        return None
 
     def _finish(self, item: _Item, error: Exception | None) -> None:
         """Turn a picture into its outcome. Needs the lock."""
@@ -368,6 +393,7 @@ class _Scheduler:
             report=None if cutout is None else cutout.report,
             timings=item.job.timings,
         )
+        item.job.let_go()  # the error's traceback leads to functions that hold the job
         if not keeps_pixels:
             self._memory -= item.cost
         self._finished[item.index] = (outcome, item.cost if keeps_pixels else 0)

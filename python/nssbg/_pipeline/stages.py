@@ -58,6 +58,10 @@ class Job:
     cutout: Cutout | None = None
     notes: list[str] = field(default_factory=list)
 
+    def let_go(self) -> None:
+        """Let go of everything large; who wants the cut-out has taken it."""
+        self.frame = self.prepared = self.estimate = self.alpha = self.cutout = None
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -103,7 +107,15 @@ class Pipeline:
             license=settings.license,
             run=run,
         )
-        self.stages: tuple[Stage, ...] = (
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in the order they run.
+
+        Made when asked for: kept, they would hold the pipeline that holds them, and a network that
+        was let go of would stay in memory until Python looks for such rings.
+        """
+        return (
             Stage("decode", self._decode),
             Stage("prepare", self._prepare),
             Stage("infer", self._infer, lanes=self._method.lanes),
