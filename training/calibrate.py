@@ -14,40 +14,31 @@ from pathlib import Path
 
 import banks
 import evaluate
-import generator
 import measures
 import numpy as np
 import numpy.typing as npt
+import sets
 
 sys.path.insert(0, str(banks.REPOSITORY / "python" / "nssbg"))
 import _confidence as trust
 
 Floats = npt.NDArray[np.float32]
-Picture = tuple[banks.Pixels, Floats]
+SEED = 777
 
 
-def watched() -> Iterator[Picture]:
-    """The photographs kept aside for choices such as this one."""
+def known() -> Iterator[sets.Example]:
+    """What is fitted on: watched photographs, and pictures made of watched cut-outs."""
     for name in ("people", "cats"):
-        bank = banks.Bank(banks.work_folder() / "banks", name)
-        for index, identifier in enumerate(bank.ids):
-            if banks.is_watched(name, identifier):
-                pixels = bank[index]
-                yield np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(255)
+        yield from sets.photographs(name, held=False)
+    yield from sets.generated("composites", held=False, seed=SEED, count=150)
+    yield from sets.generated("products", held=False, seed=SEED, count=100)
 
 
-def drawn(count: int, kind: str) -> Iterator[Picture]:
-    """Composites or products of watched cut-outs: neither trained on nor measured."""
-    sources = generator.Sources(banks.work_folder() / "banks", watched=True)
-    for _, rgb, truth in evaluate.generated_from(sources, kind, seed=777, count=count):
-        yield rgb, truth
-
-
-def observed(model: Path, pictures: Iterator[Picture], side: int) -> tuple[Floats, Floats]:
+def observed(model: Path, pictures: Iterator[sets.Example], side: int) -> tuple[Floats, Floats]:
     """Features (with the mirror's) and real overlaps, of one look and of both, of pictures."""
     run = evaluate.predictor(model, side, 2)
     features, overlaps = [], []
-    for rgb, truth in pictures:
+    for _, rgb, truth in pictures:
         alpha, mirrored = evaluate.both_looks(run, rgb, side)
         features.append(trust.confidence_features(alpha, mirrored))
         overlaps.append(
@@ -97,13 +88,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--side", type=int, default=evaluate.SIDE)
     options = parser.parse_args()
-    known = [
-        observed(options.model, watched(), options.side),
-        observed(options.model, drawn(150, "composites"), options.side),
-        observed(options.model, drawn(100, "products"), options.side),
-    ]
-    features = np.concatenate([f for f, _ in known])
-    overlaps = np.concatenate([o for _, o in known])
+    features, overlaps = observed(options.model, known(), options.side)
     alone, mirror = fitted(features[:, :3], overlaps[:, 0]), fitted(features, overlaps[:, 1])
     for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
         print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
@@ -111,10 +96,8 @@ def main() -> None:
         "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both looks "
         "| Pearson | Spearman |\n|---|---|---|---|---|---|---|---|"
     )
-    for name, pictures in evaluate.subsets().items():
-        f, o = observed(
-            options.model, ((r, t) for _, r, t in islice(pictures(), 200)), options.side
-        )
+    for name, pictures in sets.measured().items():
+        f, o = observed(options.model, islice(pictures(), 200), options.side)
         row = []
         for weights, kept, real in ((alone, f[:, :3], o[:, 0]), (mirror, f, o[:, 1])):
             guess = logistic(kept, weights)

@@ -8,35 +8,34 @@ the held-out sets. A choice is right where the taken alpha's IoU is at most TIE 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-import banks
 import calibrate
 import evaluate
 import measures
 import numpy as np
 import numpy.typing as npt
+import sets
 
 from nssbg._confidence import confidence
 from nssbg._methods import auto, choice
 from nssbg._stages.studio import studio_alpha
 
 Floats = npt.NDArray[np.float64]
-Picture = tuple[banks.Pixels, npt.NDArray[np.float32]]
 RIDGE = 0.5  # the features go together: none is to be trusted alone
 TIE = 0.005  # below this difference in IoU nobody sees which one was taken
 
 
 def looked_at(
     run: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
-    pictures: Iterator[Picture],
+    pictures: Iterable[sets.Example],
     side: int,
 ) -> dict[str, Floats]:
     """Features of the choice, both overlaps and both confidences, one row a picture."""
     rows = []
-    for rgb, truth in pictures:
+    for _, rgb, truth in pictures:
         alpha, mirrored = evaluate.both_looks(run, rgb, side)
         expected = confidence(alpha, mirrored).overlap
         coarse = (alpha + mirrored) / 2
@@ -104,11 +103,8 @@ def main() -> None:
     parser.add_argument("--sure", type=float, default=0.0, help="studio confidence taken unlooked")
     options = parser.parse_args()
     run = evaluate.predictor(options.model, options.side, 2)
-    parts = [
-        looked_at(run, calibrate.watched(), options.side),
-        looked_at(run, calibrate.drawn(options.drawn, "composites"), options.side),
-        looked_at(run, calibrate.drawn(options.drawn, "products"), options.side),
-    ]
+    kept_aside = sets.watched(options.drawn, calibrate.SEED)
+    parts = [looked_at(run, pictures(), options.side) for pictures in kept_aside.values()]
     known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     left_out = {k: v[~asked(known)] for k, v in known.items()}
     better = left_out["studio"] > left_out["network"] + TIE
@@ -133,10 +129,8 @@ def main() -> None:
     )
     print(row("fitted on", known, weights))
     everything = []
-    for name, pictures in evaluate.subsets().items():
-        seen = looked_at(
-            run, ((rgb, t) for _, rgb, t in islice(pictures(), options.limit)), options.side
-        )
+    for name, pictures in sets.measured().items():
+        seen = looked_at(run, islice(pictures(), options.limit), options.side)
         everything.append(seen)
         print(row(name, seen, weights), flush=True)
     mix = {k: np.concatenate([p[k] for p in everything]) for k in everything[0]}

@@ -2,30 +2,29 @@
 kinds it was not trained on; writes a table, per-picture figures and contact sheets.
 
 `python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`;
-`--model studio` and `--model package` measure the installed package.
+`--model studio` and `--model package` measure the installed package. With `--watched` on the
+pictures kept aside for choices: two networks are told apart on those, and the better one measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import banks
 import cv2
-import generator
 import measures
 import numpy as np
 import numpy.typing as npt
+import sets
 
 Floats = npt.NDArray[np.float32]
 Predictor = Callable[[banks.Pixels], Floats]
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 SIDE = 384  # of the network's input, here and in the shipped file
-GENERATED = 200  # pictures of each generated set
-GENERATED_SIDE = 384
 SHEET_SIDE = 160
 
 
@@ -111,65 +110,6 @@ def weights_free(threads: int) -> Predictor:
     return predict
 
 
-def held_photographs(subset: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
-    """Held-out photographs with their masks."""
-    bank = banks.Bank(banks.work_folder() / "banks", f"held-{subset}")
-    for index, identifier in enumerate(bank.ids):
-        pixels = bank[index]
-        yield identifier, np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] / np.float32(255)
-
-
-def generated(kind: str) -> Iterator[tuple[str, banks.Pixels, Floats]]:
-    """Seeded composites of held-out cut-outs over held-out backdrops, or products on plain ones."""
-    sources = generator.Sources(banks.work_folder() / "banks", prefix="held-")
-    return generated_from(sources, kind, seed=424_242, count=GENERATED)
-
-
-def generated_from(
-    sources: generator.Sources, kind: str, *, seed: int, count: int
-) -> Iterator[tuple[str, banks.Pixels, Floats]]:
-    """Composites of whatever the sources hold, or their products on plain and graded backdrops."""
-    sources.foregrounds.pop("people", None)
-    sources.foregrounds.pop("cats", None)
-    stream = generator.Generator(sources, GENERATED_SIDE, seed)
-    if kind == "products":
-        stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
-        wanted = {
-            k: v
-            for k, v in generator.FOREGROUND_SHARES.items()
-            if k in ("procedural", "rendered") and k in sources.foregrounds
-        }
-        stream.kinds = generator.unit_shares(wanted)
-    made = 0
-    while made < count:
-        with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
-        rgb, mask = stream.product() if with_frame else stream.composite()
-        if (mask > 127).mean() < 0.01:
-            continue  # placed outside the frame
-        yield f"{kind}-{made:03d}", rgb, mask / np.float32(255)
-        made += 1
-
-
-def general() -> Iterator[tuple[str, banks.Pixels, Floats]]:
-    """Photographs for measuring only (not part of any training)."""
-    folder = banks.pictures_folder().parent / "evaluation" / "general"
-    for path in sorted(folder.glob("*.jpg")):
-        rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        mask = cv2.imread(str(path.with_suffix(".mask.png")), cv2.IMREAD_GRAYSCALE)
-        yield path.stem, rgb, mask / np.float32(255)
-
-
-def subsets() -> dict[str, Callable[[], Iterator[tuple[str, banks.Pixels, Floats]]]]:
-    """Every set by name."""
-    return {
-        "people": lambda: held_photographs("people"),
-        "cats": lambda: held_photographs("cats"),
-        "composites": lambda: generated("composites"),
-        "products": lambda: generated("products"),
-        "general": general,
-    }
-
-
 def tile(rgb: banks.Pixels) -> banks.Pixels:
     """A thumbnail of fixed size for a sheet."""
     scale = SHEET_SIDE / max(rgb.shape[:2])
@@ -197,7 +137,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
-    parser.add_argument("--sets", nargs="*", default=list(subsets()))
+    parser.add_argument("--watched", action="store_true", help="the pictures kept for choices")
+    parser.add_argument("--sets", nargs="*", help="some of the sets only")
     parser.add_argument("--output", type=Path, default=banks.work_folder() / "evaluation")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -211,9 +152,10 @@ def main() -> None:
     names = list(measures.MEASURES)
     print("| set | pictures | " + " | ".join(names) + " |")
     print("|---|---|" + "---|" * len(names))
-    for name in options.sets:
+    available = sets.watched() if options.watched else sets.measured()
+    for name in options.sets or available:
         rows, columns = {}, []
-        for identifier, rgb, truth in subsets()[name]():
+        for identifier, rgb, truth in available[name]():
             alpha = predict(rgb)
             rows[identifier] = measures.all_measures(alpha, truth)
             columns.append((rows[identifier]["IoU"], column(rgb, alpha, truth)))

@@ -16,8 +16,9 @@ import banks
 import numpy as np
 import numpy.typing as npt
 import onnx
+import sets
 import torch
-from evaluate import SIDE, held_photographs, tensor
+from evaluate import SIDE, tensor
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -171,7 +172,7 @@ def check(reference: Path, small: Path, batch: Floats) -> None:
 
 def held_out_batch(count: int = 16) -> Floats:
     """Real pictures to compare on."""
-    pictures = held_photographs("people")
+    pictures = sets.photographs("people", held=True)
     return np.concatenate(
         [tensor(rgb, SIDE) for _, (_, rgb, _) in zip(range(count), pictures, strict=False)]
     )

@@ -25,6 +25,7 @@ import losses
 import measures
 import muon
 import numpy as np
+import sets
 import tomllib
 import torch
 from torch import distributed
@@ -142,18 +143,9 @@ def normalised(rgb: torch.Tensor) -> torch.Tensor:
 class Watch:
     """Pictures that are neither trained on nor held out, and how a network does on them."""
 
-    def __init__(self, folder: Path, photographs: int = 45, made: int = 60) -> None:
-        self.sets: dict[str, list[tuple[banks.Pixels, banks.Pixels]]] = {}
-        for name in ("people", "cats"):
-            bank = banks.Bank(folder, name)
-            chosen = [i for i, x in enumerate(bank.ids) if banks.is_watched(name, x)]
-            self.sets[name] = [(bank[i][..., :3], bank[i][..., 3]) for i in chosen[:photographs]]
-        for kind in ("composites", "products"):
-            sources = generator.Sources(folder, watched=True)
-            if not set(sources.foregrounds) - {"people", "cats"}:
-                continue  # nothing to make them of
-            pictures = evaluate.generated_from(sources, kind, seed=77, count=made)
-            self.sets[kind] = [(rgb, (a * 255 + 0.5).astype(np.uint8)) for _, rgb, a in pictures]
+    def __init__(self, made: int = 60) -> None:
+        self.sets = {name: list(pictures()) for name, pictures in sets.watched(made, 77).items()}
+        self.sets = {name: pictures for name, pictures in self.sets.items() if pictures}
 
     def __call__(self, network: torch.nn.Module, size: int) -> str:
         """Mean IoU and MAE of each set, at the pictures' own size."""
@@ -161,11 +153,11 @@ class Watch:
         words = []
         for name, pictures in self.sets.items():
             overlaps, errors = [], []
-            for rgb, mask in pictures:
+            for _, rgb, truth in pictures:
                 batch = torch.from_numpy(evaluate.tensor(rgb, size))
                 with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                     alpha = torch.sigmoid(network(batch).float())[0, 0].numpy()
-                alpha, truth = evaluate.enlarged(alpha, rgb), mask / np.float32(255)
+                alpha = evaluate.enlarged(alpha, rgb)
                 overlaps.append(measures.overlap(alpha, truth))
                 errors.append(np.abs(alpha - truth).mean())
             words.append(f"{name} {np.mean(overlaps):.4f} ({np.mean(errors):.4f})")
@@ -308,7 +300,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             with (runs / "log.txt").open("a") as log:
                 print(text, file=log)
 
-    watched = Watch(work / "banks") if rank == 0 else None
+    watched = Watch() if rank == 0 else None
     say(f"{time.strftime('%H:%M:%S')} start at step {step} of {recipe.steps}")
     total_loss, total_error, since = 0.0, 0.0, time.time()
     while step < recipe.steps:

@@ -22,6 +22,7 @@ import measures  # noqa: E402
 import muon  # noqa: E402
 import prepare  # noqa: E402
 import procedural  # noqa: E402
+import sets  # noqa: E402
 import train  # noqa: E402
 import warm_start  # noqa: E402
 
@@ -243,6 +244,25 @@ def test_watched_pictures_are_apart_from_those_trained_on(work: Path) -> None:
         assert names[0]
         assert len(names[1]) == 2
         assert not names[0] & names[1]
+
+
+def test_choices_are_made_on_what_is_neither_trained_on_nor_measured(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSSBG_TRAINING_WORK", str(work))
+    watched = sets.watched(made=3)
+    names = {kind: [name for name, _, _ in pictures()] for kind, pictures in watched.items()}
+    for kind in ("people", "cats"):
+        assert len(names[kind]) == 2
+        assert all(banks.is_watched(kind, name) for name in names[kind])
+    # The drawn ones are made of watched objects: of 24, one or two.
+    seen = generator.Sources(work / "banks", watched=True).foregrounds["procedural"]
+    assert 0 < len(seen) < 24
+    assert len(names["composites"]) == len(names["products"]) == 3
+    first, again = ([t for _, _, t in watched["composites"]()] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert first[0].dtype == np.float32
+    assert 0 <= first[0].min() < first[0].max() <= 1
 
 
 def test_a_share_of_the_weights_begun_with_is_kept(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""The pictures that networks are measured on, and those kept aside for choices between networks.
+
+A set is made anew by calling it: (name, RGB, true alpha) one by one, H x W x 3 uint8 and H x W
+float32 0..1. What is measured is never looked at for a choice; what choices are made on is
+neither trained on nor measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import banks
+import cv2
+import generator
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Example = tuple[str, banks.Pixels, Floats]
+Set = Callable[[], Iterator[Example]]
+
+SIDE = 384  # of generated pictures
+MEASURED = 200  # pictures of each generated set
+WATCHED = 300  # a hundred tell two networks apart by no less than 0.01 of IoU
+
+
+def photographs(subset: str, *, held: bool) -> Iterator[Example]:
+    """Photographs with their masks: the held-out ones, else the watched ones."""
+    bank = banks.Bank(banks.work_folder() / "banks", f"held-{subset}" if held else subset)
+    for index, identifier in enumerate(bank.ids):
+        if held or banks.is_watched(subset, identifier):
+            pixels = bank[index]
+            truth = pixels[..., 3] / np.float32(255)
+            yield identifier, np.ascontiguousarray(pixels[..., :3]), truth
+
+
+def generated(kind: str, *, held: bool, seed: int, count: int) -> Iterator[Example]:
+    """Seeded composites of held-out, else of watched cut-outs, or products on plain backdrops."""
+    folder = banks.work_folder() / "banks"
+    if held:
+        return generated_from(
+            generator.Sources(folder, prefix="held-"), kind, seed=seed, count=count
+        )
+    return generated_from(generator.Sources(folder, watched=True), kind, seed=seed, count=count)
+
+
+def generated_from(
+    sources: generator.Sources, kind: str, *, seed: int, count: int
+) -> Iterator[Example]:
+    """Composites of whatever the sources hold, or their products on plain and graded backdrops."""
+    sources.foregrounds.pop("people", None)
+    sources.foregrounds.pop("cats", None)
+    if not sources.foregrounds:
+        return
+    stream = generator.Generator(sources, SIDE, seed)
+    if kind == "products":
+        stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
+        wanted = {
+            k: v
+            for k, v in generator.FOREGROUND_SHARES.items()
+            if k in ("procedural", "rendered") and k in sources.foregrounds
+        }
+        stream.kinds = generator.unit_shares(wanted)
+    made = 0
+    while made < count:
+        with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
+        rgb, mask = stream.product() if with_frame else stream.composite()
+        if (mask > 127).mean() < 0.01:
+            continue  # placed outside the frame
+        yield f"{kind}-{made:03d}", rgb, mask / np.float32(255)
+        made += 1
+
+
+def general() -> Iterator[Example]:
+    """Photographs for measuring only (not part of any training)."""
+    folder = banks.pictures_folder().parent / "evaluation" / "general"
+    for path in sorted(folder.glob("*.jpg")):
+        rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        mask = cv2.imread(str(path.with_suffix(".mask.png")), cv2.IMREAD_GRAYSCALE)
+        yield path.stem, rgb, mask / np.float32(255)
+
+
+def measured() -> dict[str, Set]:
+    """What the model card reports."""
+    return {
+        "people": lambda: photographs("people", held=True),
+        "cats": lambda: photographs("cats", held=True),
+        "composites": lambda: generated("composites", held=True, seed=424_242, count=MEASURED),
+        "products": lambda: generated("products", held=True, seed=424_242, count=MEASURED),
+        "general": general,
+    }
+
+
+def watched(made: int = WATCHED, seed: int = 101) -> dict[str, Set]:
+    """What choices are made on."""
+    return {
+        "people": lambda: photographs("people", held=False),
+        "cats": lambda: photographs("cats", held=False),
+        "composites": lambda: generated("composites", held=False, seed=seed, count=made),
+        "products": lambda: generated("products", held=False, seed=seed + 1, count=made),
+    }
