@@ -62,13 +62,15 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
 
 template <class T>
 nb::dict cleaned(const Array<T, 2>& alpha, bool pinholes, double level, std::int64_t least_area,
-                 bool keep_largest, double deepest) {
+                 bool keep_largest, double deepest, double of_largest, double faint) {
     ComponentOptions options;
     options.pinholes = pinholes;
     options.level = level;
     options.least_area = least_area;
     options.keep_largest = keep_largest;
     options.deepest = deepest;
+    options.of_largest = of_largest;
+    options.faint = faint;
     const ImageView<T> view = view_of(alpha);
     ComponentReport report;
     {
@@ -96,7 +98,8 @@ template <class T>
 void bind_cleanup(nb::module_& module) {
     module.def("clean_components", &cleaned<T>, nb::arg("alpha").noconvert(), nb::arg("pinholes"),
                nb::arg("level"), nb::arg("least_area"), nb::arg("keep_largest"),
-               nb::arg("deepest") = 0.0, "Drop specks or fill pinholes of an alpha, in place.");
+               nb::arg("deepest") = 0.0, nb::arg("of_largest") = 0.0, nb::arg("faint") = 0.0,
+               "Drop specks or fill pinholes of an alpha, in place.");
     module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -21,7 +22,9 @@ using std::ptrdiff_t;
 struct Run {
     std::int32_t y, x0, x1, parent;
     std::int64_t area;  // of the component, at its root
-    double least;       // lowest alpha in the component, at its root; 0 where nothing asks for it
+    // Of the component, at its root, 0 where nothing asks for it: the lowest alpha of a pinhole,
+    // the sum of alpha of a speck.
+    double depth;
 };
 
 // Root of a run, with path halving.
@@ -33,14 +36,15 @@ std::int32_t root_of(std::vector<Run>& runs, std::int32_t i) {
     return i;
 }
 
-void unite(std::vector<Run>& runs, std::int32_t a, std::int32_t b) {
+void unite(std::vector<Run>& runs, std::int32_t a, std::int32_t b, bool pinholes) {
     a = root_of(runs, a);
     b = root_of(runs, b);
     if (a == b) return;
     if (a > b) std::swap(a, b);  // the first run in reading order is the root
     runs[b].parent = a;
     runs[a].area += runs[b].area;
-    runs[a].least = std::min(runs[a].least, runs[b].least);
+    runs[a].depth =
+        pinholes ? std::min(runs[a].depth, runs[b].depth) : runs[a].depth + runs[b].depth;
 }
 
 template <class T>
@@ -65,6 +69,7 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
     ComponentReport report;
     const auto level = static_cast<T>(options.level * full<T>());
     const double deepest = options.deepest * full<T>();
+    const double faint = options.faint * full<T>();
     std::vector<Run> runs;
     std::size_t above = 0;  // first run of the row above
     const std::int32_t reach = options.pinholes ? 0 : 1;
@@ -87,13 +92,16 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
                 while (x + 8 <= alpha.width && same_eight(row + x, same)) x += 8;
             }
             const auto index = static_cast<std::int32_t>(runs.size());
-            const double least =
-                deepest > 0 ? static_cast<double>(*std::min_element(row + x0, row + x)) : 0;
+            double depth = 0;
+            if (options.pinholes && deepest > 0)
+                depth = static_cast<double>(*std::min_element(row + x0, row + x));
+            else if (!options.pinholes && faint > 0)
+                depth = std::accumulate(row + x0, row + x, 0.0);
             runs.push_back({static_cast<std::int32_t>(y), static_cast<std::int32_t>(x0),
-                            static_cast<std::int32_t>(x), index, x - x0, least});
+                            static_cast<std::int32_t>(x), index, x - x0, depth});
             while (candidate < begin && runs[candidate].x1 + reach <= x0) ++candidate;
             for (std::size_t k = candidate; k < begin && runs[k].x0 < x + reach; ++k)
-                unite(runs, static_cast<std::int32_t>(k), index);
+                unite(runs, static_cast<std::int32_t>(k), index, options.pinholes);
         }
         above = begin;
         if (static_cast<std::int64_t>(runs.size()) > options.most_runs) {
@@ -116,13 +124,21 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
                                  runs[i].x0 == 0 || runs[i].x1 == alpha.width))
             open[root] = 1;
     }
+    double least_area = static_cast<double>(options.least_area);
+    if (!options.pinholes && largest >= 0)
+        least_area =
+            std::max(least_area, options.of_largest * static_cast<double>(runs[largest].area));
+    const auto changes = [&](const Run& root, bool is_largest) {
+        const bool small = static_cast<double>(root.area) < least_area;
+        if (options.pinholes) return small && root.depth >= deepest;
+        const bool faint_enough = faint <= 0 || root.depth < faint * static_cast<double>(root.area);
+        return (small && faint_enough) || (options.keep_largest && !is_largest);
+    };
     const T value = options.pinholes ? full<T>() : static_cast<T>(0);
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const std::int32_t root = root_of(runs, static_cast<std::int32_t>(i));
-        const bool change = options.pinholes ? runs[root].area < options.least_area &&
-                                                   open[root] == 0 && runs[root].least >= deepest
-                                             : runs[root].area < options.least_area ||
-                                                   (options.keep_largest && root != largest);
+        if (options.pinholes && open[root] != 0) continue;
+        const bool change = changes(runs[root], root == largest);
         if (!change) continue;
         report.changed += root == static_cast<std::int32_t>(i);
         std::fill(alpha.row(runs[i].y) + runs[i].x0, alpha.row(runs[i].y) + runs[i].x1, value);

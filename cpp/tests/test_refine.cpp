@@ -182,3 +182,44 @@ TEST(too_fragmented_an_alpha_is_left_as_it_was) {
     CHECK(report.gave_up);
     CHECK(alpha == before);
 }
+
+template <class T>
+void check_faint_blobs(T full) {
+    constexpr std::ptrdiff_t width = 40, height = 12;
+    std::vector<T> alpha(width * height);
+    const auto bar = [&](std::ptrdiff_t y, std::ptrdiff_t x0, std::ptrdiff_t x1, double value) {
+        for (std::ptrdiff_t x = x0; x < x1; ++x)
+            alpha[y * width + x] = static_cast<T>(value * static_cast<double>(full));
+    };
+    bar(1, 2, 32, 1.0);  // the largest: 30
+    bar(4, 2, 4, 0.8);   // one blob of 12, two towers on a base: 0.47 on average
+    bar(4, 8, 10, 0.8);
+    bar(5, 2, 10, 0.3);
+    bar(7, 2, 6, 1.0);    // small and solid
+    bar(9, 2, 22, 0.5);   // faint and large: 20
+    bar(11, 2, 10, 0.7);  // small, and not that faint
+    const auto cleaned = [&](double of_largest, double faint, std::int64_t expected) {
+        auto copy = alpha;
+        ComponentOptions options;
+        options.level = 0.1;
+        options.of_largest = of_largest;
+        options.faint = faint;
+        const auto report = clean_components(packed_view(copy.data(), height, width, 1), options);
+        CHECK(report.components == 5);
+        CHECK(report.changed == expected);
+        return copy;
+    };
+    auto expected = alpha;
+    CHECK(cleaned(0.5, 0.45, 0) == expected);
+    std::fill(expected.begin() + 4 * width, expected.begin() + 6 * width, T{0});
+    CHECK(cleaned(0.5, 0.65, 1) == expected);
+    std::fill(expected.begin() + 9 * width, expected.begin() + 10 * width, T{0});
+    CHECK(cleaned(0.7, 0.65, 2) == expected);
+    std::fill(expected.begin() + 3 * width, expected.end(), T{0});
+    CHECK(cleaned(0.7, 0.0, 4) == expected);  // how faint is not asked
+}
+
+TEST(faint_blobs_beside_a_larger_one_go) {
+    check_faint_blobs<float>(1.0f);
+    check_faint_blobs<std::uint8_t>(255);
+}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nssbg._errors import OptionError
 from nssbg._stages.cleanup import (
     choke,
+    drop_faint,
     drop_specks,
     feather,
     fill_pinholes,
@@ -34,6 +35,19 @@ def test_specks_hang_together_by_corners_and_go_by_area():
         drop_specks(alpha, 3), picture("##....", "##....", "......", "......", "......")
     )
     np.testing.assert_array_equal(alpha, before)
+
+
+def test_faint_blobs_go_beside_a_larger_one():
+    alpha = picture("######", "......", "#.++..", "......", "+.####", "+.....")
+    expected = picture("######", "......", "#.....", "......", "+.####", "+.....")
+    # A mean of 128 of 255 is just above a half; two of six are a third.
+    np.testing.assert_array_equal(drop_faint(alpha, 0.5, of_largest=0.5), alpha)
+    np.testing.assert_array_equal(drop_faint(alpha, 0.51, of_largest=0.3), alpha)
+    alpha[5, 0] = 255
+    expected[5, 0] = 255
+    np.testing.assert_array_equal(drop_faint(alpha, 0.51, of_largest=0.5), expected)
+    with pytest.raises(OptionError, match="level"):
+        drop_faint(alpha, 1.5)
 
 
 def test_largest_is_kept_alone():

@@ -35,6 +35,32 @@ def test_holes_large_dips_and_dips_in_the_outline_are_kept(subject):
     np.testing.assert_array_equal(_without_doubts(alpha), alpha)
 
 
+def test_faint_blobs_beside_the_subject_go(subject):
+    alpha, full = subject
+    expected = alpha.copy()
+    expected[5:15, 5:15] = 0.9 * full  # small, and held for subject
+    alpha[...] = expected
+    alpha[140:155, 5:50] = 0.6 * full  # a stranger's arm
+    alpha[139, 5:50] = 0.2 * full
+    np.testing.assert_array_equal(_without_doubts(alpha), expected)
+
+
+def test_a_faint_subject_alone_or_as_large_as_others_stays(subject):
+    alpha, full = subject
+    glass = (alpha * 0.5).astype(alpha.dtype)
+    np.testing.assert_array_equal(_without_doubts(glass), glass)
+    beside = alpha.copy()
+    beside[30:130, 135:160] = 0.5 * full  # a quarter of the larger one
+    np.testing.assert_array_equal(_without_doubts(beside), beside)
+
+
+def test_a_soft_rim_that_hangs_on_the_subject_stays(subject):
+    alpha, full = subject
+    alpha[60:70, 131:160] = 0.3 * full  # a wisp of hair
+    alpha[60:70, 130] = 0.2 * full
+    np.testing.assert_array_equal(_without_doubts(alpha), alpha)
+
+
 def test_the_map_that_comes_in_is_not_changed(subject):
     alpha, full = subject
     alpha[60:66, 60:66] = 0.7 * full

@@ -17,8 +17,10 @@ struct ComponentOptions {
     double level = 0.02;               // 0..1
     std::int64_t least_area = 0;       // components with fewer pixels are changed
     double deepest = 0;                // pinholes only: those that go below it (0..1) stay
+    double of_largest = 0;             // specks only: so are those below this share of the largest
+    double faint = 0;                  // specks only, if above 0: with this mean (0..1) they stay
     bool keep_largest = false;         // specks only: all but the largest component go
-    std::int64_t most_runs = 2000000;  // give up above this: 32 bytes each
+    std::int64_t most_runs = 2000000;  // give up above this: 40 bytes each
 };
 
 struct ComponentReport {

@@ -18,7 +18,7 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
-from nssbg._stages.cleanup import fill_pinholes
+from nssbg._stages.cleanup import drop_faint, fill_pinholes
 from nssbg._stages.locate import locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
@@ -26,8 +26,10 @@ from nssbg._types import Frame, Timings
 __all__ = ["NetworkMethod", "input_tensor"]
 
 # A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
+# LARGEST_DOUBT of the subject; a blob is one where its mean alpha is below GHOST and a larger one
+# is there: docs/decisions/0403 and 0405 have what that mends and what it costs.
 OPAQUE = 0.995
+GHOST = 0.65
 SURE_SUBJECT = 0.9
 STILL_SUBJECT = 0.5
 LARGEST_DOUBT = 0.01
@@ -189,11 +191,13 @@ def _mean(alpha: NDArray[np.float32], mirrored: NDArray[np.float32]) -> NDArray[
 
 
 def _without_doubts(alpha: NDArray[Any]) -> NDArray[Any]:
-    """The map with the small enclosed dips filled in which the network was only less sure.
+    """The map without what the network was only in doubt about, either way.
 
-    An eye, a button, print on a box: seen as subject all round, and within still more likely
-    subject than not. Left as they are, they would be windows in the cut-out.
+    An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
+    still more likely subject than not. Left as they are, they would be windows in the cut-out.
+    A stranger's arm, a bin in the background: faint blobs apart from a larger subject.
     """
+    alpha = drop_faint(alpha, GHOST)
     full = 255.0 if alpha.dtype == np.uint8 else 1.0
     area = int(LARGEST_DOUBT * float(alpha.sum(dtype=np.float64)) / full) + 1
     # First the dips, then the rims that are left of them.

@@ -64,7 +64,8 @@ class ModelDescription:
         mirror: Whether the picture is also run mirrored and both answers are averaged, but for
             effort "fast": steadier where a network is small, for twice its time.
         solid: What it finds is solid: small enclosed dips of its alpha that stay above half are
-            doubt, not holes, and become opaque. False for networks that see lace and glass.
+            doubt, not holes, and become opaque, and faint blobs beside a larger subject go. False
+            for networks that see lace and glass.
         range: "minmax" where the family stretches each mask from its minimum to its maximum.
         precision: Of the file's weights and arithmetic.
         license: SPDX name, "LicenseRef-..." where there is none, or "unknown".

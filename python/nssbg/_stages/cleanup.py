@@ -17,6 +17,7 @@ from nssbg._errors import OptionError
 
 __all__ = [
     "choke",
+    "drop_faint",
     "drop_specks",
     "drop_specks_in_place",
     "feather",
@@ -40,6 +41,22 @@ def drop_specks(alpha: Alpha, least_area: int, *, level: float = SPECK_LEVEL) ->
     """
     result = _copied(alpha)
     drop_specks_in_place(result, _area(least_area), level=level)
+    return result
+
+
+def drop_faint(alpha: Alpha, mean: float, *, of_largest: float = 0.25, level: float = 0.1) -> Alpha:
+    """Remove blobs (8 neighbours, alpha > level) that are faint beside a larger one.
+
+    Args:
+        alpha: H x W, uint8 or float32 0..1.
+        mean: Blobs whose mean alpha is at least this (0..1) stay.
+        of_largest: So do those with at least this share of the largest blob's pixels.
+        level: Alpha above which pixels hang together, 0..1.
+    """
+    result = _copied(alpha)
+    _core.clean_components(
+        result, False, _level(level), 0, False, of_largest=of_largest, faint=_level(mean)
+    )
     return result
 
 
