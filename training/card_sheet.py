@@ -14,6 +14,7 @@ import generator
 import measures
 import numpy as np
 import procedural
+from sources import Sources
 
 COLUMNS = 12
 SEED = 31
@@ -34,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         drawn = procedural.items(60, SEED, None)
         banks.write_bank(Path(folder), "procedural", drawn)
-        stream = generator.Generator(generator.Sources(Path(folder)), 320, SEED)
+        stream = generator.Generator(Sources(Path(folder)), 320, SEED)
         columns = []
         while len(columns) < COLUMNS:
             rgb, mask = stream.composite()

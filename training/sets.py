@@ -14,6 +14,7 @@ import cv2
 import generator
 import numpy as np
 import numpy.typing as npt
+from sources import Sources, unit_shares
 
 Floats = npt.NDArray[np.float32]
 Example = tuple[str, banks.Pixels, Floats]
@@ -38,15 +39,11 @@ def generated(kind: str, *, held: bool, seed: int, count: int) -> Iterator[Examp
     """Seeded composites of held-out, else of watched cut-outs, or products on plain backdrops."""
     folder = banks.work_folder() / "banks"
     if held:
-        return generated_from(
-            generator.Sources(folder, prefix="held-"), kind, seed=seed, count=count
-        )
-    return generated_from(generator.Sources(folder, watched=True), kind, seed=seed, count=count)
+        return generated_from(Sources(folder, prefix="held-"), kind, seed=seed, count=count)
+    return generated_from(Sources(folder, watched=True), kind, seed=seed, count=count)
 
 
-def generated_from(
-    sources: generator.Sources, kind: str, *, seed: int, count: int
-) -> Iterator[Example]:
+def generated_from(sources: Sources, kind: str, *, seed: int, count: int) -> Iterator[Example]:
     """Composites of whatever the sources hold, or their products on plain and graded backdrops."""
     sources.foregrounds.pop("people", None)
     sources.foregrounds.pop("cats", None)
@@ -54,13 +51,13 @@ def generated_from(
         return
     stream = generator.Generator(sources, SIDE, seed)
     if kind == "products":
-        stream.scenes = generator.unit_shares({"plain": 0.5, "studio": 0.5})
+        stream.scenes = unit_shares({"plain": 0.5, "studio": 0.5})
         wanted = {
             k: v
             for k, v in generator.FOREGROUND_SHARES.items()
             if k in ("procedural", "rendered") and k in sources.foregrounds
         }
-        stream.kinds = generator.unit_shares(wanted)
+        stream.kinds = unit_shares(wanted)
     made = 0
     while made < count:
         with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0

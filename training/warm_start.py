@@ -18,8 +18,9 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from samples import normalised
+from sources import Sources
 from torch import Tensor, nn
-from train import normalised
 
 SHIPPED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
 ROW_RMS = 0.03  # about what kernels of a finished run have: the optimiser's steps keep their size
@@ -158,7 +159,7 @@ def main() -> None:
         return
     if target.exists():
         raise SystemExit(f"{target} is there already: go on with it, or move it away")
-    stream = generator.Generator(generator.Sources(work / "banks"), 192, 77, 0.4)
+    stream = generator.Generator(Sources(work / "banks"), 192, 77, easy=0.4)
     batches = [
         normalised(torch.from_numpy(np.stack([stream.sample()[0] for _ in range(32)])))
         for _ in range(6)

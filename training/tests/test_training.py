@@ -22,9 +22,12 @@ import measures  # noqa: E402
 import muon  # noqa: E402
 import prepare  # noqa: E402
 import procedural  # noqa: E402
+import recipe as recipes  # noqa: E402
+import samples  # noqa: E402
 import sets  # noqa: E402
 import train  # noqa: E402
 import warm_start  # noqa: E402
+from sources import Sources  # noqa: E402
 
 RECIPE = """
 seed = 5
@@ -66,7 +69,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_four_pictures_are_learnt(work: Path) -> None:
     torch.manual_seed(0)
-    stream = generator.Generator(generator.Sources(work / "banks"), 96, 11)
+    stream = generator.Generator(Sources(work / "banks"), 96, 11)
     pairs = []
     while len(pairs) < 4:
         rgb, mask = stream.composite()
@@ -79,7 +82,7 @@ def test_four_pictures_are_learnt(work: Path) -> None:
     kernels, thin = train.split_parameters(network)
     optimizers = [muon.Muon(kernels, lr=2e-3), torch.optim.AdamW(thin, lr=2e-3)]
     for _ in range(60):
-        full, sides = network.forward_training(train.normalised(rgb))
+        full, sides = network.forward_training(samples.normalised(rgb))
         loss, error = losses.total_loss(full, sides, mask, outline)
         network.zero_grad()
         loss.backward()
@@ -122,7 +125,7 @@ def test_a_stopped_run_goes_on(work: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_rate_warms_up_stays_and_falls(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    recipe = train.read_recipe(tmp_path / "recipe.toml")
+    recipe = recipes.read_recipe(tmp_path / "recipe.toml")
     rates = [recipe.rate_at(step) for step in range(recipe.steps)]
     assert rates[0] == pytest.approx(5e-4)
     assert rates[2] == rates[3] == 1e-3
@@ -134,7 +137,7 @@ def test_the_rate_warms_up_stays_and_falls(tmp_path: Path) -> None:
 
 
 def test_a_seed_gives_one_stream(work: Path) -> None:
-    sources = generator.Sources(work / "banks")
+    sources = Sources(work / "banks")
     first, again, other = (generator.Generator(sources, 64, seed) for seed in (1, 1, 2))
     for _ in range(8):
         (rgb, mask), (rgb_again, mask_again) = first.sample(), again.sample()
@@ -237,8 +240,8 @@ def test_a_run_starts_warm_from_an_exported_file(tmp_path: Path, grown: bool) ->
 
 
 def test_watched_pictures_are_apart_from_those_trained_on(work: Path) -> None:
-    trained = generator.Sources(work / "banks")
-    watched = generator.Sources(work / "banks", watched=True)
+    trained = Sources(work / "banks")
+    watched = Sources(work / "banks", watched=True)
     for kind in ("people", "cats"):
         names = [{b.ids[i] for b, i in s.foregrounds[kind]} for s in (trained, watched)]
         assert names[0]
@@ -256,7 +259,7 @@ def test_choices_are_made_on_what_is_neither_trained_on_nor_measured(
         assert len(names[kind]) == 2
         assert all(banks.is_watched(kind, name) for name in names[kind])
     # The drawn ones are made of watched objects: of 24, one or two.
-    seen = generator.Sources(work / "banks", watched=True).foregrounds["procedural"]
+    seen = Sources(work / "banks", watched=True).foregrounds["procedural"]
     assert 0 < len(seen) < 24
     assert len(names["composites"]) == len(names["products"]) == 3
     first, again = ([t for _, _, t in watched["composites"]()] for _ in range(2))
@@ -278,13 +281,13 @@ def test_a_share_of_the_weights_begun_with_is_kept(tmp_path: Path) -> None:
 
 def test_what_is_shown_again_is_taken_before_the_batch_is_handed_over(work: Path) -> None:
     """The loader's queue moves a batch to shared memory and frees what it stood in."""
-    phase = train.Phase(64, 2, 4, 0.5)
+    phase = recipes.Phase(64, 2, 4, 0.5)
     kept = []
-    for index, batch in enumerate(train.Samples(work / "banks", phase, 3)):
+    for index, batch in enumerate(samples.Samples(work / "banks", phase, 3)):
         kept.append([t.clone() for t in batch])
         for values in batch:
             values.zero_()
-        if index == train.ECHO_DELAY + 1:
+        if index == samples.ECHO_DELAY + 1:
             break
     first, again = kept[0], kept[-1]
     assert first[1].any()
@@ -298,7 +301,7 @@ def test_bent_and_far_photographs_keep_their_masks(tmp_path: Path) -> None:
     picture[..., :3] = (30, 90, 40)
     picture[30:80, 50:110] = (220, 180, 200, 255)
     banks.write_bank(tmp_path, "cats", [("a", "cats", picture)])
-    sources = generator.Sources(tmp_path)
+    sources = Sources(tmp_path)
     sources.foregrounds.setdefault("cats", [(banks.Bank(tmp_path, "cats"), 0)])
     stream = generator.Generator(sources, 96, 5, far=1.0, bent=1.0)
     matrix = np.array([[0.45, 0.05, 8.0], [-0.04, 0.5, 12.0]])

@@ -1,0 +1,66 @@
+"""The pictures that samples are made of: the banks by kind of foreground and of backdrop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import banks
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Shares = tuple[list[str], npt.NDArray[np.float64]]
+
+
+def unit_shares(shares: dict[str, float]) -> Shares:
+    """Names and probabilities that sum to one."""
+    values = np.asarray(list(shares.values()), np.float64)
+    return list(shares), values / values.sum()
+
+
+@dataclass
+class Sources:
+    """The training banks by kind of foreground, without the watched pictures or with them alone.
+
+    With a prefix ("held-"), the banks of that name, whole.
+    """
+
+    folder: Path
+    foregrounds: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
+    backdrops: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
+    prefix: str = ""
+    watched: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("people", "cats", "cutouts", "procedural", "rendered"):
+            bank = self._open(self.prefix + name)
+            if bank is None:
+                continue
+            for index, identifier in enumerate(bank.ids):
+                if not self.prefix and banks.is_watched(name, identifier) != self.watched:
+                    continue
+                kind = bank.tags[index] if name == "cutouts" else name
+                self.foregrounds.setdefault(kind, []).append((bank, index))
+        for name, kind in (("fills", "fill"), ("backgrounds", "shop")):
+            bank = self._open(self.prefix + name)
+            if bank is not None:
+                self.backdrops[kind] = [(bank, index) for index in range(len(bank))]
+
+    def _open(self, name: str) -> banks.Bank | None:
+        return banks.Bank(self.folder, name) if (self.folder / f"{name}.json").exists() else None
+
+
+def shrunk(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
+    """Halves the picture as long as the coming warp would shrink it by more than about two."""
+    while ratio > 1.6 and min(pixels.shape[:2]) > 8:
+        size = (max(1, pixels.shape[1] // 2), max(1, pixels.shape[0] // 2))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        ratio /= 2
+    return pixels
+
+
+def shrunk_frame(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
+    """The same for a five-channel frame."""
+    colour = shrunk(np.ascontiguousarray(pixels[..., :4]), ratio)
+    return np.dstack([colour, shrunk(np.ascontiguousarray(pixels[..., 4]), ratio)])
