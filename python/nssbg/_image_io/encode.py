@@ -8,50 +8,22 @@ alpha refuse it. The settings are chosen by bench/encode_formats.py
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._errors import ImageEncodeError, NssbgError, OptionError
 from nssbg._image_io.color import eight_bits
+from nssbg._image_io.encodable import Compression, Encodable
 from nssbg._image_io.formats import ALPHA_FORMATS, SIXTEEN_BIT_FORMATS, WRITABLE_FORMATS
 
-__all__ = ["Compression", "Output", "encode"]
+__all__ = ["encode"]
 
-Compression = Literal["fast", "default", "best"]
 _COMPRESSIONS = ("fast", "default", "best")
 
 # The longest side that each format can hold.
 _LARGEST_SIDE = {"webp": 16383, "jpeg": 65535, "avif": 65536}
-
-
-@dataclass(frozen=True)
-class Output:
-    """Checked pixels and everything a writer needs to know.
-
-    Attributes:
-        pixels: H x W x C, C 1, 3 or 4; uint8, or uint16 where the format holds it; packed.
-        compression: "fast", "default" or "best".
-        quality: 0 to 100 for lossy coding, None for lossless (JPEG: its default).
-        icc_profile: Profile of the pixels, None for sRGB.
-        exif: EXIF block without prefix, or None.
-        dpi: Pixels per inch (x, y), or None.
-        text: Keyword to text, for formats that hold such.
-        premultiplied: The colours are multiplied by alpha.
-        threads: Threads for the writers that take a number; at least 1.
-    """
-
-    pixels: NDArray[Any]
-    compression: Compression
-    quality: int | None = None
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    text: Mapping[str, str] = field(default_factory=dict)
-    premultiplied: bool = False
-    threads: int = 1
 
 
 def encode(
@@ -95,7 +67,7 @@ def encode(
     output = _checked(
         pixels,
         format,
-        Output(
+        Encodable(
             pixels=pixels,
             compression=compression,
             quality=quality,
@@ -122,7 +94,7 @@ def encode(
         ) from error
 
 
-def _writer(format: str) -> Callable[[Output], bytes]:
+def _writer(format: str) -> Callable[[Encodable], bytes]:
     if format == "png":
         from nssbg._image_io.png_writer import write_png
 
@@ -136,7 +108,7 @@ def _writer(format: str) -> Callable[[Output], bytes]:
     return pillow_writers.WRITERS[format]
 
 
-def _checked(pixels: NDArray[Any], format: str, given: Output) -> Output:
+def _checked(pixels: NDArray[Any], format: str, given: Encodable) -> Encodable:
     if format not in WRITABLE_FORMATS:
         raise OptionError(f"format is {format!r}; expected one of {', '.join(WRITABLE_FORMATS)}")
     if given.compression not in _COMPRESSIONS:
@@ -180,7 +152,7 @@ def _checked(pixels: NDArray[Any], format: str, given: Output) -> Output:
         profile = None  # a mask has no colours, and no grey file may carry an RGB profile
     from nssbg import _core
 
-    return Output(
+    return Encodable(
         pixels=pixels,
         compression=given.compression,
         quality=given.quality,

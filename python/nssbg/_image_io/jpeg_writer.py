@@ -7,7 +7,7 @@ import struct
 import numpy as np
 
 from nssbg._errors import ImageEncodeError
-from nssbg._image_io.encode import Output
+from nssbg._image_io.encodable import Encodable
 
 __all__ = ["write_jpeg"]
 
@@ -19,7 +19,7 @@ _ICC_TAG = b"ICC_PROFILE\0"
 _EXIF_TAG = b"Exif\0\0"
 
 
-def write_jpeg(output: Output) -> bytes:
+def write_jpeg(output: Encodable) -> bytes:
     """Encode 8-bit grey or RGB.
 
     Raises:

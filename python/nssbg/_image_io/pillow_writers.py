@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from nssbg._errors import ImageEncodeError
-from nssbg._image_io.encode import Output
+from nssbg._image_io.encodable import Encodable
 from nssbg._image_io.pillow_reader import no_pillow_warnings
 
 __all__ = ["WRITERS"]
@@ -21,7 +21,7 @@ _PREDICTOR = 317
 _HORIZONTAL = 2
 
 
-def _image(output: Output) -> Image.Image:
+def _image(output: Encodable) -> Image.Image:
     pixels = np.ascontiguousarray(output.pixels)
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
@@ -35,7 +35,7 @@ def _saved(image: Image.Image, format: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _write_webp(output: Output) -> bytes:
+def _write_webp(output: Encodable) -> bytes:
     image = _image(output)
     if image.mode == "L":
         image = image.convert("RGB")
@@ -48,7 +48,7 @@ def _write_webp(output: Output) -> bytes:
     return _saved(image, "WEBP", quality=output.quality, alpha_quality=100, method=method, **common)
 
 
-def _write_tiff(output: Output) -> bytes:
+def _write_tiff(output: Encodable) -> bytes:
     pixels = output.pixels
     if output.premultiplied or (pixels.dtype == np.uint16 and pixels.shape[2] > 1):
         return _write_deep_tiff(output)
@@ -67,7 +67,7 @@ def _write_tiff(output: Output) -> bytes:
     )
 
 
-def _write_deep_tiff(output: Output) -> bytes:
+def _write_deep_tiff(output: Encodable) -> bytes:
     import tifffile
 
     file = io.BytesIO()
@@ -97,7 +97,7 @@ def _write_deep_tiff(output: Output) -> bytes:
     return file.getvalue()
 
 
-def _write_avif(output: Output) -> bytes:
+def _write_avif(output: Encodable) -> bytes:
     image = _image(output)
     if image.mode == "L":
         image = image.convert("RGB")
@@ -114,7 +114,7 @@ def _write_avif(output: Output) -> bytes:
     )
 
 
-def _write_jxl(output: Output) -> bytes:
+def _write_jxl(output: Encodable) -> bytes:
     try:
         import pillow_jxl  # noqa: F401  (registers the writer)
     except ImportError as error:
@@ -137,7 +137,7 @@ def _write_jxl(output: Output) -> bytes:
     )
 
 
-WRITERS: dict[str, Callable[[Output], bytes]] = {
+WRITERS: dict[str, Callable[[Encodable], bytes]] = {
     "webp": _write_webp,
     "tiff": _write_tiff,
     "avif": _write_avif,

@@ -7,14 +7,14 @@ import zlib
 from collections.abc import Mapping
 
 from nssbg._errors import OptionError
-from nssbg._image_io.encode import Output
+from nssbg._image_io.encodable import Encodable
 
 __all__ = ["write_png"]
 
 _METRES_PER_INCH = 0.0254
 
 
-def write_png(output: Output) -> bytes:
+def write_png(output: Encodable) -> bytes:
     """Encode 8- or 16-bit grey, RGB or RGBA.
 
     Raises:
