@@ -9,7 +9,7 @@ import pytest
 
 from nssbg._errors import OptionError
 from nssbg._stages.locate import locate
-from nssbg._stages.locate_plan import Area, plan_crop, plan_tiles
+from nssbg._stages.locate_plan import Area, plan_crops, plan_tiles
 
 
 def picture_with_disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_fast_runs_once_and_returns_the_models_own_map():
     coarse, report = locate(image, model, effort="fast")
     assert len(model.crops) == report.runs == 1
     assert report.gain == 1.0
-    assert report.crop is None
+    assert report.crops == ()
     np.testing.assert_array_equal(coarse, model(image))
 
 
@@ -67,14 +67,75 @@ def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
     once, _ = locate(image, model, effort="fast")
     coarse, report = locate(image, model, effort="balanced")
     assert report.runs == 2
-    assert report.crop is not None
-    assert report.crop.y0 <= 150 - 10
-    assert report.crop.y1 >= 250 + 10
-    assert report.crop.x0 <= 450 - 10
-    assert report.crop.x1 >= 550 + 10
+    (crop,) = report.crops
+    assert crop.y0 <= 150 - 10
+    assert crop.y1 >= 250 + 10
+    assert crop.x0 <= 450 - 10
+    assert crop.x1 >= 550 + 10
     assert report.gain > 3
     assert 0 < report.changed < 1
     assert error_against_truth(image, coarse) < 0.3 * error_against_truth(image, once)
+
+
+def test_each_of_several_small_subjects_gets_its_own_crop():
+    model = Model()
+    image = np.maximum(
+        picture_with_disc(600, 800, 120, 120, 40), picture_with_disc(600, 800, 470, 650, 60)
+    )
+    once, _ = locate(image, model, effort="fast")
+    coarse, report = locate(image, model, effort="balanced")
+    assert report.runs == 3
+    larger, smaller = report.crops  # the larger one comes first
+    assert not larger.overlaps(smaller)
+    assert larger.y0 < 410 < 530 < larger.y1
+    assert larger.x0 < 590 < 710 < larger.x1
+    assert smaller.y1 < 200
+    assert smaller.x1 < 200
+    assert report.gain > 5
+    assert error_against_truth(image, coarse) < 0.3 * error_against_truth(image, once)
+    best = locate(image, model, effort="best")[1]
+    assert best.crops == report.crops
+    assert best.tiles > 0
+
+
+def test_subjects_that_touch_with_their_margins_share_a_crop():
+    image = np.maximum(
+        picture_with_disc(600, 800, 200, 300, 40), picture_with_disc(600, 800, 200, 390, 40)
+    )
+    _, report = locate(image, Model(), effort="balanced")
+    assert report.runs == 2
+    (crop,) = report.crops
+    assert crop.x0 < 260
+    assert crop.x1 > 430
+
+
+def test_of_a_crowd_the_largest_are_looked_at():
+    """Twenty subjects: no more than four crops, and none that holds two."""
+    image = np.zeros((800, 1000, 3), np.uint8)
+    for row in range(4):
+        for column in range(5):
+            one = picture_with_disc(800, 1000, 100 + 200 * row, 100 + 200 * column, 30 + 10 * row)
+            image = np.maximum(image, one)
+    _, report = locate(image, Model(128), effort="balanced")
+    assert report.runs == 5
+    assert len(report.crops) == 4
+    assert all(crop.y0 > 600 for crop in report.crops)
+
+
+def test_a_faint_scrap_far_off_does_not_keep_the_subject_from_its_crop():
+    image = picture_with_disc(600, 800, 200, 200, 50)
+    model = Model()
+
+    def with_scrap(crop):
+        answer = model(crop)
+        if crop.shape == image.shape:
+            answer = answer.copy()
+            answer[-5:-2, -6:-2] = 0.45
+        return answer
+
+    _, report = locate(image, with_scrap, effort="balanced")
+    (crop,) = report.crops
+    assert crop.x1 < 300
 
 
 def test_an_answer_that_is_there_already_is_not_asked_for_again():
@@ -105,7 +166,7 @@ def test_a_crop_that_is_less_certain_than_the_first_answer_is_not_used():
     image = picture_with_disc(600, 800, 200, 500, 50)
     coarse, report = locate(image, doubting, effort="balanced")
     assert report.runs == 2
-    assert report.crop is None
+    assert report.crops == ()
     assert report.gain == 1.0
     assert any("less certain" in note for note in report.notes)
     np.testing.assert_array_equal(coarse, Model()(image))
@@ -205,7 +266,7 @@ def test_tiles_cover_the_scope_and_overlap():
 
 
 def test_an_empty_map_plans_nothing():
-    assert plan_crop(np.zeros((20, 20), np.float32), 100, 100) is None
+    assert plan_crops(np.zeros((20, 20), np.float32), 100, 100) == ([], False)
     _, report = locate(np.zeros((90, 70, 3), np.uint8), Model(), effort="best")
     assert report.tiles == 0
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from nssbg._confidence import confidence
 from nssbg._errors import OptionError
 from nssbg._options import Effort
 from nssbg._stages.locate_blend import blend_crop, blend_tiles, outline_weight, resized
-from nssbg._stages.locate_plan import LEAST_GAIN, Area, plan_crop, plan_tiles, snapped
+from nssbg._stages.locate_plan import LEAST_GAIN, Area, plan_crops, plan_tiles, snapped
 
 __all__ = ["AlphaOf", "LocateReport", "locate"]
 
@@ -32,7 +33,9 @@ Float = NDArray[np.float32]
 LONGEST_MAP = 2048
 #: Model runs after the first, and the most input pixels they may have together, by effort. A budget
 #: of pixels, not of seconds: the same picture gives the same bytes on a slow machine.
-RUNS = {"fast": 0, "balanced": 1, "best": 16}
+RUNS = {"fast": 0, "balanced": 4, "best": 16}
+#: Of them on crops around subjects.
+MOST_CROPS = 4
 MOST_INPUT_PIXELS = 8 << 20
 #: Overlap with the truth to be expected of a first answer whose place for the subject is believed.
 LEAST_CONFIDENCE = 0.5
@@ -45,7 +48,7 @@ class LocateReport:
     Attributes:
         runs: Model runs, the first included.
         seconds: Wall time of everything after the first run.
-        crop: The crop that was run again and used, in pixels, if any.
+        crops: The crops around subjects that were run again and used, in pixels.
         tiles: Tiles along the outline that were used.
         gain: Linear resolution of the finest run used, over the first run's; 1 means none.
         changed: Mean absolute change of alpha along the outline, 0..1.
@@ -54,7 +57,7 @@ class LocateReport:
 
     runs: int
     seconds: float
-    crop: Area | None = None
+    crops: tuple[Area, ...] = ()
     tiles: int = 0
     gain: float = 1.0
     changed: float = 0.0
@@ -74,8 +77,8 @@ def locate(
     Args:
         image: H x W x 3, as `alpha_of` takes it.
         alpha_of: The model, with its own resizing, e.g. a session's coarse alpha.
-        effort: "fast" runs once; "balanced" may run again on a crop around the subject; "best"
-            also runs on overlapping tiles along the outline, as long as they are finer.
+        effort: "fast" runs once; "balanced" may run again on crops around the subjects, four at
+            most; "best" also on overlapping tiles along the outline, as long as they are finer.
         seconds: Budget of wall time; no further run starts that would exceed it, judged by the
             first run. None (the default) means no limit but the effort's: then the result is the
             same on any machine.
@@ -95,12 +98,7 @@ def locate(
     if first is not None:
         # What a run costs is not known before one was made.
         search.run_seconds = 0.0
-    crop = plan_crop(known, search.height, search.width) if search.may_run() else None
-    if crop is not None and confidence(known).overlap < LEAST_CONFIDENCE:
-        search.notes.append("the first run is too unsure of where the subject is: no crop")
-        crop = None
-    if crop is not None:
-        search.look_at(crop)
+    search.look_at_subjects()
     if effort == "best":
         search.look_along_outline()
     return search.canvas, search.report()
@@ -128,8 +126,10 @@ class _Search:
         self.canvas = first
         self.scope = Area(0, self.height, 0, self.width)
         self.first_cell = max(self.height, self.width) / max(first.shape)
-        self.cell = self.first_cell  # pixels a cell of the finest run used, along its longer side
-        self.crop: Area | None = None
+        # Pixels a cell along its longer side, of what all subjects in the scope are known at.
+        self.cell = self.first_cell
+        self.gain = 1.0
+        self.crops: list[Area] = []
         self.tiles = 0
         self.notes: list[str] = []
 
@@ -148,19 +148,39 @@ class _Search:
         self.runs_left -= 1
         return answer
 
-    def look_at(self, crop: Area) -> None:
-        """Run again on the crop around the subject; used if it is the more certain answer."""
-        cell = max(crop.height, crop.width) / max(self.first.shape)
+    def look_at_subjects(self) -> None:
+        """Run again on the crops around the subjects that are small in the frame."""
+        if not self.may_run():
+            return
+        crops, complete = plan_crops(self.first, self.height, self.width)
+        if crops and confidence(self.first).overlap < LEAST_CONFIDENCE:
+            self.notes.append("the first run is too unsure of where the subject is: no crop")
+            return
+        cells = [self._look_at(crop) for crop in crops[:MOST_CROPS] if self.may_run()]
+        used = [cell for cell in cells if cell is not None]
+        if used:
+            self.gain = self.first_cell / min(used)
+        if complete and len(used) == len(crops):
+            # Every subject is known better than at first: tiles have only these to improve on.
+            self.scope = reduce(Area.hull, self.crops)
+            self.cell = max(used)
+
+    def _look_at(self, crop: Area) -> float | None:
+        """Run again on one crop; its cell where it was the more certain answer, and used."""
+        cell: float = max(crop.height, crop.width) / max(self.first.shape)
         canvas = self._enlarged(cell)
         crop = snapped(crop, canvas.shape, self.height, self.width)
         answer = self.run(crop)
         before = self.first[crop.cells(self.first.shape, self.height, self.width)]
         if confidence(answer).overlap < confidence(before).overlap:
-            self.notes.append("the crop around the subject was less certain: not used")
+            self.notes.append("a crop around a subject was less certain: not used")
         elif not blend_crop(canvas, crop, answer, self.height, self.width):
-            self.notes.append("the crop around the subject disagreed with the first run: not used")
+            self.notes.append("a crop around a subject disagreed with the first run: not used")
         else:
-            self.canvas, self.scope, self.crop, self.cell = canvas, crop, crop, cell
+            self.canvas = canvas
+            self.crops.append(crop)
+            return cell
+        return None
 
     def look_along_outline(self) -> None:
         """Run on tiles of twice the resolution that the outline passes through."""
@@ -188,7 +208,8 @@ class _Search:
                 "with sure parts: not used"
             )
         if self.tiles:
-            self.canvas, self.cell = canvas, cell
+            self.canvas = canvas
+            self.gain = max(self.gain, self.first_cell / cell)
 
     def report(self) -> LocateReport:
         """What the runs after the first brought and cost."""
@@ -203,9 +224,9 @@ class _Search:
         return LocateReport(
             runs=self.runs,
             seconds=time.perf_counter() - self.after_first,
-            crop=self.crop,
+            crops=tuple(self.crops),
             tiles=self.tiles,
-            gain=self.first_cell / self.cell,
+            gain=self.gain,
             changed=changed,
             notes=tuple(self.notes),
         )

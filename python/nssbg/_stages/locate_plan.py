@@ -1,4 +1,4 @@
-"""Where a model is to look again: the crop around a subject, the tiles along its outline.
+"""Where a model is to look again: crops around the subjects, tiles along their outlines.
 
 In: a coarse alpha, h x w float32 0..1, and the picture's size in pixels. Out: rectangles of pixels.
 """
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._stages.cleanup import drop_specks
+from nssbg._stages.cleanup import drop_faint, drop_specks
 
-__all__ = ["LEAST_GAIN", "SURE_HIGH", "SURE_LOW", "Area", "plan_crop", "plan_tiles", "snapped"]
+__all__ = ["LEAST_GAIN", "SURE_HIGH", "SURE_LOW", "Area", "plan_crops", "plan_tiles", "snapped"]
 
 Float = NDArray[np.float32]
 
@@ -28,6 +28,12 @@ OVERLAP = 0.25
 SUBJECT, SURE_LOW, SURE_HIGH = 0.25, 0.02, 0.98
 #: Subjects smaller than this share of the first map are taken for noise.
 LEAST_SUBJECT = 2e-4
+#: As are those with a lower mean alpha beside a larger one (docs/decisions/0405-ghosts.md).
+FAINT = 0.65
+#: Subjects are apart from this share of the map's longer side on; a crop's margin asks for more.
+LEAST_GAP = 0.02
+#: Of a crowd so many are told apart, the largest; the others keep the first answer.
+MOST_SUBJECTS = 12
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,20 @@ class Area:
         """Columns."""
         return self.x1 - self.x0
 
+    def overlaps(self, other: Area) -> bool:
+        """Whether they share a pixel."""
+        rows = self.y0 < other.y1 and other.y0 < self.y1
+        return rows and self.x0 < other.x1 and other.x0 < self.x1
+
+    def hull(self, other: Area) -> Area:
+        """The smallest area that holds both."""
+        return Area(
+            min(self.y0, other.y0),
+            max(self.y1, other.y1),
+            min(self.x0, other.x0),
+            max(self.x1, other.x1),
+        )
+
     def of(self, picture: NDArray[Any]) -> NDArray[Any]:
         """This part of an H x W (x C) array, as a view."""
         return picture[self.y0 : self.y1, self.x0 : self.x1]
@@ -60,27 +80,38 @@ class Area:
         return rows, slice(round(self.x0 * scale_x), max(1, round(self.x1 * scale_x)))
 
 
-def plan_crop(coarse: Float, height: int, width: int) -> Area | None:
-    """The crop around the subject, with margin; None where it would gain too little."""
+def plan_crops(coarse: Float, height: int, width: int) -> tuple[list[Area], bool]:
+    """The crops around the subjects, with margin, that gain enough; the largest come first.
+
+    Subjects are told apart by empty rows and columns between them, margins included. Faint blobs
+    beside a larger one are none.
+
+    Returns:
+        The crops, which do not overlap, and whether all subjects lie in them.
+    """
     clean = drop_specks(
         np.ascontiguousarray(coarse), max(2, round(LEAST_SUBJECT * coarse.size)), level=SUBJECT
     )
-    inside = clean > SUBJECT
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if rows.size == 0:
-        return None
+    inside = drop_faint(clean, FAINT) > SUBJECT
+    boxes = sorted(_separate(inside), key=lambda b: (-_cells(inside, b), b))
     scale_y, scale_x = height / coarse.shape[0], width / coarse.shape[1]
-    y0, y1 = rows[0] * scale_y, (rows[-1] + 1) * scale_y
-    x0, x1 = columns[0] * scale_x, (columns[-1] + 1) * scale_x
-    margin = MARGIN * max(y1 - y0, x1 - x0)
-    crop = Area(
-        max(0, math.floor(y0 - margin)),
-        min(height, math.ceil(y1 + margin)),
-        max(0, math.floor(x0 - margin)),
-        min(width, math.ceil(x1 + margin)),
-    )
-    gain = max(height, width) / max(crop.height, crop.width)
-    return crop if gain >= LEAST_GAIN else None
+    grown = []
+    for y0, y1, x0, x1 in boxes[:MOST_SUBJECTS]:
+        top, bottom, left, right = y0 * scale_y, y1 * scale_y, x0 * scale_x, x1 * scale_x
+        margin = MARGIN * max(bottom - top, right - left)
+        grown.append(
+            Area(
+                max(0, math.floor(top - margin)),
+                min(height, math.ceil(bottom + margin)),
+                max(0, math.floor(left - margin)),
+                min(width, math.ceil(right + margin)),
+            )
+        )
+    apart = _merged(grown)
+    longest = max(height, width)
+    crops = [a for a in apart if longest / max(a.height, a.width) >= LEAST_GAIN]
+    crops.sort(key=lambda a: (-a.height * a.width, a.y0, a.x0))
+    return crops, bool(crops) and len(crops) == len(apart) and len(boxes) <= MOST_SUBJECTS
 
 
 def plan_tiles(coarse: Float, height: int, width: int, side: int, scope: Area) -> list[Area]:
@@ -117,6 +148,53 @@ def snapped(area: Area, canvas: tuple[int, ...], height: int, width: int) -> Are
     y0, y1 = out(area.y0, area.y1, canvas[0], height)
     x0, x1 = out(area.x0, area.x1, canvas[1], width)
     return Area(y0, y1, x0, x1)
+
+
+def _separate(inside: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Tight boxes (y0, y1, x0, x1) of what wide empty rows and columns leave apart."""
+    gap = max(2, math.ceil(LEAST_GAP * max(inside.shape)))
+    found = []
+    waiting = [(0, inside.shape[0], 0, inside.shape[1])]
+    while waiting:
+        y0, y1, x0, x1 = waiting.pop()
+        part = inside[y0:y1, x0:x1]
+        rows = _stretches(np.flatnonzero(part.any(1)), gap)
+        columns = _stretches(np.flatnonzero(part.any(0)), gap)
+        pieces = [(y0 + a, y0 + b, x0 + c, x0 + d) for a, b in rows for c, d in columns]
+        if pieces == [(y0, y1, x0, x1)]:
+            found.append(pieces[0])
+        else:
+            waiting += pieces
+    return found
+
+
+def _stretches(places: NDArray[np.intp], gap: int) -> list[tuple[int, int]]:
+    """Rising places as stretches [begin, end), told apart where more than `gap` lies between."""
+    if places.size == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(places) > gap)
+    begins = [places[0], *places[breaks + 1]]
+    ends = [*places[breaks], places[-1]]
+    return [(int(a), int(b) + 1) for a, b in zip(begins, ends, strict=True)]
+
+
+def _cells(inside: NDArray[np.bool_], box: tuple[int, int, int, int]) -> int:
+    y0, y1, x0, x1 = box
+    return int(np.count_nonzero(inside[y0:y1, x0:x1]))
+
+
+def _merged(areas: list[Area]) -> list[Area]:
+    """Areas that overlap, as one, until none do."""
+    apart: list[Area] = []
+    for area in areas:
+        while True:
+            touched = next((a for a in apart if a.overlaps(area)), None)
+            if touched is None:
+                break
+            apart.remove(touched)
+            area = area.hull(touched)
+        apart.append(area)
+    return apart
 
 
 def _starts(begin: int, end: int, side: int) -> list[int]:

@@ -308,7 +308,7 @@ def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
         if look is None
         else {
             "runs": look.runs,
-            "crop": None if look.crop is None else astuple(look.crop),
+            "crops": [astuple(crop) for crop in look.crops],
             "tiles": look.tiles,
             "gain": round(look.gain, 3),
             "changed": round(look.changed, 4),
