@@ -187,10 +187,10 @@ class Remover:
         Args:
             image: A path, bytes, binary file object, PIL image or array (H x W,
                 H x W x 1/3/4; uint8, uint16 or float 0..1).
-            effort: How often a network may look at a picture. "fast": once. "balanced": once more,
-                at the crop around a subject that fills a small part of the frame. "best": also
-                at tiles along the outline, 16 runs at most. The bundled network looks at the
-                mirror image too each time, but for "fast". The studio method looks once.
+            effort: How often a network may look at a picture. "fast": once. "balanced": again
+                at the crop around each subject (four at most) that fills a small part of the frame.
+                "best": also at tiles along the outline, 16 more in all. The bundled network looks
+                at the mirror image too each time, but for "fast". The studio method looks once.
             refine: "none", "guided", "matting" or "auto".
             decontaminate: "multilevel", "blur-fusion" or "off".
             strength: Share of the estimated foreground colour in the soft band, 0 to 1.
