@@ -7,7 +7,7 @@ TRAINING_PYTHON = $(TRAINING_VENV)/bin/python
 TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
 # The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
-RUN ?= joined
+RUN ?= bent
 # Share of the weights that it went on from that the new file keeps.
 KEEP ?= 0
 
@@ -38,6 +38,7 @@ train: training-data
 	$(MAKE) train-on RUN=deeper
 	$(MAKE) train-on RUN=holes
 	$(MAKE) train-on RUN=joined KEEP=0.25
+	$(MAKE) train-on RUN=bent KEEP=0.5
 	$(MAKE) train-evaluate
 
 train-resume: train-env

@@ -16,8 +16,8 @@ __all__ = ["Confidence", "confidence", "confidence_features"]
 
 # Fitted by training/calibrate.py (logistic regression on the overlap); order as in
 # confidence_features, the constant first.
-_WITHOUT_MIRROR = (3.697, -2.798, 0.102, -0.161)
-_WITH_MIRROR = (3.793, -1.996, 0.166, 0.209, -2.628)
+_WITHOUT_MIRROR = (3.581, -2.954, 0.042, 0.227)
+_WITH_MIRROR = (3.681, -2.373, 0.119, 0.285, -0.875)
 WEAK = 0.75  # below this expected overlap a larger model is worth its time
 
 
