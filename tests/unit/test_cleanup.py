@@ -11,6 +11,7 @@ from nssbg._errors import OptionError
 from nssbg._stages.cleanup import (
     choke,
     drop_faint,
+    drop_fog,
     drop_specks,
     feather,
     fill_pinholes,
@@ -48,6 +49,27 @@ def test_faint_blobs_go_beside_a_larger_one():
     np.testing.assert_array_equal(drop_faint(alpha, 0.51, of_largest=0.5), expected)
     with pytest.raises(OptionError, match="level"):
         drop_faint(alpha, 1.5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("scale", [1, 7])
+def test_fog_goes_where_no_subject_is_near(dtype, scale):
+    """A veil of 0.08 all over, a subject of 0.2 in it: what is within 3 % of the side stays."""
+    full = 255 if dtype == np.uint8 else 1
+    alpha = np.full((100 * scale, 200 * scale), 0.08 * full).astype(dtype)
+    alpha[40 * scale : 50 * scale, 60 * scale : 80 * scale] = np.asarray(0.2 * full).astype(dtype)
+    before = alpha.copy()
+    cleared = drop_fog(alpha)
+    np.testing.assert_array_equal(alpha, before)
+    kept = cleared == alpha
+    assert (cleared[~kept] == 0).all()
+    rows, columns = np.flatnonzero(kept.any(1)), np.flatnonzero(kept.any(0))
+    slack = 2 * -(-200 * scale // 192)  # it is looked at by blocks
+    for found, wanted in ((rows, (34, 56)), (columns, (54, 86))):
+        assert abs(found[0] - wanted[0] * scale) <= slack
+        assert abs(found[-1] + 1 - wanted[1] * scale) <= slack
+        assert (np.diff(found) == 1).all()
+    np.testing.assert_array_equal(drop_fog(np.zeros_like(alpha)), np.zeros_like(alpha))
 
 
 def test_largest_is_kept_alone():

@@ -18,7 +18,7 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
-from nssbg._stages.cleanup import drop_faint, fill_pinholes
+from nssbg._stages.cleanup import drop_faint, drop_fog, fill_pinholes
 from nssbg._stages.locate import locate
 from nssbg._stages.prepare import prepare
 from nssbg._types import Frame, Timings
@@ -195,9 +195,10 @@ def _without_doubts(alpha: NDArray[Any]) -> NDArray[Any]:
 
     An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
     still more likely subject than not. Left as they are, they would be windows in the cut-out.
-    A stranger's arm, a bin in the background: faint blobs apart from a larger subject.
+    A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
+    fog around them.
     """
-    alpha = drop_faint(alpha, GHOST)
+    alpha = drop_fog(drop_faint(alpha, GHOST))
     full = 255.0 if alpha.dtype == np.uint8 else 1.0
     area = int(LARGEST_DOUBT * float(alpha.sum(dtype=np.float64)) / full) + 1
     # First the dips, then the rims that are left of them.

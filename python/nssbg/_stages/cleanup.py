@@ -18,6 +18,7 @@ from nssbg._errors import OptionError
 __all__ = [
     "choke",
     "drop_faint",
+    "drop_fog",
     "drop_specks",
     "drop_specks_in_place",
     "feather",
@@ -30,6 +31,8 @@ Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
 SPECK_LEVEL = 0.02
+#: Cells a side that fog is looked for on; larger maps are taken by blocks.
+FOG_GRID = 192
 #: Farthest that edges may be moved or softened, in pixels.
 MOST_PIXELS = 64.0
 
@@ -58,6 +61,47 @@ def drop_faint(alpha: Alpha, mean: float, *, of_largest: float = 0.25, level: fl
         result, False, _level(level), 0, False, of_largest=of_largest, faint=_level(mean)
     )
     return result
+
+
+def drop_fog(alpha: Alpha, *, level: float = 0.1, reach: float = 0.03) -> Alpha:
+    """Set to 0 what lies far from all that is held for subject: veils, rims of what was dropped.
+
+    Args:
+        alpha: H x W, uint8 or float32 0..1.
+        level: Alpha above which a pixel is held for subject, 0..1.
+        reach: How near is near, as a share of the longer side; along rows and columns.
+    """
+    result = _copied(alpha)
+    height, width = alpha.shape
+    block = -(-max(height, width) // FOG_GRID)
+    held = np.zeros((-(-height // block) * block, -(-width // block) * block), bool)
+    np.greater(
+        alpha, _level(level) * (255 if alpha.dtype == np.uint8 else 1), held[:height, :width]
+    )
+    grid = _any_of(_any_of(held, block).T, block).T
+    cells = int(np.ceil(reach * max(height, width) / block))
+    near = _spread(_spread(grid, cells).T, cells).T
+    result *= near.repeat(block, 0).repeat(block, 1)[:height, :width]
+    return result
+
+
+def _any_of(held: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
+    """One row for each `block` of them: where any is true."""
+    rows = held[::block].copy()
+    for offset in range(1, block):
+        rows |= held[offset::block]
+    return rows
+
+
+def _spread(grid: NDArray[np.bool_], cells: int) -> NDArray[np.bool_]:
+    """True also for so many rows above and below."""
+    counts = np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32)
+    np.cumsum(grid, axis=0, out=counts[1:])
+    places = np.arange(grid.shape[0])
+    first = np.maximum(places - cells, 0)
+    last = np.minimum(places + cells + 1, grid.shape[0])
+    spread: NDArray[np.bool_] = counts[last] > counts[first]
+    return spread
 
 
 def drop_specks_in_place(
