@@ -26,10 +26,8 @@ from nssbg._types import Frame, Timings
 __all__ = ["NetworkMethod", "input_tensor"]
 
 # A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DOUBT of the subject; a blob is one where its mean alpha is below GHOST and a larger one
-# is there: docs/decisions/0403 and 0405 have what that mends and what it costs.
+# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
 OPAQUE = 0.995
-GHOST = 0.65
 SURE_SUBJECT = 0.9
 STILL_SUBJECT = 0.5
 LARGEST_DOUBT = 0.01
@@ -198,7 +196,7 @@ def _without_doubts(alpha: NDArray[Any]) -> NDArray[Any]:
     A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
     fog around them.
     """
-    alpha = drop_fog(drop_faint(alpha, GHOST))
+    alpha = drop_fog(drop_faint(alpha))
     full = 255.0 if alpha.dtype == np.uint8 else 1.0
     area = int(LARGEST_DOUBT * float(alpha.sum(dtype=np.float64)) / full) + 1
     # First the dips, then the rims that are left of them.

@@ -31,6 +31,8 @@ Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
 SPECK_LEVEL = 0.02
+#: Blobs of a lower mean alpha beside a larger one are doubt (docs/decisions/0405-ghosts.md).
+FAINT = 0.65
 #: Cells a side that fog is looked for on; larger maps are taken by blocks.
 FOG_GRID = 192
 #: Farthest that edges may be moved or softened, in pixels.
@@ -47,7 +49,9 @@ def drop_specks(alpha: Alpha, least_area: int, *, level: float = SPECK_LEVEL) ->
     return result
 
 
-def drop_faint(alpha: Alpha, mean: float, *, of_largest: float = 0.25, level: float = 0.1) -> Alpha:
+def drop_faint(
+    alpha: Alpha, mean: float = FAINT, *, of_largest: float = 0.25, level: float = 0.1
+) -> Alpha:
     """Remove blobs (8 neighbours, alpha > level) that are faint beside a larger one.
 
     Args:

@@ -28,8 +28,6 @@ OVERLAP = 0.25
 SUBJECT, SURE_LOW, SURE_HIGH = 0.25, 0.02, 0.98
 #: Subjects smaller than this share of the first map are taken for noise.
 LEAST_SUBJECT = 2e-4
-#: As are those with a lower mean alpha beside a larger one (docs/decisions/0405-ghosts.md).
-FAINT = 0.65
 #: Subjects are apart from this share of the map's longer side on; a crop's margin asks for more.
 LEAST_GAP = 0.02
 #: Of a crowd so many are told apart, the largest; the others keep the first answer.
@@ -92,7 +90,7 @@ def plan_crops(coarse: Float, height: int, width: int) -> tuple[list[Area], bool
     clean = drop_specks(
         np.ascontiguousarray(coarse), max(2, round(LEAST_SUBJECT * coarse.size)), level=SUBJECT
     )
-    inside = drop_faint(clean, FAINT) > SUBJECT
+    inside = drop_faint(clean) > SUBJECT
     boxes = sorted(_separate(inside), key=lambda b: (-_cells(inside, b), b))
     scale_y, scale_x = height / coarse.shape[0], width / coarse.shape[1]
     grown = []
