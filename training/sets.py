@@ -38,9 +38,8 @@ def photographs(subset: str, *, held: bool) -> Iterator[Example]:
 def generated(kind: str, *, held: bool, seed: int, count: int) -> Iterator[Example]:
     """Seeded composites of held-out, else of watched cut-outs, or products on plain backdrops."""
     folder = banks.work_folder() / "banks"
-    if held:
-        return generated_from(Sources(folder, prefix="held-"), kind, seed=seed, count=count)
-    return generated_from(Sources(folder, watched=True), kind, seed=seed, count=count)
+    sources = Sources(folder, prefix="held-") if held else Sources(folder, watched=True)
+    return generated_from(sources, kind, seed=seed, count=count)
 
 
 def generated_from(sources: Sources, kind: str, *, seed: int, count: int) -> Iterator[Example]:

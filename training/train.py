@@ -119,7 +119,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             batch_size=None,
             num_workers=options.workers,
             prefetch_factor=4 if options.workers else None,
-            # Not forked: a child of a process with threads in it dies now and then at its start.
+            # Not forked: locks that a thread held then would stay locked in the child.
             multiprocessing_context="spawn" if options.workers else None,
         )
         for rgb, mask, outline in loader:
