@@ -29,7 +29,7 @@ __all__ = ["AutoMethod"]
 # the measured pictures that lost 0.001 of IoU on average (training/choose.py prints the table).
 SURE = 0.95
 # Where less of the border than this is one backdrop the studio method is not asked any further: on
-# 256 such pictures kept aside it was the better one in two (training/choose.py).
+# 256 such pictures kept aside it was the better one in four (training/choose.py).
 LEAST_BORDER = 0.5
 
 

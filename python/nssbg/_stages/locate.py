@@ -31,11 +31,11 @@ Float = NDArray[np.float32]
 
 #: Longest side of the map that is returned: in float32 it takes 11 MB at 3:2.
 LONGEST_MAP = 2048
+#: Model runs on crops around subjects.
+MOST_CROPS = 4
 #: Model runs after the first, and the most input pixels they may have together, by effort. A budget
 #: of pixels, not of seconds: the same picture gives the same bytes on a slow machine.
-RUNS = {"fast": 0, "balanced": 4, "best": 16}
-#: Of them on crops around subjects.
-MOST_CROPS = 4
+RUNS = {"fast": 0, "balanced": MOST_CROPS, "best": 16}
 MOST_INPUT_PIXELS = 8 << 20
 #: Overlap with the truth to be expected of a first answer whose place for the subject is believed.
 LEAST_CONFIDENCE = 0.5
