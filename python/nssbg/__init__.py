@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from nssbg._runtime_imports import forbid_telemetry
+
 __version__ = "0.1.0"
 
 # Public name -> the private module it lives in. tests/contract pins this table.
@@ -35,6 +37,9 @@ _HOMES = {
 }
 
 __all__ = ["__version__", *_HOMES]
+
+# First of all, before any runtime can be loaded: onnxruntime starts to send while it is imported.
+forbid_telemetry()
 
 
 def __getattr__(name: str) -> Any:

@@ -23,9 +23,10 @@ from nssbg._planner import Choice, measured, plan
 from nssbg._planner.candidates import Candidate
 from nssbg._planner.fitting import Fit, fit
 from nssbg._planner.opening import int8_form
+from nssbg._runtime_imports import telemetry_doubts, telemetry_measures
 from nssbg._types import Plan
 
-__all__ = ["CacheReport", "Extra", "ModelReport", "Report", "examine", "require_device"]
+__all__ = ["CacheReport", "Extra", "ModelReport", "Privacy", "Report", "examine", "require_device"]
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,26 @@ class ModelReport:
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """Whether the runtimes' own telemetry is off in this process.
+
+    Attributes:
+        sends_nothing: Nothing is known by which a runtime could send something.
+        measures: What keeps each runtime from it.
+        doubts: What may send something all the same, and what mends it.
+    """
+
+    sends_nothing: bool
+    measures: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """All of it."""
 
     version: str
+    privacy: Privacy
     hardware: Hardware
     cache: CacheReport
     models: tuple[ModelReport, ...]
@@ -180,7 +197,9 @@ def examine(
             continue
         reports.append(_model_report(described.at(where), here, wanted))
     extras = tuple(Extra(name, _version(name), adds) for name, adds in _EXTRAS)
-    return Report(_version("nssbg"), here, _cache(), tuple(reports), extras)
+    doubts = telemetry_doubts()
+    privacy = Privacy(not doubts, telemetry_measures(), doubts)
+    return Report(_version("nssbg"), privacy, here, _cache(), tuple(reports), extras)
 
 
 def require_device(machine: Hardware, device: str) -> None:

@@ -15,7 +15,8 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from nssbg._runtime_imports import import_onnxruntime, import_openvino
 
 __all__ = [
     "Conflict",
@@ -28,7 +29,6 @@ __all__ = [
     "conflicts",
     "cpu_fingerprint",
     "hardware",
-    "import_openvino",
     "memory_limit",
     "processor",
     "runtimes",
@@ -289,35 +289,6 @@ def available_memory() -> int:
     return min(free, limit)
 
 
-def import_openvino() -> Any:
-    """The openvino module, loaded without its usage telemetry and its converter.
-
-    A plain `import openvino` imports its model converter, which sends an "import" event over
-    the network and takes a third of the import's time. nssbg promises that nothing leaves the
-    machine, so both are kept out while it loads (openvino's own code takes their absence as
-    "not installed"); whoever imports openvino.tools.ovc later gets it as always.
-
-    Raises:
-        ImportError: It is not installed or its libraries do not load.
-    """
-    if "openvino" in sys.modules:
-        import openvino  # waits where another thread is still importing it
-
-        return openvino
-    blocked = [
-        name for name in ("openvino.tools.ovc", "openvino_telemetry") if name not in sys.modules
-    ]
-    for name in blocked:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        import openvino
-    finally:
-        for name in blocked:
-            if sys.modules.get(name, "") is None:
-                del sys.modules[name]
-    return openvino
-
-
 _PRECISIONS = {"FP32": "float32", "BF16": "bfloat16", "FP16": "float16", "INT8": "int8"}
 
 
@@ -379,8 +350,7 @@ def _provider_problem(name: str) -> str:
         return ""
     import ctypes
 
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     with contextlib.suppress(Exception):
         onnxruntime.preload_dlls()
     folder = Path(onnxruntime.__file__).parent / "capi"
@@ -395,11 +365,9 @@ def _provider_problem(name: str) -> str:
 
 def _onnxruntime() -> Runtime:
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except Exception as error:
         return Runtime("onnxruntime", "", problem=str(error).splitlines()[0])
-    with contextlib.suppress(AttributeError):
-        onnxruntime.disable_telemetry_events()
     devices = []
     for provider in onnxruntime.get_available_providers():
         if provider not in _PROVIDER_DEVICES:

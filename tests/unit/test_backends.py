@@ -185,7 +185,7 @@ def test_auto_falls_from_openvino_to_onnxruntime_and_says_so(tmp_path, monkeypat
 
 
 def test_openvino_reads_its_own_format(tmp_path):
-    from nssbg._hardware import import_openvino
+    from nssbg._runtime_imports import import_openvino
 
     openvino = import_openvino()
     source = mask_network(tmp_path / "m.onnx")
@@ -350,7 +350,7 @@ def test_memory_does_not_grow_over_two_hundred_pictures(tmp_path, backend):
 
 def test_nothing_of_openvinos_telemetry_is_loaded():
     code = (
-        "import sys; from nssbg._hardware import import_openvino; import_openvino();"
+        "import sys; from nssbg._runtime_imports import import_openvino; import_openvino();"
         "assert not [n for n in sys.modules if 'telemetry' in n], sys.modules;"
         "assert 'openvino.tools.ovc' not in sys.modules;"
         "import openvino.tools.ovc"  # whoever wants it gets it

@@ -366,7 +366,7 @@ def test_openvino_asked_for_by_two_threads_is_whole_for_both(tmp_path):
     program = """
 import sys, threading, time
 sys.path.insert(0, sys.argv[1])
-from nssbg._hardware import import_openvino
+from nssbg._runtime_imports import import_openvino
 found = []
 def ask():
     found.append(import_openvino().__version__)

@@ -7,7 +7,6 @@ session is made, the output buffer is allocated once a shape, threads do not spi
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from pathlib import Path
@@ -28,9 +27,10 @@ from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import usable_threads
 from nssbg._models.description import ModelDescription
+from nssbg._runtime_imports import import_onnxruntime
 from nssbg._types import Plan
 
-__all__ = ["PROVIDERS", "OnnxRuntimeBackend", "import_onnxruntime"]
+__all__ = ["PROVIDERS", "OnnxRuntimeBackend"]
 
 # Device names as users say them -> providers that mean it, best first.
 PROVIDERS: dict[str, tuple[str, ...]] = {
@@ -67,21 +67,18 @@ _SHOWN = {
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
-def import_onnxruntime() -> Any:
-    """The onnxruntime module, its usage telemetry (Windows builds) switched off.
+def _load() -> Any:
+    """The onnxruntime module.
 
     Raises:
         DeviceError: It is not installed or does not load.
     """
     try:
-        import onnxruntime
+        return import_onnxruntime()
     except ImportError as error:
         raise DeviceError(
             f"onnxruntime cannot be loaded ({error}); try: pip install onnxruntime"
         ) from error
-    with contextlib.suppress(AttributeError):
-        onnxruntime.disable_telemetry_events()
-    return onnxruntime
 
 
 def _providers(device: str, available: list[str]) -> list[str]:
@@ -106,7 +103,7 @@ class OnnxRuntimeBackend:
     """A network in an ONNX Runtime session."""
 
     def __init__(self, model: ModelDescription, options: OpenOptions) -> None:
-        ort = import_onnxruntime()
+        ort = _load()
         if model.path is None:
             raise ModelError(f"{model.name}: its weights are not on this machine")
         if model.path.suffix != ".onnx":

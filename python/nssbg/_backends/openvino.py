@@ -27,9 +27,10 @@ from nssbg._backends.base import (
 )
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
-from nssbg._hardware import accelerator_nodes, import_openvino, usable_threads
+from nssbg._hardware import accelerator_nodes, usable_threads
 from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
+from nssbg._runtime_imports import import_openvino
 from nssbg._types import Plan
 
 __all__ = ["OpenVinoBackend", "read_graph"]
@@ -291,8 +292,8 @@ def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
     """OpenVINO has deformable convolution, but its ONNX reader does not know DeformConv."""
     if path.suffix != ".onnx" or "DeformConv" not in read_header(path).operators:
         return
-    from openvino.frontend.onnx import ConversionExtension
-    from openvino.opset8 import deformable_convolution
+    extension = import_openvino("frontend.onnx").ConversionExtension
+    deformable_convolution = import_openvino("opset8").deformable_convolution
 
     def convert(node: Any) -> Any:
         inputs = [node.get_input(index) for index in range(node.get_input_size())]
@@ -322,7 +323,7 @@ def _teach_deform_conv(core: Any, openvino: Any, path: Path) -> None:
             result = openvino.opset8.add(result, wide)
         return result.outputs()
 
-    core.add_extension(ConversionExtension("DeformConv", convert))
+    core.add_extension(extension("DeformConv", convert))
 
 
 def _apart(path: Path, streams: int, threads: int) -> bool:

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from nssbg._errors import ModelError
-from nssbg._hardware import import_openvino, usable_threads
+from nssbg._hardware import usable_threads
 from nssbg._models.description import ModelDescription
 from nssbg._models.places import home
 from nssbg._planner.cache import machine_key
+from nssbg._runtime_imports import import_openvino
 
 __all__ = ["GraphCost", "Rates", "graph_cost", "measure_rates"]
 
@@ -253,7 +254,7 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
         except TypeError:
             pass
     openvino = import_openvino()
-    ops = __import__("openvino.opset11", fromlist=["opset11"])
+    ops = import_openvino("opset11")
     random = np.random.default_rng(0)
     channels, edge = 64, 96
 

@@ -8,7 +8,6 @@ Uses NNCF where it is installed, ONNX Runtime's own quantiser otherwise; both ne
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from nssbg._models.prepared import prepared
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner.calibrate import calibration_tensors
 from nssbg._planner.candidates import MAX_ERROR, MEAN_ERROR
+from nssbg._runtime_imports import import_nncf, import_onnxruntime, telemetry_kept_out
 
 __all__ = ["Quantized", "quantize"]
 
@@ -78,39 +78,33 @@ def _outer_convolutions(graph: Any, count: int) -> list[str]:
 
 
 def _by_nncf(source: Path, target: Path, feed: Sequence[Tensor], keep: int) -> None:
-    # NNCF reports its use over the network unless its telemetry package is missing.
-    for name in ("openvino_telemetry",):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    import nncf
     import onnx
 
     model = _readable_graph(source)
     name = model.graph.input[0].name
-    made = nncf.quantize(
-        model,
-        nncf.Dataset([{name: tensor} for tensor in feed]),
-        subset_size=len(feed),
-        preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(
-            names=_outer_convolutions(model.graph, keep), validate=False
-        ),
-    )
+    # NNCF reports its use over the network unless its telemetry package is missing.
+    with telemetry_kept_out():
+        nncf = import_nncf()
+        made = nncf.quantize(
+            model,
+            nncf.Dataset([{name: tensor} for tensor in feed]),
+            subset_size=len(feed),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(
+                names=_outer_convolutions(model.graph, keep), validate=False
+            ),
+        )
     onnx.save(made, os.fspath(target))
 
 
 def _by_onnxruntime(source: Path, target: Path, feed: Sequence[Tensor], keep: int) -> None:
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
+    tools = import_onnxruntime("quantization")
     model = _readable_graph(source)
     name = model.graph.input[0].name
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc,unused-ignore]
+    base: Any = tools.CalibrationDataReader
+
+    class Reader(base):  # type: ignore[misc,unused-ignore]
         def __init__(self) -> None:
             self.left = iter(feed)
 
@@ -118,15 +112,15 @@ def _by_onnxruntime(source: Path, target: Path, feed: Sequence[Tensor], keep: in
             tensor = next(self.left, None)
             return None if tensor is None else {name: tensor}
 
-    quantize_static(
+    tools.quantize_static(
         model,
         os.fspath(target),
         Reader(),
-        quant_format=QuantFormat.QDQ,
+        quant_format=tools.QuantFormat.QDQ,
         per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
+        activation_type=tools.QuantType.QUInt8,
+        weight_type=tools.QuantType.QInt8,
+        calibrate_method=tools.CalibrationMethod.MinMax,
         op_types_to_quantize=["Conv", "MatMul"],
         nodes_to_exclude=_outer_convolutions(model.graph, keep),
     )

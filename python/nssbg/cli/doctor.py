@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nssbg._doctor import ModelReport, Report
+    from nssbg._doctor import ModelReport, Privacy, Report
 
 __all__ = ["add_parser", "run"]
 
@@ -50,11 +50,23 @@ def _model_lines(item: ModelReport) -> list[str]:
     return lines
 
 
+def _privacy_lines(privacy: Privacy) -> list[str]:
+    state = "yes" if privacy.sends_nothing else "NOT SURE"
+    return [
+        "Privacy",
+        f"  sends nothing  {state}",
+        *(f"    {line}" for line in privacy.measures),
+        *(f"    DOUBT: {line}" for line in privacy.doubts),
+    ]
+
+
 def _text(report: Report) -> str:
     machine = report.hardware
     cpu = machine.processor
     lines = [
         f"nssbg {report.version}",
+        "",
+        *_privacy_lines(report.privacy),
         "",
         "Hardware",
         f"  processor  {cpu.name}, {cpu.usable_cores} of {cpu.cores} cores usable",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nssbg._models.passes.graph import Graph
 from nssbg._models.passes.shapes import known_shapes
+from nssbg._runtime_imports import import_onnxruntime
 
 __all__ = ["Fused", "fuse_deform_conv"]
 
@@ -294,8 +295,7 @@ def _columns_bytes(match: _Match) -> int:
 
 
 def _run(model: Any, feed: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
