@@ -219,18 +219,74 @@ def test_compiled_networks_are_kept_and_give_the_same(tmp_path, backend):
     assert len(list(cache.iterdir())) == 2
 
 
+def _overwritten(entry):
+    entry.write_bytes(b"not a network" * 10)
+
+
+def _cut(entry):
+    entry.write_bytes(entry.read_bytes()[:-7])
+
+
+def _emptied(entry):
+    entry.write_bytes(b"")
+
+
+def _one_bit(entry):
+    data = bytearray(entry.read_bytes())
+    data[len(data) * 3 // 4] ^= 1
+    entry.write_bytes(data)
+
+
+def _zeroed_page(entry):
+    data = bytearray(entry.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 512] = bytes(512)
+    entry.write_bytes(data[: entry.stat().st_size])
+
+
+@pytest.mark.parametrize("damage", [_overwritten, _cut, _emptied, _one_bit, _zeroed_page])
 @pytest.mark.parametrize("backend", RUNTIMES)
-def test_a_damaged_cache_entry_is_made_again(tmp_path, backend):
+def test_a_damaged_cache_entry_is_made_again(tmp_path, backend, damage, caplog):
     path = mask_network(tmp_path / "m.onnx")
     cache = tmp_path / "compiled"
-    first = open_backend(describe(path), backend=backend, cache=cache).run(tensor())
+    opened = open_backend(describe(path), backend=backend, cache=cache)
+    assert not any("damaged" in line for line in opened.plan.reasons)
+    first = opened.run(tensor())
+    opened.close()
     (entry,) = cache.iterdir()
-    entry.write_bytes(b"not a network" * 10)
-    np.testing.assert_array_equal(
-        open_backend(describe(path), backend=backend, cache=cache).run(tensor()), first
-    )
+    whole = entry.read_bytes()
+    damage(entry)
+    assert entry.read_bytes() != whole
+    again = open_backend(describe(path), backend=backend, cache=cache)
+    np.testing.assert_array_equal(again.run(tensor()), first)
+    assert any(entry.name in line and "made again" in line for line in again.plan.reasons)
+    assert entry.name in caplog.text
     (entry,) = cache.iterdir()
     assert entry.stat().st_size > 200
+    third = open_backend(describe(path), backend=backend, cache=cache)
+    assert not any("damaged" in line for line in third.plan.reasons)
+
+
+@pytest.mark.parametrize("backend", RUNTIMES)
+def test_every_bit_of_damage_to_a_cache_entry_is_seen(tmp_path, backend):
+    """What a runtime opens all the same, and then answers otherwise, is never handed to it."""
+    from nssbg._backends.compiled_cache import CompiledCache
+
+    path = mask_network(tmp_path / "m.onnx")
+    cache = tmp_path / "compiled"
+    open_backend(describe(path), backend=backend, cache=cache).close()
+    (kept,) = cache.iterdir()
+    entry = kept.with_name(f"{kept.stem.rsplit('-', 2)[0]}{kept.suffix}")
+    whole = kept.read_bytes()
+    assert CompiledCache.read(entry, []) is not None
+    random = np.random.default_rng(3)
+    for _ in range(200):
+        data = bytearray(whole)
+        data[random.integers(len(data))] ^= 1 << int(random.integers(8))
+        kept.write_bytes(data)
+        notes = []
+        assert CompiledCache.read(entry, notes) is None
+        assert len(notes) == 1
 
 
 @pytest.mark.parametrize("backend", RUNTIMES)

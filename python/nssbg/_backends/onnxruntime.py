@@ -115,6 +115,7 @@ class OnnxRuntimeBackend:
             )
         self._model = model
         self._lock = threading.Lock()
+        self._notes: list[str] = []
         self._threads = usable_threads(options.threads)
         # Concurrent runs of a session each take their caller's thread and a share of the others.
         self._streams = max(1, min(options.streams, self._threads))
@@ -165,7 +166,7 @@ class OnnxRuntimeBackend:
             device=_SHOWN.get(actual[0], actual[0]),
             precision=model.precision,
             threads=self._threads,
-            reasons=(f"onnxruntime {ort.__version__}, {actual[0]}",),
+            reasons=(f"onnxruntime {ort.__version__}, {actual[0]}", *self._notes),
             degraded=degraded,
             license=model.license,
             streams=self._streams,
@@ -185,12 +186,13 @@ class OnnxRuntimeBackend:
                 *(str(part) for part in (model.size, model.static, options.batch)),
                 suffix=".ort",
             )
-            if entry.is_file():
+            kept = CompiledCache.read(entry, self._notes)
+            if kept is not None:
+                path = kept[0]
                 try:
-                    return self._session_from(ort, entry, providers, options.batch, cached=True)
+                    return self._session_from(ort, path, providers, options.batch, cached=True)
                 except Exception as error:
-                    log.info("%s: made again, it could not be read: %s", entry, error)
-                    entry.unlink(missing_ok=True)
+                    CompiledCache.refuse(path, f"onnxruntime cannot read it: {error}", self._notes)
         if entry is None:
             return self._session_from(ort, model.path, providers, options.batch)
         with CompiledCache.writing(entry) as target:

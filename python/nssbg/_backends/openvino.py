@@ -94,6 +94,7 @@ class OpenVinoBackend:
         self._model = model
         self._openvino = openvino
         self._blobs: list[NDArray[np.uint8]] = []
+        self._notes: list[str] = []
         self._threads = usable_threads(options.threads)
         core = openvino.Core()
         target = _target(options.device, _available(core, options.device))
@@ -160,7 +161,7 @@ class OpenVinoBackend:
             device=actual,
             precision="int8" if self._model.precision == "int8" else told,
             threads=self._threads,
-            reasons=(f"openvino {version}, {actual}",),
+            reasons=(f"openvino {version}, {actual}", *self._notes),
             degraded=tuple(degraded),
             license=self._model.license,
             streams=max(1, options.streams),
@@ -181,23 +182,24 @@ class OpenVinoBackend:
             *(str(part) for part in (model.size, model.static, model.output_index, options.batch)),
             suffix=".blob",
         )
-        if entry.is_file() and entry.stat().st_size:
+        kept = CompiledCache.read(entry, self._notes)
+        if kept is not None:
+            path, blob = kept
             try:
                 # Mapped, not read: the weights' pages are shared and need no copy.
                 # Copy-on-write, since the runtime takes writable memory only.
-                blob = np.memmap(entry, dtype=np.uint8, mode="c")
-                # Kept: the compiled network goes on reading its weights there.
-                self._blobs.append(blob)
-                return core.import_model(
+                opened = core.import_model(
                     self._openvino.Tensor(blob, shared_memory=True), target, config
                 )
+                # Kept: the compiled network goes on reading its weights there.
+                self._blobs.append(blob)
+                return opened
             except Exception as error:
-                log.info("%s: made again, it could not be read: %s", entry, error)
-                entry.unlink(missing_ok=True)
+                CompiledCache.refuse(path, f"openvino cannot read it: {error}", self._notes)
         compiled = self._compile_fresh(core, target, config, options)
-        with CompiledCache.writing(entry) as path:
-            if path is not None:
-                _export(compiled, path)
+        with CompiledCache.writing(entry) as target_path:
+            if target_path is not None:
+                _export(compiled, target_path)
         return compiled
 
     def _compile_fresh(
