@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +17,7 @@ from model_server import ModelServer
 
 from nssbg._errors import LicenseError, ModelError
 from nssbg._models import download as room
-from nssbg._models import places, store
+from nssbg._models import first_contact, places, store
 from nssbg._models.description import ModelDescription
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 1_500_000, np.uint8).tobytes()
@@ -138,11 +141,57 @@ def test_what_another_try_cannot_mend_fails_at_once(server, path, message):
 
 
 def test_gives_up_in_the_end_and_keeps_what_came(server, monkeypatch):
-    dead = model(server, "ok", url="http://127.0.0.1:9/ok/net.onnx")
-    with pytest.raises(ModelError, match=r"gave up after 3 tries in a row"):
-        store.pull(dead, retries=2, timeout=1)
+    with pytest.raises(ModelError, match=r"gave up after 2 tries in a row"):
+        store.pull(model(server, "busy"), retries=1, timeout=1)
     with pytest.raises(ModelError, match="expected an http"):
         store.pull(model(server, "ok", url="ftp://127.0.0.1/net.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:9/ok/net.onnx", "refused"),
+        ("https://no-such-host.invalid/net.onnx", "looked up"),
+    ],
+)
+def test_a_host_that_cannot_be_reached_is_given_up_at_once(server, url, reason, monkeypatch):
+    waited = []
+    monkeypatch.setattr(room.time, "sleep", waited.append)
+    began = time.monotonic()
+    with pytest.raises(ModelError, match="cannot be reached") as caught:
+        store.pull(model(server, "ok", url=url))
+    assert time.monotonic() - began + sum(waited) < 8  # a look-up itself may take 6 s
+    assert sum(waited) <= 1
+    told = str(caught.value)
+    assert reason in told
+    for way in ("nssbg models pull net", "NSSBG_MODEL_MIRROR", "NSSBG_OFFLINE=1", "a path"):
+        assert way in told
+
+
+def test_no_answer_at_all_is_given_up_in_seconds(server, monkeypatch):
+    # A dead name server: the C library would wait for it three times as long.
+    monkeypatch.setattr(first_contact, "_SECONDS", 0.2)
+    monkeypatch.setattr(first_contact.socket, "getaddrinfo", lambda *_: threading.Event().wait(3))
+    began = time.monotonic()
+    with pytest.raises(ModelError, match="no name server answers"):
+        store.pull(model(server, "ok", url="https://host.example/net.onnx"))
+    assert time.monotonic() - began < 2
+
+
+def test_a_link_that_breaks_later_is_waited_for(server, monkeypatch):
+    """Once something has come, a host that is gone for a while may come back."""
+    real, turns = first_contact._connected, []
+
+    def flaky(*args, **keys):
+        turns.append(1)
+        if len(turns) in (2, 3, 4):
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+        return real(*args, **keys)
+
+    monkeypatch.setattr(first_contact, "_connected", flaky)
+    got = store.pull(model(server, "drop"))
+    assert got.read_bytes() == CONTENT
+    assert len(turns) > 4
 
 
 def test_tokens_go_to_the_mirror_and_no_further(server, monkeypatch):

@@ -18,14 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from nssbg._errors import ModelError
+from nssbg._models.first_contact import QuickHttp, QuickHttps, unreachable
 
-__all__ = ["download", "mirrored"]
+__all__ = ["UnreachableError", "download", "mirrored"]
 
 log = logging.getLogger("nssbg")
 
 _BLOCK = 1 << 18
 # Answers that another try may change: timeouts, too many requests, servers in trouble.
+# A host that could not be reached is asked once more within this many seconds, then given up.
+_PATIENCE = 2.0
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+
+
+class UnreachableError(ModelError):
+    """No connection could be made at all: offline, no such host, or nothing listens there."""
 
 
 def mirrored(url: str) -> str:
@@ -170,13 +177,16 @@ def download(
         pause: Seconds before the first new try; doubles up to 30.
 
     Raises:
+        UnreachableError: No connection could be made, in two tries within a few seconds.
         ModelError: Refused, not there, of the wrong length, or lost for good.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise ModelError(f"{url}: expected an http or https address")
-    opener = urllib.request.build_opener(_CarefulRedirects())
+    opener = urllib.request.build_opener(_CarefulRedirects(), QuickHttp(), QuickHttps())
     secret = _token(token)
     failures = 0
+    began = time.monotonic()
+    reached = False  # whether anything has come: a link that breaks later may come back
     while True:
         before = partial.stat().st_size if partial.exists() else 0
         try:
@@ -190,8 +200,9 @@ def download(
                 timeout=timeout,
             ):
                 return
-            reason = "the connection closed early"
+            reason, reached = "the connection closed early", True
         except urllib.error.HTTPError as error:
+            reached = True
             if error.code == 416 and partial.exists():
                 partial.unlink()  # what is there is longer than the file, or another file's
             elif error.code not in _TRANSIENT:
@@ -200,7 +211,11 @@ def download(
         except (http.client.HTTPException, OSError) as error:
             if isinstance(error, OSError) and error.errno in (28, 30, 13, 122):
                 raise  # the disk, not the connection
-            reason = str(error) or type(error).__name__
+            no_way = unreachable(error)
+            reached = reached or not no_way
+            if not reached and (failures or time.monotonic() - began > _PATIENCE):
+                raise UnreachableError(f"{url}: cannot be reached ({no_way})") from error
+            reason = no_way or str(error) or type(error).__name__
         after = partial.stat().st_size if partial.exists() else 0
         failures = 1 if after > before else failures + 1
         if failures > retries:

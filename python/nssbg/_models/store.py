@@ -203,7 +203,7 @@ def pull(
             f"{model.name}: its weights are not here and NSSBG_OFFLINE (or HF_HUB_OFFLINE) is "
             f"set; bring {model.url} to {models_folder() / model.file}"
         )
-    from nssbg._models.download import download, mirrored
+    from nssbg._models.download import UnreachableError, download, mirrored
 
     target = models_folder() / model.file
     try:
@@ -236,6 +236,13 @@ def pull(
             partial.replace(target)
             if model.checksum:
                 _stamp(target, model.checksum)
+    except UnreachableError as error:
+        raise ModelError(
+            f"{model.name}: its weights are not on this machine, and {error}; try: `nssbg models "
+            f"pull {model.name}` once there is a connection, NSSBG_MODEL_MIRROR=https://HOST for "
+            "a mirror of your own, or a path to the weights in place of the name; NSSBG_OFFLINE=1 "
+            "never tries"
+        ) from error
     except OSError as error:
         raise ModelError(f"{target}: cannot be written: {error.strerror or error}") from error
     return target
