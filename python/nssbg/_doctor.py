@@ -16,7 +16,7 @@ from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import Hardware, hardware
 from nssbg._models.catalog import catalog, describe
 from nssbg._models.description import ModelDescription
-from nssbg._models.places import compiled_folder, home, models_folder
+from nssbg._models.places import compiled_folder, home, home_problem, models_folder
 from nssbg._models.prepared import prepared
 from nssbg._models.store import locate
 from nssbg._planner import Choice, measured, plan
@@ -36,6 +36,7 @@ class CacheReport:
     Attributes:
         home: nssbg's folder.
         writable: Whether it can be written.
+        problem: Why it cannot be used, and what to try; "" where it can.
         models_bytes: Bytes of weights that nssbg pulled.
         compiled: Compiled networks kept.
         compiled_bytes: Their bytes.
@@ -46,6 +47,7 @@ class CacheReport:
     models_bytes: int
     compiled: int
     compiled_bytes: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _cache() -> CacheReport:
         models_bytes=models,
         compiled=len(entries),
         compiled_bytes=sum(size for _, size, _ in entries),
+        problem=home_problem(),
     )
 
 

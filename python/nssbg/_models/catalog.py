@@ -120,7 +120,10 @@ def describe(name: str | Path) -> ModelDescription:
         ModelError: Unknown name, no such file, no description of it.
     """
     text = str(name)
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:  # ~user of nobody
+        raise ModelError(f"{text}: no such file: {error}") from error
     if path.suffix in (".onnx", ".xml") or len(path.parts) > 1:
         if not path.is_file():
             raise ModelError(f"{path}: no such file; expected .onnx weights or an OpenVINO .xml")

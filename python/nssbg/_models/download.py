@@ -70,10 +70,10 @@ def _token(given: str | None) -> str | None:
     for key in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if os.environ.get(key):
             return os.environ[key]
-    base = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
     try:
+        base = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
         return (Path(base) / "token").read_text(encoding="utf-8").strip() or None
-    except OSError:
+    except (OSError, UnicodeDecodeError, RuntimeError):  # RuntimeError: a user without a home
         return None
 
 

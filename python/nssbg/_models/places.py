@@ -6,7 +6,11 @@ runtimes made of them), plans.json (measured plans) and catalog/ (sidecars of on
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -16,24 +20,93 @@ __all__ = [
     "catalog_folder",
     "compiled_folder",
     "home",
+    "home_problem",
     "known_locations",
     "models_folder",
     "plans_file",
 ]
 
+log = logging.getLogger("nssbg")
 
-def home() -> Path:
-    """nssbg's folder; it need not exist."""
+
+# In place of a folder that cannot be used: nothing is there and nothing can be made there, so
+# that whoever reads finds nothing and whoever writes is told so, as with a read-only folder.
+_NOWHERE = Path(os.devnull, "nssbg")
+
+
+def _user() -> Path | None:
+    """The user's own folder; None where the system knows none (a bare user number)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def _expanded(text: str) -> Path | None:
+    """A path from the environment; None where its ~user is not known."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return None
+
+
+def _named_home() -> tuple[Path | None, str]:
+    """The folder as the environment names it, and what to call it in messages."""
     chosen = os.environ.get("NSSBG_HOME")
     if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-        return Path(base or Path.home() / "AppData" / "Local") / "nssbg"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nssbg"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "nssbg"
+        return _expanded(chosen), f"NSSBG_HOME={chosen}"
+    key = "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME"
+    base = os.environ.get(key) if sys.platform != "darwin" else None
+    if base:
+        return Path(base) / "nssbg", f"{key}={base}"
+    inside = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    user = _user()
+    return None if user is None else user / inside / "nssbg", "the user's home folder"
+
+
+@functools.lru_cache(maxsize=8)
+def _warn(line: str) -> None:
+    """Once each."""
+    log.warning("%s; works without a cache", line)
+
+
+def _checked_home() -> tuple[Path, str]:
+    folder, named = _named_home()
+    if folder is None:
+        problem = "no such user" if "~" in named else "the system knows none for this user"
+    else:
+        try:
+            is_folder = stat.S_ISDIR(folder.stat().st_mode)
+            readable = is_folder and os.access(folder, os.R_OK | os.X_OK)
+            problem = "" if readable else "not a folder" if not is_folder else "Permission denied"
+        except FileNotFoundError:
+            problem = ""  # made when something is first written
+        except (OSError, ValueError) as error:
+            problem = getattr(error, "strerror", None) or str(error)
+    if folder is not None and not problem:
+        return folder, ""
+    line = (
+        f"{named} cannot be used ({problem}); set NSSBG_HOME to a folder that can be read and "
+        "written"
+    )
+    return _NOWHERE, line
+
+
+def home() -> Path:
+    """nssbg's folder; it need not exist.
+
+    Where it cannot be used, a path at which nothing is and nothing can be made: what needs no
+    folder goes on without a cache, which is logged once.
+    """
+    folder, problem = _checked_home()
+    if problem:
+        _warn(problem)
+    return folder
+
+
+def home_problem() -> str:
+    """Why nssbg's folder cannot be used, and what to try; "" where it can."""
+    return _checked_home()[1]
 
 
 def models_folder() -> Path:
@@ -56,6 +129,12 @@ def plans_file() -> Path:
     return home() / "plans.json"
 
 
+def _given(key: str) -> Path | None:
+    """The folder that a variable names; None where it is not set, or to nobody's folder."""
+    value = os.environ.get(key)
+    return _expanded(value) if value else None
+
+
 def _file_names(model: ModelDescription) -> list[str]:
     names = [model.file, f"{model.name}.onnx", *(f"{alias}.onnx" for alias in model.aliases)]
     if model.url.endswith(".onnx"):
@@ -63,13 +142,15 @@ def _file_names(model: ModelDescription) -> list[str]:
     return [name for name in dict.fromkeys(names) if name != "model.onnx"]
 
 
-def _hugging_face_hub() -> Path:
+def _hugging_face_hub() -> Path | None:
     if os.environ.get("HF_HUB_CACHE"):
-        return Path(os.environ["HF_HUB_CACHE"]).expanduser()
+        return _given("HF_HUB_CACHE")
     if os.environ.get("HF_HOME"):
-        return Path(os.environ["HF_HOME"]).expanduser() / "hub"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "huggingface" / "hub"
+        base = _given("HF_HOME")
+        return base and base / "hub"
+    user = _user()
+    base = _given("XDG_CACHE_HOME") or (user and user / ".cache")
+    return base and base / "huggingface" / "hub"
 
 
 def known_locations(model: ModelDescription) -> list[Path]:
@@ -80,15 +161,11 @@ def known_locations(model: ModelDescription) -> list[Path]:
     models--<owner>--<repository>/snapshots/<revision>/<path>.
     """
     places = [models_folder() / model.file]
-    user = Path.home()
-    folders = [Path(os.environ[key]).expanduser() for key in ("U2NET_HOME",) if os.environ.get(key)]
-    folders.append(user / ".u2net")
-    roots = []
-    if os.environ.get("REMBG_HOME"):
-        roots.append(Path(os.environ["REMBG_HOME"]).expanduser())
-    if os.environ.get("XDG_DATA_HOME"):
-        roots.append(Path(os.environ["XDG_DATA_HOME"]).expanduser() / "rembg")
-    roots.append(user / ".rembg")
+    user, data = _user(), _given("XDG_DATA_HOME")
+    found = [_given("U2NET_HOME"), user and user / ".u2net"]
+    folders = [folder for folder in found if folder is not None]
+    found = [_given("REMBG_HOME"), data and data / "rembg", user and user / ".rembg"]
+    roots = [folder for folder in found if folder is not None]
     for root in roots:
         folders += [
             root / "models" / name
@@ -100,7 +177,9 @@ def known_locations(model: ModelDescription) -> list[Path]:
     owner, _, rest = model.url.partition("huggingface.co/")[2].partition("/resolve/")
     if owner and rest:
         inside = rest.partition("/")[2]
-        snapshots = _hugging_face_hub() / f"models--{owner.replace('/', '--')}" / "snapshots"
-        if snapshots.is_dir():
-            places += [folder / inside for folder in sorted(snapshots.iterdir())]
+        hub = _hugging_face_hub()
+        if hub is not None:
+            snapshots = hub / f"models--{owner.replace('/', '--')}" / "snapshots"
+            with contextlib.suppress(OSError):  # not there, or not ours to read
+                places += [folder / inside for folder in sorted(snapshots.iterdir())]
     return list(dict.fromkeys(places))

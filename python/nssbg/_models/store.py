@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -17,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nssbg._errors import ModelError
+from nssbg._kept_json import read_kept, write_kept
 from nssbg._models.description import ModelDescription
 from nssbg._models.license import check_license
-from nssbg._models.places import home, known_locations, models_folder
+from nssbg._models.places import home, home_problem, known_locations, models_folder
 
 __all__ = [
     "Verification",
@@ -84,25 +84,15 @@ def _state(path: Path) -> str:
     return f"{state.st_size} {state.st_mtime_ns}"
 
 
-def _read_stamps() -> dict[str, list[str]]:
-    try:
-        stamps = json.loads(_stamps_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stamps if isinstance(stamps, dict) else {}
-
-
 def _stamp(path: Path, checksum: str) -> None:
     """Remember that this file, as it is now, has that checksum."""
-    stamps = _read_stamps()
-    stamps = {key: value for key, value in stamps.items() if Path(key).exists()}
-    stamps[str(path)] = [_state(path), checksum]
     target = _stamps_file()
+    # os.path.exists, unlike Path.exists, answers for names that no system takes.
+    there = os.path.exists
+    stamps = {key: value for key, value in read_kept(target).items() if there(key)}
+    stamps[str(path)] = [_state(path), checksum]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
-        temporary.replace(target)
+        write_kept(target, stamps)
     except OSError as error:  # a read-only cache: the file is hashed again next time
         log.info("%s: cannot be written: %s", target, error.strerror)
 
@@ -121,7 +111,7 @@ def locate(model: ModelDescription) -> Path | None:
         try:
             if not path.is_file():
                 continue
-            stamp = _read_stamps().get(str(path)) if model.checksum else None
+            stamp = read_kept(_stamps_file()).get(str(path)) if model.checksum else None
             if not model.checksum or stamp == [_state(path), model.checksum]:
                 return path
             size = path.stat().st_size
@@ -192,6 +182,8 @@ def pull(
     found = locate(model)
     if found is not None:
         return found
+    if home_problem():
+        raise ModelError(f"{model.name}: there is no place to pull it to: {home_problem()}")
     if not model.url:
         raise ModelError(f"{model.name}: its description names no url to pull it from")
     if not model.url.endswith((".onnx", ".xml")):

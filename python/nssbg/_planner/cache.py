@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import os
-import tempfile
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from nssbg._hardware import accelerator_nodes, cpu_fingerprint, usable_threads
+from nssbg._kept_json import read_kept, write_kept
 from nssbg._models.description import ModelDescription
 from nssbg._planner.candidates import Candidate, Choice, Measurement
 
 __all__ = ["load", "machine_key", "plan_key", "store"]
+
+log = logging.getLogger("nssbg")
 
 _KEPT = 200  # entries; the oldest go first
 
@@ -59,24 +60,34 @@ def plan_key(model: ModelDescription, fingerprint: str, choice: Choice) -> str:
     return f"{machine_key()} {fingerprint} {reading} {choice.key}"
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+_NUMBERS = {"milliseconds", "mean_error", "max_error"}
+
+
+def _measurement(item: dict[str, Any]) -> Measurement:
+    """One kept measurement; TypeError, KeyError or ValueError where it cannot be one."""
+    run = item["candidate"]
+    for key, value in {**item, **run}.items():
+        if key == "candidate":
+            continue
+        kind: type | tuple[type, ...] = (int, float) if key in _NUMBERS else str
+        if key in ("threads", "streams", "batch"):
+            kind = int
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(key)
+        if isinstance(value, (int, float)) and not 0 <= value < 1e12:
+            raise ValueError(key)
+    return Measurement(**{**item, "candidate": Candidate(**run)})
 
 
 def load(path: Path, key: str) -> tuple[Measurement, ...]:
     """The measurements kept under that key; empty where there are none or they are damaged."""
-    entry = _read(path).get(key)
-    if not isinstance(entry, list):
+    entry = read_kept(path).get(key)
+    if entry is None:
         return ()
     try:
-        return tuple(
-            Measurement(**{**item, "candidate": Candidate(**item["candidate"])}) for item in entry
-        )
-    except (TypeError, KeyError):
+        return tuple(_measurement(item) for item in entry)
+    except (TypeError, KeyError, ValueError) as error:
+        log.warning("%s: a damaged entry is ignored and made again: %s", path, error)
         return ()
 
 
@@ -86,12 +97,7 @@ def store(path: Path, key: str, measured: tuple[Measurement, ...]) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    entries = _read(path)
+    entries = read_kept(path)
     entries.pop(key, None)
     entries[key] = [asdict(item) for item in measured]
-    kept = dict(list(entries.items())[-_KEPT:])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".plans-")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(kept, stream, indent=1)
-    Path(name).replace(path)
+    write_kept(path, dict(list(entries.items())[-_KEPT:]))

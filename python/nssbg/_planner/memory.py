@@ -7,10 +7,9 @@ class of operators, come from small graphs that are run once and kept.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from nssbg._errors import ModelError
 from nssbg._hardware import usable_threads
+from nssbg._kept_json import read_kept, write_kept
 from nssbg._models.description import ModelDescription
 from nssbg._models.places import home
 from nssbg._planner.cache import machine_key
@@ -210,6 +210,17 @@ def _rates_file() -> Path:
     return home() / "rates.json"
 
 
+def _kept_rates(entry: Any) -> Rates | None:
+    """The rates of an entry, or None where it is not one: they are divided by."""
+    try:
+        rates = Rates(**entry)
+    except TypeError:
+        return None
+    values = asdict(rates).values()
+    whole = all(isinstance(value, (int, float)) and 0 < value < math.inf for value in values)
+    return rates if whole else None
+
+
 def _time_graph(openvino: Any, build: Any, hint: str, threads: int) -> float:
     """Least of several runs of a small compiled graph, in seconds."""
     compiled = openvino.Core().compile_model(
@@ -244,15 +255,11 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
     count = usable_threads(threads)
     key = f"{machine_key()} {count}"
     path = _rates_file()
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        kept = {}
+    kept = read_kept(path)
     if not again and key in kept:
-        try:
-            return Rates(**kept[key])
-        except TypeError:
-            pass
+        found = _kept_rates(kept[key])
+        if found is not None:
+            return found
     openvino = import_openvino()
     ops = import_openvino("opset11")
     random = np.random.default_rng(0)
@@ -325,11 +332,6 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
         threads=count,
     )
     kept[key] = asdict(rates)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        pass  # measured again next time
+    with contextlib.suppress(OSError):  # measured again next time
+        write_kept(path, kept)
     return rates

@@ -22,7 +22,7 @@ from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.passes.constants import widen_weights
-from nssbg._models.places import models_folder
+from nssbg._models.places import home_problem, models_folder
 from nssbg._models.prepared import prepared
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner.calibrate import calibration_tensors
@@ -172,7 +172,12 @@ def quantize(
     aside = feed[::4]
     used = [tensor for index, tensor in enumerate(feed) if index % 4]
     folder = models_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    if home_problem():
+        raise ModelError(f"{model.name}: there is no place to keep its int8 form: {home_problem()}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be made: {error.strerror}") from error
     target = folder / f"{model.name}-{weights_fingerprint(ready.path)}.int8.onnx"
     say(f"{method}: calibrates on {len(used)} pictures")
     with tempfile.TemporaryDirectory(dir=folder, prefix=".quantize-") as temporary:

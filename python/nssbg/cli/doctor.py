@@ -97,7 +97,9 @@ def _text(report: Report) -> str:
     lines += [
         "",
         "Cache",
-        f"  {cache.home}{'' if cache.writable else '  NOT WRITABLE'}",
+        f"  {cache.home}{'' if cache.writable else '  NOT WRITABLE'}"
+        if not cache.problem
+        else f"  NONE: {cache.problem}",
         f"  weights {_gigabytes(cache.models_bytes)}, {cache.compiled} compiled networks "
         f"{_gigabytes(cache.compiled_bytes)}",
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -136,7 +137,9 @@ def _info(args: argparse.Namespace) -> int:
     from nssbg._models.description import find_sidecar
     from nssbg._models.onnx_header import read_header
 
-    path = Path(args.model).expanduser()
+    path = Path(args.model)
+    with contextlib.suppress(RuntimeError):  # ~user of nobody: described as not there
+        path = path.expanduser()
     if path.suffix == ".onnx" and path.is_file() and find_sidecar(path) is None:
         try:
             described = describe(args.model)
