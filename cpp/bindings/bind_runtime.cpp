@@ -10,6 +10,16 @@
 namespace nssbg::bindings {
 
 void bind_runtime(nb::module_& module) {
+    // The package's own error, so that the command tells it from a fault of its own. It is looked up
+    // only then: the core loads without the package's other modules.
+    nb::register_exception_translator([](const std::exception_ptr& raised, void*) {
+        try {
+            std::rethrow_exception(raised);
+        } catch (const IsaError& error) {
+            const nb::object type = nb::module_::import_("nssbg._errors").attr("OptionError");
+            PyErr_SetString(type.ptr(), error.what());
+        }
+    });
     module.def(
         "isa_levels",
         [] {

@@ -48,7 +48,7 @@ Isa parse_level(const std::string& name) {
         if (name == isa_name(level)) return level;
         known += (known.empty() ? "" : ", ") + isa_name(level);
     }
-    throw std::invalid_argument("ISA level '" + name +
+    throw IsaError("ISA level '" + name +
                                 "' is not available on this machine; it has " + known +
                                 " (or 'auto'). NSSBG_ISA may be set to one of these.");
 }

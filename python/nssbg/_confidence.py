@@ -21,6 +21,11 @@ _WITH_MIRROR = (3.681, -2.373, 0.119, 0.285, -0.875)
 WEAK = 0.75  # below this expected overlap a larger model is worth its time
 
 
+# A map with less of it than this on either side of one half has no outline: it found nothing, or
+# took everything. What the fit says of such maps was never fitted (it says 0.98).
+_LEAST_GROUND = 1e-3
+
+
 @dataclass(frozen=True)
 class Confidence:
     """What to expect of an alpha map.
@@ -62,6 +67,11 @@ def confidence_features(
     return (*features, 1.0 - (float(low.sum()) + floor) / (float(high.sum()) + floor))
 
 
+def _has_outline(alpha: npt.NDArray[np.float32]) -> bool:
+    subject = float(np.count_nonzero(alpha > 0.5)) / alpha.size
+    return 0.0 < subject < 1.0 - _LEAST_GROUND and bool(np.isfinite(alpha.sum(dtype=np.float64)))
+
+
 def confidence(
     alpha: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32] | None = None
 ) -> Confidence:
@@ -73,7 +83,8 @@ def confidence(
             mirrored back. One more pass of the network; makes the estimate sharper.
 
     Returns:
-        The expected overlap and whether it is weak.
+        The expected overlap and whether it is weak; 0 and weak for a map without an outline: one
+        that found nothing, took everything, or is not all finite.
 
     Raises:
         ValueError: The maps are not two-dimensional or differ in shape.
@@ -82,6 +93,8 @@ def confidence(
         raise ValueError(f"alpha has {alpha.ndim} axes, expected 2 (height x width)")
     if mirrored is not None and mirrored.shape != alpha.shape:
         raise ValueError(f"mirrored is {mirrored.shape}, expected {alpha.shape} as alpha")
+    if not _has_outline(alpha):
+        return Confidence(overlap=0.0, weak=True)
     weights = _WITHOUT_MIRROR if mirrored is None else _WITH_MIRROR
     features = confidence_features(alpha, mirrored)
     score = weights[0] + sum(w * f for w, f in zip(weights[1:], features, strict=True))

@@ -2,6 +2,7 @@
 // environment variable NSSBG_ISA or by set_isa (tests run every level).
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -11,15 +12,21 @@ namespace nssbg {
 // platform's baseline (AArch64: NEON).
 enum class Isa : int { v1 = 1, v2 = 2, v3 = 3, v4 = 4 };
 
+// A level that is unknown or that this processor cannot run.
+class IsaError : public std::invalid_argument {
+public:
+    using std::invalid_argument::invalid_argument;
+};
+
 // Levels that are compiled in and that this processor can run, lowest first.
 std::vector<Isa> available_isa_levels();
 
 // The level in use: NSSBG_ISA where set, otherwise the highest available.
-// Throws std::invalid_argument if NSSBG_ISA names no available level.
+// Throws IsaError if NSSBG_ISA names no available level.
 Isa active_isa();
 
 // Forces a level by name ("v1".."v4", or "auto" for the default choice).
-// Throws std::invalid_argument for a name that is unknown or cannot run here.
+// Throws IsaError for a name that is unknown or cannot run here.
 // Not to be called while kernels run in other threads.
 void set_isa(const std::string& name);
 

@@ -6,7 +6,7 @@ A backend holds one network, compiled for one device. It may be used from severa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._errors import ModelError, NssbgError, OptionError
-from nssbg._models.description import ModelDescription
+from nssbg._models.description import LARGEST_SIDE, ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._types import Plan
 
 __all__ = [
     "Backend",
     "OpenOptions",
+    "check_output_sides",
     "checked_tensor",
     "chunks_of",
     "masks_from_output",
@@ -78,6 +79,24 @@ class OpenOptions:
     cache: Path | None = None
 
 
+def check_output_sides(shape: Sequence[Any], model: ModelDescription) -> None:
+    """Refuse a mask larger than any picture needs, before memory is taken for it.
+
+    Args:
+        shape: An output's dimensions; those that are no numbers are not settled yet.
+        model: For the message.
+
+    Raises:
+        ModelError: A dimension is above LARGEST_SIDE.
+    """
+    if any(isinstance(side, int) and side > LARGEST_SIDE for side in shape):
+        shown = " x ".join(str(side) for side in shape)
+        raise ModelError(
+            f"{model.path or model.name}: output {model.output_index} is {shown}; expected a mask "
+            f"of {LARGEST_SIDE:,} rows and columns at the most"
+        )
+
+
 def masks_from_output(
     output: NDArray[np.generic], batch: int, model: ModelDescription
 ) -> NDArray[np.float32]:
@@ -87,6 +106,7 @@ def masks_from_output(
         ModelError: The output holds no mask for each picture.
     """
     shape = output.shape
+    check_output_sides(shape, model)
     if output.ndim == 4 and shape[1] == 1:
         output = output[:, 0]
     elif output.ndim == 4 and shape[3] == 1:
@@ -95,8 +115,8 @@ def masks_from_output(
         output = output[None]
     if output.ndim != 3 or output.shape[0] != batch:
         raise ModelError(
-            f"{model.name}: output {model.output_index} has shape {tuple(shape)}, expected "
-            f"{batch} x 1 x h x w; output_index in its description may name another output"
+            f"{model.path or model.name}: output {model.output_index} has shape {tuple(shape)}, "
+            f"expected {batch} x 1 x h x w; output_index in its description may name another output"
         )
     return np.array(output, dtype=np.float32, order="C")
 

@@ -7,6 +7,7 @@ session is made, the output buffer is allocated once a shape, threads do not spi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from nssbg._backends.base import (
     OpenOptions,
+    check_output_sides,
     checked_tensor,
     log,
     masks_from_output,
@@ -156,6 +158,7 @@ class OnnxRuntimeBackend:
             ) from None
         if output.type not in _DTYPES:
             raise ModelError(f"{model.path}: output {output.name} is {output.type}, expected float")
+        check_output_sides(output.shape, model)
         self._output_name = output.name
         # The other outputs' last layers are not computed (U-2-Net has six of them).
         self._run_options = ort.RunOptions()
@@ -196,7 +199,16 @@ class OnnxRuntimeBackend:
         if entry is None:
             return self._session_from(ort, model.path, providers, options.batch)
         with CompiledCache.writing(entry) as target:
-            return self._session_from(ort, model.path, providers, options.batch, save=target)
+            try:
+                return self._session_from(ort, model.path, providers, options.batch, save=target)
+            except ModelError as error:
+                if target is None:
+                    raise
+                # Perhaps only the disk is full: without keeping it, it opens or tells its own.
+                log.info("%s: not kept compiled: %s", model.name, error)
+                with contextlib.suppress(OSError):
+                    target.write_bytes(b"")  # an empty one is not kept
+                return self._session_from(ort, model.path, providers, options.batch)
 
     def _session_from(
         self,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nssbg._backends.base import (
     OpenOptions,
+    check_output_sides,
     checked_tensor,
     log,
     masks_from_output,
@@ -211,7 +212,11 @@ class OpenVinoBackend:
         try:
             if model.static:
                 graph.reshape([options.batch, 3, *model.size])
+            sides = graph.output(0).get_partial_shape()
+            check_output_sides([item.get_length() for item in sides if item.is_static], model)
             return core.compile_model(graph, target, config)
+        except ModelError:
+            raise
         except Exception as error:
             if target not in ("CPU", "AUTO"):
                 raise DeviceError(

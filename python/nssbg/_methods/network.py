@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
-from nssbg._confidence import confidence
-from nssbg._errors import NssbgError
+from nssbg._confidence import Confidence, confidence
+from nssbg._errors import ModelError, NssbgError
 from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
@@ -118,8 +118,10 @@ class NetworkMethod:
     ) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
-            alpha, mirrored = self._maps(prepared, effort)
+            alpha, mirrored, broken = self._maps(prepared, effort)
             expected = confidence(alpha, mirrored)
+            if broken:
+                expected = Confidence(overlap=0.0, weak=True)
             plan = self._backend.plan
             if mirrored is not None:
                 alpha = _mean(alpha, mirrored)
@@ -131,6 +133,7 @@ class NetworkMethod:
             confidence=expected.overlap,
             weak=expected.weak,
             plan=plan,
+            notes=(f"{self._model.name} gave values that are not numbers",) if broken else (),
         )
 
     def look_closer(
@@ -151,7 +154,7 @@ class NetworkMethod:
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
             part = replace(frame, rgb=crop)
             tensor = input_tensor(part, self._model, threads=self._threads)
-            alpha, mirrored = self._maps(tensor, effort)
+            alpha, mirrored, _ = self._maps(tensor, effort)
             return alpha if mirrored is None else _mean(alpha, mirrored)
 
         with timings.measure("look closer"):
@@ -166,16 +169,35 @@ class NetworkMethod:
 
     def _maps(
         self, tensor: NDArray[np.float32], effort: Effort
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]:
         """The network's maps of one picture, h x w, 0..1: as it is, and of its mirror image.
 
-        The second is mirrored back; None where the model or the effort asks for one look.
+        The second is mirrored back; None where the model or the effort asks for one look. Last,
+        whether some of its values were not finite numbers: they count as 0 and 1.
+
+        Raises:
+            ModelError: None of them was.
         """
         if not self._model.mirror or effort == "fast":
-            return coarse_alpha(self._backend.run(tensor), self._model)[0], None
-        both = np.concatenate([tensor, tensor[..., ::-1]])
-        alphas = coarse_alpha(self._backend.run(both), self._model)
-        return alphas[0], alphas[1, :, ::-1]
+            raw = self._backend.run(tensor)
+            broken = self._broken(raw)
+            return coarse_alpha(raw, self._model)[0], None, broken
+        raw = self._backend.run(np.concatenate([tensor, tensor[..., ::-1]]))
+        broken = self._broken(raw)
+        alphas = coarse_alpha(raw, self._model)
+        return alphas[0], alphas[1, :, ::-1], broken
+
+    def _broken(self, raw: NDArray[np.float32]) -> bool:
+        if np.isfinite(raw.sum(dtype=np.float64)):
+            return False
+        if not np.isfinite(raw).any():
+            plan = self._backend.plan
+            raise ModelError(
+                f"{self._model.path or self._model.name}: gives no finite number for this picture "
+                f"({plan.backend}, {plan.device}, {plan.precision}); its file may be damaged, or "
+                "its values too large for that precision: try another backend= or model"
+            )
+        return True
 
     def close(self) -> None:
         """Give the network's memory back."""

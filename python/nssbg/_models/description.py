@@ -38,6 +38,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "range": ("unit", "minmax"),
     "precision": ("float32", "float16", "int8"),
 }
+# Rows or columns of an input or a mask: eight times what the largest published networks take.
+LARGEST_SIDE = 8192
+# What the whole numbers of a sidecar may be at most.
+_MOST = {"height": LARGEST_SIDE, "width": LARGEST_SIDE, "multiple": LARGEST_SIDE, "bytes": 1 << 50}
+
 _DIGEST_LENGTHS = {"md5": 32, "sha256": 64}
 
 
@@ -156,13 +161,25 @@ def _wrong(source: str, what: str) -> ModelError:
     return ModelError(f"{source}: {what}")
 
 
+def _short(value: Any) -> str:
+    """A value as messages show it: Python refuses to write whole numbers of 5,000 digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _triple(source: str, key: str, value: Any) -> tuple[float, float, float]:
     items = list(value) if isinstance(value, (list, tuple)) else [value] * 3
     if len(items) != 3 or not all(
         isinstance(item, (int, float)) and not isinstance(item, bool) for item in items
     ):
         raise _wrong(source, f"{key} is {value!r}, expected one number or three (R, G, B)")
-    if key == "std" and any(item <= 0 for item in items):
+    # In 0..255 at most; a whole number of TOML or JSON may be too large for a float.
+    if not all(abs(item) <= 1e6 for item in items):
+        raise _wrong(source, f"{key} is {_short(value)}, expected finite numbers up to a million")
+    if key == "std" and any(item < 1e-6 for item in items):
         raise _wrong(source, f"std is {value!r}, expected numbers above 0")
     return cast("tuple[float, float, float]", tuple(float(item) for item in items))
 
@@ -201,7 +218,13 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
             value = values[key]
             least = 0 if key == "bytes" else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise _wrong(source, f"{key} is {value!r}, expected a whole number from {least} up")
+                raise _wrong(
+                    source, f"{key} is {_short(value)}, expected a whole number from {least} up"
+                )
+            if value > _MOST[key]:
+                raise _wrong(
+                    source, f"{key} is {_short(value)}, expected {_MOST[key]:,} at the most"
+                )
     for key in ("mean", "std"):
         if key in values:
             values[key] = _triple(source, key, values[key])
@@ -219,8 +242,10 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
     if values.get("commercial") not in (None, True, False):
         raise _wrong(source, f"commercial is {values['commercial']!r}, expected true or false")
     index = values.get("output_index", 0)
-    if not isinstance(index, int) or isinstance(index, bool):
-        raise _wrong(source, f"output_index is {index!r}, expected a whole number")
+    if not isinstance(index, int) or isinstance(index, bool) or abs(index) > 1000:
+        raise _wrong(
+            source, f"output_index is {_short(index)}, expected a whole number from -1000 to 1000"
+        )
     if "aliases" in values:
         aliases = values["aliases"]
         if not isinstance(aliases, (list, tuple)) or not all(

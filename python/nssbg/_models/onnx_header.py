@@ -47,7 +47,17 @@ class OnnxHeader:
     operators: dict[str, int]
 
 
-def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
+# BiRefNet's published graphs have about 300,000 fields; this many are walked in five seconds.
+_MOST_FIELDS = 3_000_000
+
+
+class _Data(mmap.mmap):
+    """A mapped file, and how many more of its fields will be walked."""
+
+    fields_left = _MOST_FIELDS
+
+
+def _varint(data: _Data, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while at < end and shift < 70:
         byte = data[at]
@@ -59,10 +69,15 @@ def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
     raise ValueError("a number runs past its end")
 
 
-def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _fields(data: _Data, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Field number with its value's start and end; for numbers: the number and -1."""
     while at < end:
         key, at = _varint(data, at, end)
+        data.fields_left -= 1
+        if data.fields_left < 0:
+            raise ValueError(f"more than {_MOST_FIELDS:,} fields in it")
+        if key < 8:
+            raise ValueError("a field without a number")
         kind = key & 7
         if kind == 0:
             value, at = _varint(data, at, end)
@@ -80,11 +95,11 @@ def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]
         at += length
 
 
-def _text(data: mmap.mmap, at: int, end: int) -> str:
+def _text(data: _Data, at: int, end: int) -> str:
     return data[at:end].decode("utf-8", errors="replace")
 
 
-def _dimension(data: mmap.mmap, at: int, end: int) -> int | str | None:
+def _dimension(data: _Data, at: int, end: int) -> int | str | None:
     for number, start, stop in _fields(data, at, end):
         if number == 1 and stop == -1:
             return start
@@ -93,7 +108,7 @@ def _dimension(data: mmap.mmap, at: int, end: int) -> int | str | None:
     return None
 
 
-def _tensor_info(data: mmap.mmap, at: int, end: int) -> TensorInfo:
+def _tensor_info(data: _Data, at: int, end: int) -> TensorInfo:
     name, dtype, shape = "", "?", []
     for number, start, stop in _fields(data, at, end):
         if number == 1:
@@ -116,7 +131,7 @@ def _tensor_info(data: mmap.mmap, at: int, end: int) -> TensorInfo:
 
 
 def _graph(
-    data: mmap.mmap, at: int, end: int
+    data: _Data, at: int, end: int
 ) -> tuple[list[TensorInfo], list[TensorInfo], dict[str, int]]:
     inputs, outputs, weights = [], [], set()
     operators: dict[str, int] = {}
@@ -146,7 +161,7 @@ def read_header(path: Path) -> OnnxHeader:
     try:
         with (
             path.open("rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            _Data(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
             producer, opset, graph = ["", ""], 0, None
             for number, start, stop in _fields(data, 0, len(data)):

@@ -76,16 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = build_parser()
     parsed = parser.parse_args(_with_default_command(arguments))
-    if parsed.version:
-        from nssbg import _core
-
-        levels = ", ".join(_core.isa_levels())
-        print(
-            f"nssbg {__version__} (ISA level {_core.isa()} of {levels}; "
-            f"{_core.usable_cores()} usable cores)"
-        )
-        return 0
-    if parsed.command is None:
+    if parsed.command is None and not parsed.version:
         parser.print_help()
         return 2
     logging.basicConfig(
@@ -94,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream=sys.stderr,
     )
     try:
+        if parsed.version:
+            return _version()
         return int(importlib.import_module(COMMANDS[parsed.command]).run(parsed))
     except NssbgError as error:
         if parsed.debug:
@@ -116,6 +109,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _version() -> int:
+    from nssbg import _core
+
+    levels = ", ".join(_core.isa_levels())
+    print(
+        f"nssbg {__version__} (ISA level {_core.isa()} of {levels}; "
+        f"{_core.usable_cores()} usable cores)"
+    )
+    return 0
 
 
 def _with_default_command(arguments: list[str]) -> list[str]:
