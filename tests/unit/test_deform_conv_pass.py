@@ -173,6 +173,33 @@ def test_prepared_keeps_the_fused_graph_and_the_published_file(tmp_path, monkeyp
     assert prepared.prepared(other, folder=tmp_path / "kept").path == plain
 
 
+@pytest.mark.parametrize("damage", ["a bit", "cut", "gone", "no note", "note damaged"])
+def test_a_damaged_rewritten_graph_is_made_again(tmp_path, damage, caplog):
+    path = deform_network(tmp_path / "d.onnx")
+    model = ModelDescription(name="d", file="d.onnx", height=20, width=24).at(path)
+    kept = prepared.prepared(model, folder=tmp_path / "kept").path
+    whole, note = kept.read_bytes(), kept.with_suffix(".json")
+    if damage == "a bit":
+        spoiled = bytearray(whole)
+        spoiled[len(whole) // 2] ^= 4
+        kept.write_bytes(spoiled)
+    elif damage == "cut":
+        kept.write_bytes(whole[:-9])
+    elif damage == "gone":
+        kept.unlink()
+    elif damage == "no note":
+        note.unlink()
+    else:
+        note.write_text("[" * 100_000)
+    assert prepared.prepared(model, folder=tmp_path / "kept").path == kept
+    assert kept.read_bytes() == whole
+    assert ("damaged" in caplog.text) == (damage != "gone")
+    caplog.clear()
+    assert prepared.prepared(model, folder=tmp_path / "kept").path == kept
+    assert not caplog.text
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
 def test_prepared_looks_once_at_a_graph_that_cannot_be_fused(tmp_path, monkeypatch):
     path = deform_network(tmp_path / "d.onnx")
     model = ModelDescription(name="d", file="d.onnx", height=20, width=24).at(path)

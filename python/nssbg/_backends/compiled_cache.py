@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,31 +21,17 @@ from numpy.typing import NDArray
 
 from nssbg._backends.base import log
 from nssbg._hardware import cpu_fingerprint
+from nssbg._models.fingerprint import contents_checksum
 
 __all__ = ["CompiledCache"]
 
 # Four BiRefNets; a compiled network is as large as its weights.
 _LIMIT_BYTES = 4 << 30
-# Bytes checked at a time: what is read for it stays in the system's file cache.
-_PIECE = 4 << 20
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
     """A file's bytes: mapped, so that pages are shared, and copy-on-write."""
     return np.memmap(path, dtype=np.uint8, mode="c")
-
-
-def _checksum(data: NDArray[np.uint8]) -> str:
-    """Length and CRC-32, as names tell them.
-
-    It is against a disk's and a program's faults, not against an attacker, who could write a
-    checksum as well. 17 MB (nssbg-lite's entry) take 3 ms; SHA-256 takes 21, BLAKE2b 42.
-    """
-    value = 0
-    view = data.data
-    for start in range(0, len(data), _PIECE):
-        value = zlib.crc32(view[start : start + _PIECE], value)
-    return f"{len(data):x}-{value:08x}"
 
 
 class CompiledCache:
@@ -80,7 +65,7 @@ class CompiledCache:
             except (OSError, ValueError) as error:  # ValueError: it is empty
                 CompiledCache.refuse(path, f"cannot be read: {error}", notes)
                 continue
-            if path.name == f"{entry.stem}-{_checksum(data)}{entry.suffix}":
+            if path.name == f"{entry.stem}-{contents_checksum(data.data)}{entry.suffix}":
                 with contextlib.suppress(OSError):
                     os.utime(path)  # used now: stays longest
                 return path, data
@@ -124,7 +109,7 @@ class CompiledCache:
             if temporary is not None and temporary.stat().st_size > 0:
                 with temporary.open("rb") as stream:
                     os.fsync(stream.fileno())
-                name = f"{entry.stem}-{_checksum(_mapped(temporary))}{entry.suffix}"
+                name = f"{entry.stem}-{contents_checksum(_mapped(temporary).data)}{entry.suffix}"
                 place = temporary.replace(entry.with_name(name))
                 for other in CompiledCache._files(entry):
                     if other != place:

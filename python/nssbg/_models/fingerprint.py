@@ -1,14 +1,31 @@
-"""A short text that changes with a weights file, without reading all of it."""
+"""Short texts that change with a file: with its ends for weights, with every byte for caches."""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
+import zlib
 from pathlib import Path
 
 from nssbg._errors import ModelError
 
-__all__ = ["weights_fingerprint"]
+__all__ = ["contents_checksum", "weights_fingerprint"]
+
+_PIECE = 4 << 20
+
+
+def contents_checksum(data: memoryview | mmap.mmap) -> str:
+    """Length and CRC-32 of everything, as cached files' names and notes tell them.
+
+    It is against a disk's and a program's faults, not against an attacker, who could write a
+    checksum as well. 17 MB (what compiling nssbg-lite gives) take 3 ms; SHA-256 takes 21,
+    BLAKE2b 42.
+    """
+    value = 0
+    for start in range(0, len(data), _PIECE):
+        value = zlib.crc32(data[start : start + _PIECE], value)
+    return f"{len(data):x}-{value:08x}"
 
 
 def weights_fingerprint(path: Path) -> str:
