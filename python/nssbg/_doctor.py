@@ -201,7 +201,8 @@ def examine(
         reports.append(_model_report(described.at(where), here, wanted))
     extras = tuple(Extra(name, _version(name), adds) for name, adds in _EXTRAS)
     doubts = telemetry_doubts()
-    privacy = Privacy(not doubts, telemetry_measures(), doubts)
+    own = "nssbg: connects only to pull a model that was named (NSSBG_OFFLINE=1: never)"
+    privacy = Privacy(not doubts, (*telemetry_measures(), own), doubts)
     return Report(_version("nssbg"), privacy, here, _cache(), tuple(reports), extras)
 
 
