@@ -119,9 +119,9 @@ def _decode(source: Any, kind: Kind, bounds: Bounds, name: str) -> Frame:
 
 def _frames(header: Header) -> str:
     """A note where a file has more pictures than the first, as far as they were counted."""
-    if header.more_frames:
-        return f"first of more than {header.frames} frames"
-    return f"first of {header.frames} frames" if header.frames > 1 else ""
+    if header.frames < 2:
+        return ""
+    return f"first of {'at least ' if header.more_frames else ''}{header.frames} frames"
 
 
 def _through_pillow(

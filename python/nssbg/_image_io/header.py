@@ -1,4 +1,4 @@
-"""What a file's header says before anything is decoded, and the error for headers that cannot be."""
+"""What a file's header says before anything is decoded, and the error where it cannot be so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Header:
         coded_pixels: Pixels of the largest area that is decoded, where that is more than
             width x height: a tile, a frame, a canvas.
         frames: Pictures in the file as far as they were counted; 0: not counted.
-        more_frames: There are more than that.
+        more_frames: There may be more than that.
         progressive: Of JPEG: every scan goes over the whole picture.
     """
 

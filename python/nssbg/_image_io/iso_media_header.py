@@ -50,13 +50,14 @@ def read(span: Span) -> Header:
             if box.kind in _CONTAINERS:
                 waiting.append(Box(box.kind, box.start + _CONTAINERS[box.kind], box.end))
             elif box.kind in _TRACK_ENTRIES:
-                tracks.append(span.unpack(">HH", box.start + 24))  # type: ignore[arg-type]
+                columns, rows = span.unpack(">HH", box.start + 24)
+                tracks.append((columns, rows))
             elif box.kind == b"pitm":
                 wide = span.at(box.start, 1) != b"\0"
                 (primary,) = span.unpack(">I" if wide else ">H", box.start + 4)
             elif box.kind == b"ipma":
                 links = span.at(box.start, min(box.end - box.start, 1 << 20))
-    sizes = [size for size in (*properties, *tracks) if size is not None]
+    sizes: list[tuple[int, int]] = [size for size in (*properties, *tracks) if size is not None]
     if not sizes:
         raise HeaderError("it is damaged or cut short: it does not say its size")
     largest = max(sizes, key=lambda size: size[0] * size[1])

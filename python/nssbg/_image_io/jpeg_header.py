@@ -22,6 +22,9 @@ _MOST_SCANS = 500
 # Each scan of a progressive file goes over the whole picture: bounded too is scans x pixels.
 _SCANS_OF_ANY_SIZE = 40
 _MOST_SCANNED_PIXELS = 2_000_000_000
+# EXIF may be spread over segments, and Pillow joins them one by one.
+_MOST_EXIF = 16 << 20
+_APP1 = 0xE1
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -31,12 +34,16 @@ def read(span: Span) -> Header:
     Raises:
         HeaderError: There is no frame header where one must be.
     """
-    at = 2
+    at, exif = 2, 0
     for _ in range(_MOST_SEGMENTS):
         marker, at = _marker(span, at)
         if marker in _ALONE:
             continue
         (length,) = span.unpack(">H", at)
+        if marker == _APP1 and span.at(at + 2, 4) == b"Exif":
+            exif += length
+            if exif > _MOST_EXIF:
+                raise HeaderError(f"its EXIF block is longer than {_MOST_EXIF >> 20} MB")
         if marker in _FRAMES:
             height, width, components = span.unpack(">HHB", at + 3)
             # Plain files go straight into an array; CMYK goes through Pillow and LittleCMS.

@@ -76,8 +76,10 @@ def exif_block(data: bytes | memoryview) -> bytes:
     span = Span(data)
     for box in boxes(span, 0, span.size):
         if box.kind == b"Exif" and 4 < box.end - box.start <= _LARGEST_EXIF:
-            (offset,) = span.unpack(">I", box.start)
-            return span.at(box.start + 4 + offset, box.end - box.start - 4 - offset)
+            block = span.at(box.start, box.end - box.start)
+            if block[:4] in (b"II*\0", b"MM\0*"):
+                return block  # some writers leave out the offset before it
+            return block[4 + int.from_bytes(block[:4], "big") :]
     return b""
 
 

@@ -52,10 +52,9 @@ def read_gif(span: Span) -> Header:
             if blocks > _MOST_GIF_BLOCKS:
                 break
         at += 1
-        if frames > _MOST_GIF_FRAMES or blocks > _MOST_GIF_BLOCKS:
+        if frames >= _MOST_GIF_FRAMES or blocks > _MOST_GIF_BLOCKS:
             more = True
             break
-    frames = min(frames, _MOST_GIF_FRAMES)
     return Header(
         width,
         height,

@@ -83,7 +83,7 @@ def _read_path(source: str | os.PathLike[str], name: str, max_memory: int | None
             if not stat.S_ISREG(found.st_mode):
                 return _read_file(file, name, max_memory)
             if found.st_size > _LARGEST_FILE or found.st_size > _limit(max_memory, found.st_size):
-                raise ImageDecodeError(_too_long(name, _limit(max_memory, found.st_size)))
+                raise ImageDecodeError(_too_long(name, max_memory, found.st_size))
             return file.read(found.st_size)
     except FileNotFoundError:
         raise ImageDecodeError(f"cannot read {name}: there is no such file") from None
@@ -110,7 +110,7 @@ def _read_file(file: Any, name: str, max_memory: int | None) -> bytes | memoryvi
             told = True
         limit = _limit(max_memory, len(data))
         if len(data) > limit:
-            raise ImageDecodeError(_too_long(name, limit))
+            raise ImageDecodeError(_too_long(name, max_memory, len(data)))
         if is_whole or not piece:
             return memoryview(data)
         # Pieces grow with what came, so that little is asked for of little; one byte more than
@@ -145,10 +145,9 @@ def _limit(max_memory: int | None, length: int) -> int:
     return min(_LARGEST_FILE, default_max_memory())
 
 
-def _too_long(name: str, limit: int) -> str:
-    if limit < _LARGEST_FILE:
-        return (
-            f"cannot read {name}: it is longer than the {limit} bytes that one picture may take; "
-            "raise max_memory if it is to be trusted"
-        )
-    return f"cannot read {name}: it is longer than {_LARGEST_FILE >> 30} GB; no picture is"
+def _too_long(name: str, max_memory: int | None, length: int) -> str:
+    limit = _limit(max_memory, length)
+    if limit == _LARGEST_FILE:
+        return f"cannot read {name}: it is longer than {_LARGEST_FILE >> 30} GB; no picture is"
+    allowed = "are free for it" if max_memory is None else f"max_memory={max_memory} allows"
+    return f"cannot read {name}: it is longer than the {limit} bytes that {allowed}"

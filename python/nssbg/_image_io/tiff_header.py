@@ -286,7 +286,9 @@ def _directory(values: dict[int, Any], order: str) -> Directory:
 
 def _resolution(values: dict[int, Any]) -> tuple[float, float] | None:
     """Pixels per inch, where both directions and a unit are said."""
-    unit = {2: 1.0, 3: 2.54}.get(int(values[_RESOLUTION_UNIT][0]) if _RESOLUTION_UNIT in values else 2)
+    unit = {2: 1.0, 3: 2.54}.get(
+        int(values[_RESOLUTION_UNIT][0]) if _RESOLUTION_UNIT in values else 2
+    )
     pairs = [values.get(tag, np.zeros(0)) for tag in (_RESOLUTION_X, _RESOLUTION_Y)]
     if unit is None or any(len(pair) != 2 or not pair.all() for pair in pairs):
         return None
