@@ -153,7 +153,7 @@ def gif_of_frames(count: int, side: int = 4) -> bytes:
 
 
 def jxl_boxes(stream: bytes, *, parts: int = 0, lead: int = 2) -> bytes:
-    """A JPEG XL code stream in its container; split over `parts` boxes, the first of `lead` bytes."""
+    """A JPEG XL code stream in its container, or split over boxes, the first of `lead` bytes."""
 
     def box(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I4s", 8 + len(body), kind) + body

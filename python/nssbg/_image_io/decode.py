@@ -19,6 +19,7 @@ from nssbg._image_io.admission import Bounds, admit, check_header, header_of_pix
 from nssbg._image_io.arrays import frame_from_array, upright
 from nssbg._image_io.formats import expected_format
 from nssbg._image_io.header import Header
+from nssbg._image_io.library_lines import no_library_lines
 from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation
 from nssbg._image_io.pillow_reader import frame_from_pillow, no_pillow_warnings, open_with_pillow
 from nssbg._image_io.source import Kind, kind_of, read_source
@@ -74,7 +75,7 @@ def decode(
         name = _name_of(source, kind)
     bounds = Bounds(max_pixels, max_memory, predict)
     try:
-        with no_pillow_warnings():
+        with no_pillow_warnings(), no_library_lines():
             frame = _decode(source, kind, bounds, name)
     except ImageDecodeError:
         raise

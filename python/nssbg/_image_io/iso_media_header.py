@@ -69,8 +69,8 @@ def read(span: Span) -> Header:
 def _extent(span: Span, box: Box) -> tuple[int, int] | None:
     if box.kind != b"ispe":
         return None
-    width, height = span.unpack(">II", box.start + 4)
-    return width, height
+    columns, rows = span.unpack(">II", box.start + 4)
+    return int(columns), int(rows)
 
 
 def _of_primary(
@@ -95,9 +95,9 @@ def _of_primary(
                     index = links[at] & 0x7F
                 at += 2 if wide_links else 1
                 if item == primary and 0 < index <= len(properties):
-                    size = properties[index - 1]
-                    if size is not None:
-                        return size
+                    extent = properties[index - 1]
+                    if extent is not None:
+                        return extent
     except (struct.error, IndexError):
         pass
     return None

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -144,7 +141,7 @@ def _samples(data: bytes | memoryview, directory: Directory) -> NDArray[Any] | N
     import tifffile
 
     try:
-        with _unsaid(tifffile), tifffile.TiffFile(io.BytesIO(data)) as file:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
             page: Any = file.pages[0]
             samples = np.asarray(page.asarray())
             if page.planarconfig == 2 and samples.ndim == 3:
@@ -159,26 +156,6 @@ def _samples(data: bytes | memoryview, directory: Directory) -> NDArray[Any] | N
     if samples.shape != shape or samples.dtype.kind != wanted or samples.dtype.itemsize < 2:
         return None
     return samples if samples.flags.writeable else samples.copy()
-
-
-@contextmanager
-def _unsaid(tifffile: Any) -> Iterator[None]:
-    """Keep what tifffile logs about a file on this thread out of the host's log and stderr.
-
-    One clear error is raised for a damaged file; a filter that only this thread's records meet
-    leaves the host's settings and other threads as they are.
-    """
-    here = threading.get_ident()
-
-    def pass_on(record: logging.LogRecord) -> bool:
-        return record.thread != here
-
-    logger = tifffile.logger()
-    logger.addFilter(pass_on)
-    try:
-        yield
-    finally:
-        logger.removeFilter(pass_on)
 
 
 def _straight(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
