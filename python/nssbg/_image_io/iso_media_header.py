@@ -25,7 +25,7 @@ _CONTAINERS = {
 _TRACK_ENTRIES = (b"av01", b"hvc1", b"hev1")
 _MOST_BOXES = 100_000
 # Planes of the decoder, RGBA of the library, Pillow's copy and ours.
-_PER_PIXEL = 20
+_PER_PIXEL = 22
 
 
 def read(span: Span) -> Header:
@@ -80,7 +80,7 @@ def _of_primary(
     if primary is None or len(links) < 8:
         return None
     wide_items, wide_links = links[0] > 0, bool(links[3] & 1)
-    (count,) = struct.unpack_from(">I", links, 4)
+    count = int.from_bytes(links[4:8], "big")
     at = 8
     try:
         for _ in range(min(count, len(links))):
@@ -90,14 +90,13 @@ def _of_primary(
             at += 1
             for _ in range(linked):
                 if wide_links:
-                    index = struct.unpack_from(">H", links, at)[0] & 0x7FFF
+                    index = int.from_bytes(links[at : at + 2], "big") & 0x7FFF
                 else:
                     index = links[at] & 0x7F
                 at += 2 if wide_links else 1
-                if item == primary and 0 < index <= len(properties):
-                    extent = properties[index - 1]
-                    if extent is not None:
-                        return extent
+                extent = properties[index - 1] if 0 < index <= len(properties) else None
+                if item == primary and extent is not None:
+                    return extent
     except (struct.error, IndexError):
         pass
     return None

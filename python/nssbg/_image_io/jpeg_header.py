@@ -46,8 +46,9 @@ def read(span: Span) -> Header:
                 raise HeaderError(f"its EXIF block is longer than {_MOST_EXIF >> 20} MB")
         if marker in _FRAMES:
             height, width, components = span.unpack(">HHB", at + 3)
-            # Plain files go straight into an array; CMYK goes through Pillow and LittleCMS.
-            per_pixel = 3 if components in (1, 3) else 12
+            # Plain files go straight into an array, which may have to be turned upright; CMYK goes
+            # through Pillow and LittleCMS.
+            per_pixel = 7 if components in (1, 3) else 16
             progressive = marker in _PROGRESSIVE
             if progressive:
                 per_pixel += 2 * components  # all coefficients are kept

@@ -75,7 +75,7 @@ def _stand_before() -> None:
 def _library() -> str | None:
     """The file of the libtiff that is loaded, or the one that Pillow's macOS wheels carry."""
     import PIL
-    import PIL._imaging  # noqa: F401  (brings libtiff into the process)
+    import PIL._imaging
 
     try:
         lines = Path("/proc/self/maps").read_text("utf-8", "surrogateescape").splitlines()

@@ -8,7 +8,8 @@ from nssbg._image_io.span import Span
 __all__ = ["read_bmp", "read_gif", "read_png", "read_webp"]
 
 # Pillow holds RGB in 4 bytes a pixel; beside it lie our array and, with alpha, what is split.
-_THROUGH_PILLOW = 12
+_THROUGH_PILLOW = 14
+_ALPHA_THROUGH_PILLOW = 20
 # Frames of a GIF are counted for a note only.
 _MOST_GIF_FRAMES = 1_000
 _MOST_GIF_BLOCKS = 400_000
@@ -21,11 +22,12 @@ def read_png(span: Span) -> Header:
     width, height, bits, colour = span.unpack(">IIBB", 16)
     pixels = width * height
     if bits != 16:
-        return Header(width, height, decode_bytes=pixels * _THROUGH_PILLOW)
+        per_pixel = _THROUGH_PILLOW if colour in (0, 2) else _ALPHA_THROUGH_PILLOW
+        return Header(width, height, decode_bytes=pixels * per_pixel)
     samples = _SAMPLES_OF_PNG_COLOUR.get(colour, 4)
     # Samples as they lie in the file; colours and alpha apart where they have to be.
     apart = 0 if samples == 3 else 6 if samples == 1 else 8
-    return Header(width, height, 2, decode_bytes=pixels * (2 * samples + apart))
+    return Header(width, height, 2, decode_bytes=pixels * (2 * samples + apart + 2))
 
 
 def read_gif(span: Span) -> Header:
@@ -94,7 +96,7 @@ def read_webp(span: Span) -> Header:
     else:
         raise HeaderError("it is damaged: its first chunk is none of WebP's")
     # The animation decoder holds two canvases beside its own planes.
-    return Header(width, height, decode_bytes=width * height * (_THROUGH_PILLOW + 8))
+    return Header(width, height, decode_bytes=width * height * (_ALPHA_THROUGH_PILLOW + 6))
 
 
 def _count_webp_chunks(span: Span) -> None:

@@ -136,7 +136,10 @@ def read(span: Span) -> Header:
     if directory.tiled:
         segment = directory.row_bytes() * directory.segment_height
     # Decoded samples, the array, what is split or turned; and a segment, twice.
-    per_pixel = samples * max(directory.bits) // 8 + (20 if deep else 12)
+    stored = samples * max(directory.bits) // 8
+    per_pixel = stored + (20 if deep else 16)
+    if deep and directory.extra_samples[:1] == (1,):
+        per_pixel += 2 * stored  # colours are divided by their alpha
     return Header(
         directory.width,
         directory.height,
