@@ -58,6 +58,7 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_refine(nb::module_& module);
+void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);

@@ -40,6 +40,16 @@ def pool_set_idle_limit(bytes: int) -> None:
 def empty_u8(height: int, width: int, channels: int) -> NDArray[numpy.uint8]:
     """An H x W x C uint8 array over pooled memory, contents undefined."""
 
+def stand_before_error_handler(setter: int) -> None:
+    """
+    Put a handler that can be silenced before libtiff's; takes TIFFSetErrorHandler's address.
+    """
+
+def silence_thread(silent: bool) -> None:
+    """
+    Drop libtiff's messages on this thread; calls with True and False come in pairs.
+    """
+
 @overload
 def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
 

@@ -118,5 +118,5 @@ def default_output(source: Any, format: str | None, mask: bool) -> Path:
 def _same_file(source: Path, target: Path) -> bool:
     try:
         return source.samefile(target)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a null character, which writing will say
         return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from nssbg._errors import OptionError
 
-__all__ = ["Decontaminate", "Effort", "Options", "Refine"]
+__all__ = ["Decontaminate", "Effort", "Options", "Refine", "text", "whole_number"]
 
 Effort = Literal["fast", "balanced", "best"]
 Refine = Literal["none", "guided", "matting", "auto"]
@@ -41,11 +42,51 @@ class Options:
         _one_of("refine", self.refine, get_args(Refine))
         _one_of("decontaminate", self.decontaminate, get_args(Decontaminate))
         _one_of("matte", self.matte, ("clear", "extend"))
-        if not 0.0 <= self.strength <= 1.0:
+        try:
+            within = bool(0.0 <= self.strength <= 1.0)
+        except (TypeError, ValueError):
+            within = False
+        if not within:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    # An array compares to an array: only text may be compared with text.
+    if not isinstance(value, str) or value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)
-        raise OptionError(f"{name} must be one of {choices}; got {value!r}")
+        raise OptionError(f"{name} must be one of {choices}; got {_shown(value)}")
+
+
+def text(name: str, value: object) -> str:
+    """A setting that has to be text.
+
+    Raises:
+        OptionError: It is not, or holds a null character.
+    """
+    if not isinstance(value, str):
+        raise OptionError(
+            f"{name} must be text such as 'auto', got {_shown(value)}; leave it out for 'auto'"
+        )
+    if "\0" in value:
+        raise OptionError(f"{name} must not hold a null character, got {value!r}")
+    return value
+
+
+def whole_number(name: str, value: object) -> int:
+    """A setting that has to be a whole number: an int, or NumPy's.
+
+    Raises:
+        OptionError: It is none.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise OptionError(f"{name} must be a whole number, got {_shown(value)}") from None
+
+
+def _shown(value: object) -> str:
+    """What was given, on one short line."""
+    said = " ".join(repr(value).split())
+    return said if len(said) <= 60 else f"{said[:57]}..."

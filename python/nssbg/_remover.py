@@ -6,7 +6,7 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,6 +73,11 @@ class Remover:
         license: "commercial" refuses weights that do not allow commercial use, before anything
             is downloaded; "any" takes all. None: NSSBG_LICENSE from the environment, else "any".
         max_pixels: Pictures with more pixels are refused before they are decoded.
+        max_memory: Pictures that are predicted to take more bytes, from decoding to the result,
+            are refused before they are decoded; so are longer files. None: three quarters of the
+            memory that is free at that moment on the machine and in this process's cgroup, but
+            never less than 512 MB. A model's own memory comes on top. (`map` has a bound of the
+            same name on all pictures in flight.)
 
     Raises:
         OptionError: An argument outside what is allowed.
@@ -90,6 +95,7 @@ class Remover:
         threads: int = 0,
         license: str | None = None,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
+        max_memory: int | None = None,
     ) -> None:
         self._settings = Settings(
             model=model,
@@ -98,6 +104,7 @@ class Remover:
             threads=threads,
             license=license,
             max_pixels=max_pixels,
+            max_memory=max_memory,
         )
         self._forget()
 
@@ -429,16 +436,26 @@ def remove(
     matte: Literal["clear", "extend"] = "clear",
     ignore_alpha: bool = False,
     max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
 ) -> Any:
     """Take the background out of one picture; the result has the type that was given.
 
     A shared `Remover` per model and device is kept open between calls. See `Remover` for
-    model, device, backend, threads, license and max_pixels, and `Remover.remove` for the others,
-    for what is returned and what is raised.
+    model, device, backend, threads, license, max_pixels and max_memory, and `Remover.remove` for
+    the others, for what is returned and what is raised.
     """
     # Resolved here: with another NSSBG_LICENSE it is another Remover.
     use = wanted_use(license)
-    key = (model, device, backend, threads, use, max_pixels)
+    settings = Settings(
+        model=model,
+        device=device,
+        backend=backend,
+        threads=threads,
+        license=use,
+        max_pixels=max_pixels,
+        max_memory=max_memory,
+    )
+    key = astuple(settings)
     with _shared_lock:
         remover = _shared.pop(key, None) or Remover(
             model,
@@ -447,6 +464,7 @@ def remove(
             threads=threads,
             license=use,
             max_pixels=max_pixels,
+            max_memory=max_memory,
         )
         _shared[key] = remover  # newest last
         while len(_shared) > _MOST_SHARED:

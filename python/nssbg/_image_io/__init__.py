@@ -16,16 +16,19 @@ from nssbg._image_io.formats import (
     format_of_path,
     suffix_of,
 )
-from nssbg._image_io.peek import peek_size
+from nssbg._image_io.header import Header
+from nssbg._image_io.peek import peek_header, peek_size
 
 __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
     "WRITABLE_FORMATS",
+    "Header",
     "decode",
     "encode",
     "format_of_path",
     "model_rgb",
+    "peek_header",
     "peek_size",
     "suffix_of",
     "write_atomically",

@@ -43,7 +43,7 @@ def frame_from_array(array: NDArray[Any], *, name: str, max_pixels: int) -> Fram
     is_float = array.dtype.kind == "f"
     if is_float:
         array = quantized(array, name)
-    elif array.dtype not in (np.uint8, np.uint16):
+    elif array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise ImageDecodeError(f"cannot read {name} of type {array.dtype}: {_EXPECTED}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))

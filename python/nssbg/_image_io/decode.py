@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from nssbg._errors import ImageDecodeError, OptionError
-from nssbg._image_io import header, png_reader, tiff_reader
+from nssbg._image_io import jxl_header, png_reader, tiff_reader
+from nssbg._image_io.admission import Bounds, admit, check_header, header_of_pixels
 from nssbg._image_io.arrays import frame_from_array, upright
-from nssbg._image_io.formats import format_of_bytes
+from nssbg._image_io.formats import expected_format
+from nssbg._image_io.header import Header
+from nssbg._image_io.library_lines import no_library_lines
 from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation
 from nssbg._image_io.pillow_reader import frame_from_pillow, no_pillow_warnings, open_with_pillow
 from nssbg._image_io.source import Kind, kind_of, read_source
+from nssbg._image_io.wholeness import check_jpeg_end, check_whole, jpeg_ends_early
 from nssbg._types import Frame
 
 __all__ = ["DEFAULT_MAX_PIXELS", "decode"]
@@ -32,6 +37,8 @@ def decode(
     source: Any,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
+    predict: Callable[[Header], int] | None = None,
     ignore_alpha: bool = False,
     name: str | None = None,
 ) -> Frame:
@@ -40,7 +47,14 @@ def decode(
     Args:
         source: A path, the bytes of a file, a binary file object, a PIL image, or a NumPy array
             (H x W, H x W x 1, 3 or 4; uint8, uint16, or float in 0..1, which is held as uint16).
+            Floating-point TIFF files have 0..1 as black to white too; what lies beyond is clipped
+            and noted, what is not a number becomes 0 and is noted.
         max_pixels: Refuse pictures with more pixels than this, from the header alone.
+        max_memory: Refuse pictures that are predicted to take more bytes than this, from the
+            header alone, and files longer than this; None: three quarters of the memory that the
+            machine and this process's cgroup have free, but never less than 512 MB.
+        predict: Bytes that a picture with such a header takes in all; by default what its decoding
+            takes at its peak.
         ignore_alpha: Drop an alpha channel that the picture has.
         name: What to call the picture in messages; by default its path or its kind.
 
@@ -50,16 +64,19 @@ def decode(
     Raises:
         ImageDecodeError: The source is missing, empty, cut short, damaged, too large, of a
             format that cannot be read here, or no picture at all.
-        OptionError: max_pixels is less than 1.
+        OptionError: max_pixels or max_memory is less than 1.
     """
     if max_pixels < 1:
         raise OptionError(f"max_pixels is {max_pixels}; expected at least 1")
+    if max_memory is not None and max_memory < 1:
+        raise OptionError(f"max_memory is {max_memory}; expected at least 1, or None")
     kind = kind_of(source)
     if name is None:
         name = _name_of(source, kind)
+    bounds = Bounds(max_pixels, max_memory, predict)
     try:
-        with no_pillow_warnings():
-            frame = _decode(source, kind, max_pixels, name)
+        with no_pillow_warnings(), no_library_lines():
+            frame = _decode(source, kind, bounds, name)
     except ImageDecodeError:
         raise
     except MemoryError as error:
@@ -76,40 +93,63 @@ def decode(
     return frame
 
 
-def _decode(source: Any, kind: Kind, max_pixels: int, name: str) -> Frame:
-    if kind == "array":
-        return frame_from_array(source, name=name, max_pixels=max_pixels)
-    if kind == "pil":
-        return frame_from_pillow(source, name=name, kind=kind, max_pixels=max_pixels)
-    data = read_source(source, kind, name)
-    format = format_of_bytes(bytes(data[:64]))
-    if format is None:
-        raise ImageDecodeError(
-            f"cannot read {name}: {_guess(bytes(data[:512]))}; expected JPEG, PNG, WebP, TIFF, "
-            "BMP, GIF, AVIF, HEIC or JPEG XL"
-        )
-    header.check_size(data, format, name, max_pixels)
+def _decode(source: Any, kind: Kind, bounds: Bounds, name: str) -> Frame:
+    if kind in ("array", "pil"):
+        header = header_of_pixels(source)
+        if header is not None:
+            check_header(header, name, bounds)
+        if kind == "array":
+            return frame_from_array(source, name=name, max_pixels=bounds.max_pixels)
+        return frame_from_pillow(source, name=name, kind=kind, max_pixels=bounds.max_pixels)
+    data = read_source(source, kind, name, max_memory=bounds.max_memory)
+    format = expected_format(bytes(data[:512]), name)
+    header = admit(data, format, name, bounds)
+    frames = _frames(header)
     if format == "JPEG":
-        frame = _decode_jpeg(data, kind, max_pixels, name)
-    elif format == "PNG" and png_reader.is_sixteen_bit(data):
-        frame = png_reader.read(data, name=name, kind=kind)
-    elif format == "TIFF":
-        deep = tiff_reader.read_if_deep(data, name=name, kind=kind, max_pixels=max_pixels)
-        frame = deep or _through_pillow(data, format, kind, max_pixels, name)
-    else:
-        frame = _through_pillow(data, format, kind, max_pixels, name)
-    return frame
+        return _decode_jpeg(data, kind, bounds, name, header.progressive)
+    if format == "PNG" and png_reader.is_sixteen_bit(data):
+        return png_reader.read(data, name=name, kind=kind)
+    if format == "TIFF":
+        deep = tiff_reader.read_if_deep(
+            data, name=name, kind=kind, max_pixels=bounds.max_pixels, frames=frames
+        )
+        if deep is not None:
+            return deep
+    return _through_pillow(data, format, kind, bounds, name, frames)
+
+
+def _frames(header: Header) -> str:
+    """A note where a file has more pictures than the first, as far as they were counted."""
+    if header.frames < 2:
+        return ""
+    return f"first of {'at least ' if header.more_frames else ''}{header.frames} frames"
 
 
 def _through_pillow(
-    data: bytes | memoryview, format: str, kind: Kind, max_pixels: int, name: str
+    data: bytes | memoryview,
+    format: str,
+    kind: Kind,
+    bounds: Bounds,
+    name: str,
+    frames: str = "",
 ) -> Frame:
+    exif = b""
+    if format == "JXL":
+        exif = jxl_header.exif_block(data)
+        data = jxl_header.code_stream(data)
     with open_with_pillow(data, format, name) as image:
-        frame = frame_from_pillow(image, name=name, kind=kind, max_pixels=max_pixels)
+        frame = frame_from_pillow(
+            image, name=name, kind=kind, max_pixels=bounds.max_pixels, frames=frames
+        )
+        check_whole(image, data, format, name)
+    if exif and not frame.exif:
+        frame = replace(frame, exif=without_orientation(exif)[0] or None)
     return frame if frame.source_format else replace(frame, source_format=format)
 
 
-def _decode_jpeg(data: bytes | memoryview, kind: Kind, max_pixels: int, name: str) -> Frame:
+def _decode_jpeg(
+    data: bytes | memoryview, kind: Kind, bounds: Bounds, name: str, progressive: bool
+) -> Frame:
     """Straight into an array where the file is plain; otherwise Pillow, which is more lenient."""
     import simplejpeg
 
@@ -118,10 +158,12 @@ def _decode_jpeg(data: bytes | memoryview, kind: Kind, max_pixels: int, name: st
         exif, orientation = without_orientation(exif_of(image))
         dpi = dpi_of(image.info)
         width, height = image.size
-        plain = image.mode in ("RGB", "L") and (icc is None or icc[16:20] == b"RGB ")
-        is_gray = image.mode == "L"
-    if not plain or width * height > max_pixels:
-        return _through_pillow(data, "JPEG", kind, max_pixels, name)
+        mode = image.mode
+        plain = mode in ("RGB", "L") and (icc is None or icc[16:20] == b"RGB ")
+        is_gray = mode == "L"
+    if not plain or width * height > bounds.max_pixels:
+        check_jpeg_end(data, mode, name)
+        return _through_pillow(data, "JPEG", kind, bounds, name)
     from nssbg import _core
 
     notes = []
@@ -129,10 +171,14 @@ def _decode_jpeg(data: bytes | memoryview, kind: Kind, max_pixels: int, name: st
     try:
         simplejpeg.decode_jpeg(data, colorspace="RGB", buffer=rgb, strict=True)
     except ValueError as error:
+        if jpeg_ends_early(str(error), rgb, progressive):
+            raise ImageDecodeError(
+                f"cannot read {name}: it is truncated ({_in_short(error)}); its end is not there"
+            ) from error
         # Either past saving, which Pillow then says, or one of the blemishes that all viewers
         # pass over, such as stray bytes before a marker.
         _log.info("%s: %s", name, error)
-        frame = _through_pillow(data, "JPEG", kind, max_pixels, name)
+        frame = _through_pillow(data, "JPEG", kind, bounds, name)
         return replace(frame, notes=(*frame.notes, f"damaged in places ({_in_short(error)})"))
     if orientation != 1:
         rgb = upright(rgb, orientation)
@@ -159,26 +205,6 @@ def _name_of(source: Any, kind: Kind) -> str:
         name = getattr(source, "name", None)
         return name if isinstance(name, str) and name else "<file>"
     return f"<{kind}>"
-
-
-def _guess(head: bytes) -> str:
-    """What a file that is no picture seems to be, to spare its owner the search."""
-    start = head.lstrip()[:64].lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "it is a web page, perhaps a failed download"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "it is XML or SVG, which has no pixels; render it first"
-    if start.startswith(b"%pdf"):
-        return "it is a PDF; export its picture first"
-    if start.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer; fetch the file itself with git lfs pull"
-    if head.startswith(b"PK\x03\x04"):
-        return "it is a ZIP archive; unpack it first"
-    if not head.strip(b"\0"):
-        return "it begins with zeros only, as files of interrupted copies do"
-    if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
-        return "it is text"
-    return "its first bytes are of no picture format known here"
 
 
 def _in_short(error: BaseException) -> str:

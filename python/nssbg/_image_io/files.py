@@ -43,7 +43,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> 
         # mkstemp makes files for their owner alone; give what open() would have given.
         Path(temporary).chmod(_permissions(place))
         Path(temporary).replace(place)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
@@ -75,9 +75,9 @@ def _umask() -> int:
     return 0o022
 
 
-def _reason(error: OSError, target: Path) -> str:
+def _reason(error: Exception, target: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"the folder {target.parent} does not exist; make it first"
     if isinstance(error, PermissionError):
         return f"no permission to write in {target.parent}"
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nssbg._errors import OptionError
+from nssbg._errors import ImageDecodeError, OptionError
 
 __all__ = [
     "ALPHA_FORMATS",
     "SIXTEEN_BIT_FORMATS",
     "WRITABLE_FORMATS",
+    "expected_format",
     "format_of_bytes",
     "format_of_path",
     "suffix_of",
@@ -93,3 +94,38 @@ def _iso_media_format(head: bytes) -> str | None:
     if any(brand in _HEIF_BRANDS for brand in brands):
         return "HEIF"
     return None
+
+
+def expected_format(head: bytes, name: str) -> str:
+    """The readable format of a file from its first bytes (512 tell most about what is none).
+
+    Raises:
+        ImageDecodeError: They are of no picture; the message says what they seem to be.
+    """
+    format = format_of_bytes(head)
+    if format is None:
+        raise ImageDecodeError(
+            f"cannot read {name}: {_guess(head)}; expected JPEG, PNG, WebP, TIFF, "
+            "BMP, GIF, AVIF, HEIC or JPEG XL"
+        )
+    return format
+
+
+def _guess(head: bytes) -> str:
+    """What a file that is no picture seems to be, to spare its owner the search."""
+    start = head.lstrip()[:64].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "it is a web page, perhaps a failed download"
+    if start.startswith((b"<svg", b"<?xml")):
+        return "it is XML or SVG, which has no pixels; render it first"
+    if start.startswith(b"%pdf"):
+        return "it is a PDF; export its picture first"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer; fetch the file itself with git lfs pull"
+    if head.startswith(b"PK\x03\x04"):
+        return "it is a ZIP archive; unpack it first"
+    if not head.strip(b"\0"):
+        return "it begins with zeros only, as files of interrupted copies do"
+    if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
+        return "it is text"
+    return "its first bytes are of no picture format known here"

@@ -1,125 +1,40 @@
-"""Sizes from file headers alone, for formats whose readers allocate or decode when they open.
-
-What is refused here has cost a few bytes of reading, whatever size it claims.
-"""
+"""What a file's header says before anything is decoded, and the error where it cannot be so."""
 
 from __future__ import annotations
 
-import struct
+from dataclasses import dataclass
 
-from nssbg._errors import ImageDecodeError
-
-__all__ = ["check_size", "size_of"]
-
-_Bytes = bytes | memoryview
+__all__ = ["Header", "HeaderError"]
 
 
-def check_size(data: _Bytes, format: str, name: str, max_pixels: int) -> None:
-    """Refuse a picture whose header claims more than max_pixels, or no pixels.
+class HeaderError(Exception):
+    """A header that is damaged, cut short, or asks for more work than any picture needs.
 
-    Raises:
-        ImageDecodeError: It does.
+    Its text goes on after "cannot read NAME: "; `admission` makes an ImageDecodeError of it.
     """
-    size = size_of(data, format)
-    if size is None:
-        return
-    width, height = size
-    if width < 1 or height < 1:
-        raise ImageDecodeError(f"cannot read {name}: its header says {width} x {height} pixels")
-    if width * height > max_pixels:
-        raise ImageDecodeError(
-            f"cannot read {name}: {width} x {height} pixels are more than max_pixels={max_pixels}; "
-            "raise max_pixels if the picture is to be trusted"
-        )
 
 
-def size_of(data: _Bytes, format: str) -> tuple[int, int] | None:
-    """Width and height as a header says, or None where only the reader itself can tell."""
-    read = _SIZES.get(format)
-    if read is None:
-        return None
-    try:
-        return read(data)
-    except (struct.error, IndexError):
-        return None  # cut short, which the reader will say
+@dataclass(frozen=True)
+class Header:
+    """Sizes as a file claims them; nothing here was checked against its pixels.
 
+    Attributes:
+        width: Columns, before any rotation.
+        height: Rows.
+        sample_bytes: Bytes per sample of the Frame that decoding gives: 1 or 2.
+        decode_bytes: Bytes that decoding takes at its peak, predicted; the file itself apart.
+        coded_pixels: Pixels of the largest area that is decoded, where that is more than
+            width x height: a tile, a frame, a canvas.
+        frames: Pictures in the file as far as they were counted; 0: not counted.
+        more_frames: There may be more than that.
+        progressive: Of JPEG: every scan goes over the whole picture.
+    """
 
-def _png(data: _Bytes) -> tuple[int, int]:
-    width, height = struct.unpack_from(">II", data, 16)
-    return width, height
-
-
-def _gif(data: _Bytes) -> tuple[int, int]:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return width, height
-
-
-def _bmp(data: _Bytes) -> tuple[int, int]:
-    (header_size,) = struct.unpack_from("<I", data, 14)
-    if header_size == 12:
-        width, height = struct.unpack_from("<HH", data, 18)
-        return width, height
-    width, height = struct.unpack_from("<ii", data, 18)
-    return width, abs(height)  # negative: rows from the top down
-
-
-def _webp(data: _Bytes) -> tuple[int, int] | None:
-    kind = bytes(data[12:16])
-    if kind == b"VP8X":
-        low = int.from_bytes(data[24:27], "little"), int.from_bytes(data[27:30], "little")
-        return low[0] + 1, low[1] + 1
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
-
-
-def _jxl(data: _Bytes) -> tuple[int, int] | None:
-    """The SizeHeader of a JPEG XL codestream (ISO/IEC 18181-1), bare or in its container."""
-    start = 0
-    if data[0] != 0xFF:
-        at = 0
-        while True:
-            length, kind = struct.unpack_from(">I4s", data, at)
-            skip = 8
-            if length == 1:
-                (length,) = struct.unpack_from(">Q", data, at + 8)
-                skip = 16
-            if kind == b"jxlc":
-                start = at + skip
-                break
-            if kind == b"jxlp":
-                start = at + skip + 4
-                break
-            if length < skip:
-                return None
-            at += length
-    if bytes(data[start : start + 2]) != b"\xff\x0a":
-        return None
-    bits = int.from_bytes(data[start + 2 : start + 18], "little")
-
-    def take(count: int) -> int:
-        nonlocal bits
-        value = bits & ((1 << count) - 1)
-        bits >>= count
-        return value
-
-    eighths = take(1)
-
-    def side() -> int:
-        if eighths:
-            return 8 * (1 + take(5))
-        return 1 + take((9, 13, 18, 30)[take(2)])
-
-    height = side()
-    ratio = take(3)
-    if ratio == 0:
-        return side(), height
-    numerator, denominator = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))[ratio - 1]
-    return height * numerator // denominator, height
-
-
-_SIZES = {"PNG": _png, "GIF": _gif, "BMP": _bmp, "WEBP": _webp, "JXL": _jxl}
+    width: int
+    height: int
+    sample_bytes: int = 1
+    decode_bytes: int = 0
+    coded_pixels: int = 0
+    frames: int = 0
+    more_frames: bool = False
+    progressive: bool = False

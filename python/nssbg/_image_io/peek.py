@@ -1,17 +1,20 @@
-"""A picture's size before it is decoded, to predict what it will take."""
+"""A picture's size before it is decoded, to predict what it will take.
+
+Only headers are read, by this package's own parsers: no decoder is ever opened.
+"""
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from nssbg._image_io.admission import header_of_pixels, read_header
+from nssbg._image_io.header import Header
+from nssbg._image_io.source import kind_of
+from nssbg._image_io.span import Span
 
-from nssbg._image_io.pillow_reader import no_pillow_warnings
-
-__all__ = ["peek_size"]
+__all__ = ["peek_header", "peek_size"]
 
 
 def peek_size(source: Any) -> tuple[int, int, int] | None:
@@ -23,33 +26,28 @@ def peek_size(source: Any) -> tuple[int, int, int] | None:
     Returns:
         Sizes before any rotation, or None where they cannot be told without decoding.
     """
-    if isinstance(source, np.ndarray):
-        if source.ndim < 2:
-            return None
-        return source.shape[0], source.shape[1], 1 if source.dtype == np.uint8 else 2
-    from PIL import Image
+    header = peek_header(source)
+    return None if header is None else (header.height, header.width, header.sample_bytes)
 
-    if isinstance(source, Image.Image):
-        return source.height, source.width, 2 if source.mode.startswith("I;16") else 1
+
+def peek_header(source: Any) -> Header | None:
+    """What a source's header says; arguments and None as for `peek_size`."""
     try:
-        if isinstance(source, (str, os.PathLike)):
-            with Path(source).open("rb") as stream:
-                return _size_in(stream)
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            return _size_in(io.BytesIO(source))
+        kind = kind_of(source)
+        if kind in ("array", "pil"):
+            return header_of_pixels(source)
+        if kind == "bytes":
+            return read_header(Span(source))
+        if kind == "path":
+            # Not what is no plain file: to open a pipe would take its first bytes from decode.
+            if not Path(source).is_file():
+                return None
+            with Path(os.fspath(source)).open("rb") as stream:
+                return read_header(Span(stream))
         position = source.tell()
         try:
-            return _size_in(source)
+            return read_header(Span(source, position))
         finally:
             source.seek(position)
     except Exception:  # whatever is wrong with it, decode will say it better
         return None
-
-
-def _size_in(stream: Any) -> tuple[int, int, int]:
-    from PIL import Image
-
-    with no_pillow_warnings(), Image.open(stream) as image:
-        # Pillow shows 16-bit RGB as 8-bit: for a prediction, PNG's own depth byte tells.
-        deep = image.mode.startswith("I") or image.info.get("bitdepth") == 16
-        return image.height, image.width, 2 if deep else 1

@@ -43,6 +43,8 @@ _READERS = {
 }
 # These decoders turn the picture upright themselves, whatever its EXIF block goes on saying.
 _UPRIGHT_ALREADY = ("HEIF", "JXL")
+# Asking the others for their number of frames walks through all of them.
+_COUNT_FRAMES_WHEN_OPENED = ("AVIF", "HEIF", "PNG", "WEBP")
 
 _quiet_lock = threading.Lock()
 _quiet_depth = 0
@@ -90,8 +92,17 @@ def open_with_pillow(data: bytes | memoryview, format: str, name: str) -> Image.
     return image
 
 
-def frame_from_pillow(image: Image.Image, *, name: str, kind: Kind, max_pixels: int) -> Frame:
+def frame_from_pillow(
+    image: Image.Image, *, name: str, kind: Kind, max_pixels: int, frames: str = ""
+) -> Frame:
     """Decode an opened Pillow image (left unchanged) to an upright Frame.
+
+    Args:
+        image: The image.
+        name: For messages.
+        kind: What the caller handed in.
+        max_pixels: Pixels that the picture may have.
+        frames: Note about further pictures in the file, or "".
 
     Raises:
         ImageDecodeError: It is too large or of a kind that has no meaning here. Damaged files
@@ -105,10 +116,10 @@ def frame_from_pillow(image: Image.Image, *, name: str, kind: Kind, max_pixels: 
             f"cannot read {name}: {width} x {height} pixels are more than max_pixels={max_pixels}; "
             "raise max_pixels if the picture is to be trusted"
         )
-    notes = []
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and kind != "pil":
-        notes.append(f"first of {frames} frames")
+    if not frames and kind != "pil" and image.format in _COUNT_FRAMES_WHEN_OPENED:
+        count = getattr(image, "n_frames", 1)
+        frames = f"first of {count} frames" if count > 1 else ""
+    notes = [frames] if frames else []
     image.load()
     format = image.format or ""
     icc = icc_of(image)

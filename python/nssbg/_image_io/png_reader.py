@@ -35,6 +35,7 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 _LARGEST_PROFILE = 16 << 20
+_BAND = 4 << 20
 
 
 def is_sixteen_bit(data: _Bytes) -> bool:
@@ -118,21 +119,60 @@ def _samples(
         (-(-(height - y) // step_y), -(-(width - x) // step_x)) for x, y, step_x, step_y in passes
     ]
     pixel_bytes = 2 * channels
-    wanted = sum(rows * (1 + columns * pixel_bytes) for rows, columns in sizes)
-    inflate = zlib.decompressobj()
-    raw = inflate.decompress(b"".join(parts), wanted)
-    if len(raw) < wanted:
-        raise ImageDecodeError(f"cannot read {name}: the PNG file is cut short")
-    filtered = np.frombuffer(raw, np.uint8)
+    stream = _Inflated(parts, name)
     out: NDArray[np.uint16] = np.empty((height, width, channels), np.uint16)
-    at = 0
     for (x, y, step_x, step_y), (rows, columns) in zip(passes, sizes, strict=True):
         row_bytes = columns * pixel_bytes
-        part = filtered[at : at + rows * (1 + row_bytes)].reshape(rows, 1 + row_bytes)
-        at += part.size
-        plain = np.asarray(_core.png_unfilter(part, pixel_bytes))
-        out[y::step_y, x::step_x] = plain.view(">u2").reshape(rows, columns, channels)
+        into = out[y::step_y, x::step_x]
+        # Bands of rows, so that the inflated bytes never lie in memory whole. The row above a
+        # band goes in front of it, as one without a filter.
+        most = max(1, _BAND // row_bytes)
+        above = bytes(row_bytes)
+        for top in range(0, rows, most):
+            count = min(most, rows - top)
+            raw = b"\0" + above + stream.take(count * (1 + row_bytes))
+            filtered = np.frombuffer(raw, np.uint8).reshape(1 + count, 1 + row_bytes)
+            plain = np.asarray(_core.png_unfilter(filtered, pixel_bytes))
+            above = plain[-1].tobytes()
+            into[top : top + count] = plain[1:].view(">u2").reshape(count, columns, channels)
     return out
+
+
+class _Inflated:
+    """A zlib stream in parts, inflated as far as it is asked for."""
+
+    def __init__(self, parts: list[_Bytes], name: str) -> None:
+        self._inflate = zlib.decompressobj()
+        self._parts = iter(parts)
+        self._waiting: _Bytes = b""
+        self._name = name
+
+    def take(self, count: int) -> bytes:
+        """The next bytes.
+
+        Raises:
+            ImageDecodeError: The stream ends before.
+        """
+        found = []
+        while count > 0:
+            if not len(self._waiting):
+                self._waiting = next(self._parts, b"")
+                if not len(self._waiting):
+                    # What zlib still holds back comes out without further input.
+                    piece = self._inflate.decompress(b"", count)
+                    if not piece:
+                        raise ImageDecodeError(
+                            f"cannot read {self._name}: the PNG file is truncated (its pixels end "
+                            "before its last row)"
+                        )
+                    found.append(piece)
+                    count -= len(piece)
+                    continue
+            piece = self._inflate.decompress(self._waiting, count)
+            self._waiting = b"" if self._inflate.eof else self._inflate.unconsumed_tail
+            found.append(piece)
+            count -= len(piece)
+        return b"".join(found)
 
 
 def _colours(

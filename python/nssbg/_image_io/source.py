@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nssbg._errors import ImageDecodeError
+from nssbg._image_io.admission import default_max_memory
+from nssbg._image_io.formats import expected_format
 
 __all__ = ["Kind", "kind_of", "read_source"]
 
@@ -16,6 +18,10 @@ Kind = Literal["path", "bytes", "file", "pil", "array"]
 
 # No picture under the pixel cap is near this; a file that never ends (/dev/zero) is stopped.
 _LARGEST_FILE = 2 << 30
+# Enough to tell a format, or what a file is instead of a picture.
+_HEAD = 512
+_LARGEST_PIECE = 16 << 20
+_SURELY_FITS = 256 << 20
 
 
 def kind_of(source: Any) -> Kind:
@@ -42,18 +48,24 @@ def kind_of(source: Any) -> Kind:
     )
 
 
-def read_source(source: Any, kind: Kind, name: str) -> bytes | memoryview:
+def read_source(
+    source: Any, kind: Kind, name: str, *, max_memory: int | None = None
+) -> bytes | memoryview:
     """The bytes of a path, bytes-like or file object.
 
+    A file object is read in pieces: what does not begin like a picture is read no further than
+    its first bytes, and what is longer than `max_memory` (None: a share of what is free), or
+    than any picture, no further than that.
+
     Raises:
-        ImageDecodeError: It cannot be read, is empty, or has no end.
+        ImageDecodeError: It cannot be read, is empty, has no end, or is no picture.
     """
     if kind == "path":
-        data: bytes | memoryview = _read_path(Path(source), name)
+        data: bytes | memoryview = _read_path(source, name, max_memory)
     elif kind == "bytes":
         data = source if isinstance(source, bytes) else _flat(source)
     else:
-        data = _read_file(source, name)
+        data = _read_file(source, name, max_memory)
     if len(data) == 0:
         raise ImageDecodeError(f"cannot read {name}: it is empty")
     return data
@@ -64,13 +76,15 @@ def _flat(source: bytearray | memoryview) -> bytes | memoryview:
     return view.cast("B") if view.c_contiguous else view.tobytes()
 
 
-def _read_path(path: Path, name: str) -> bytes:
+def _read_path(source: str | os.PathLike[str], name: str, max_memory: int | None) -> Any:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno())
-            if stat.S_ISREG(mode.st_mode) and mode.st_size > _LARGEST_FILE:
-                raise ImageDecodeError(_too_long(name))
-            return _read_file(file, name)
+        with Path(source).open("rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                return _read_file(file, name, max_memory)
+            if found.st_size > _LARGEST_FILE or found.st_size > _limit(max_memory, found.st_size):
+                raise ImageDecodeError(_too_long(name, max_memory, found.st_size))
+            return file.read(found.st_size)
     except FileNotFoundError:
         raise ImageDecodeError(f"cannot read {name}: there is no such file") from None
     except IsADirectoryError:
@@ -84,22 +98,56 @@ def _read_path(path: Path, name: str) -> bytes:
         raise ImageDecodeError(f"cannot read {name}: {reason}") from error
 
 
-def _read_file(file: Any, name: str) -> bytes:
+def _read_file(file: Any, name: str, max_memory: int | None) -> bytes | memoryview:
+    """A stream to its end, or to where it is told to be no picture."""
+    data = bytearray()
+    wanted, told = _HEAD, False
+    while True:
+        piece, is_whole = _piece(file, name, wanted)
+        data += piece
+        if not told and (len(data) >= _HEAD or is_whole or not piece) and data:
+            expected_format(bytes(data[:_HEAD]), name)
+            told = True
+        limit = _limit(max_memory, len(data))
+        if len(data) > limit:
+            raise ImageDecodeError(_too_long(name, max_memory, len(data)))
+        if is_whole or not piece:
+            return memoryview(data)
+        # Pieces grow with what came, so that little is asked for of little; one byte more than
+        # allowed tells that there is no end.
+        wanted = min(max(_HEAD, len(data)), _LARGEST_PIECE, limit + 1 - len(data))
+
+
+def _piece(file: Any, name: str, wanted: int) -> tuple[Any, bool]:
+    """What one read() gives, and whether it is all there is."""
+    is_whole = False
     try:
-        data = file.read(_LARGEST_FILE + 1)
+        try:
+            piece = file.read(wanted)
+        except TypeError:  # a reader without a size argument
+            piece, is_whole = file.read(), True
     except (OSError, ValueError, io.UnsupportedOperation) as error:
         raise ImageDecodeError(f"cannot read {name}: {error}") from error
-    except TypeError:  # a reader without a size argument
-        data = file.read()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
+    if not isinstance(piece, (bytes, bytearray, memoryview)):
         raise ImageDecodeError(
-            f"cannot read {name}: its read() gave {type(data).__name__}; "
+            f"cannot read {name}: its read() gave {type(piece).__name__}; "
             'expected bytes (open files with mode "rb")'
         )
-    if len(data) > _LARGEST_FILE:
-        raise ImageDecodeError(_too_long(name))
-    return bytes(data)
+    return piece, is_whole
 
 
-def _too_long(name: str) -> str:
-    return f"cannot read {name}: it is longer than {_LARGEST_FILE >> 30} GB; no picture is"
+def _limit(max_memory: int | None, length: int) -> int:
+    """Bytes that a file may have; what is free is asked for only where it can matter."""
+    if max_memory is not None:
+        return min(_LARGEST_FILE, max_memory)
+    if length <= _SURELY_FITS:
+        return _LARGEST_FILE
+    return min(_LARGEST_FILE, default_max_memory())
+
+
+def _too_long(name: str, max_memory: int | None, length: int) -> str:
+    limit = _limit(max_memory, length)
+    if limit == _LARGEST_FILE:
+        return f"cannot read {name}: it is longer than {_LARGEST_FILE >> 30} GB; no picture is"
+    allowed = "are free for it" if max_memory is None else f"max_memory={max_memory} allows"
+    return f"cannot read {name}: it is longer than the {limit} bytes that {allowed}"

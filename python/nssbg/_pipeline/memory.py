@@ -6,7 +6,7 @@ from typing import Any
 
 from nssbg import _image_io as image_io
 
-__all__ = ["predicted_bytes"]
+__all__ = ["bytes_in_flight", "predicted_bytes"]
 
 # Per pixel of an 8-bit picture at the fullest moment: RGB 3, alpha 1, RGBA 4, filtered rows of
 # the encoder 4, compressed stream about 2.
@@ -21,8 +21,16 @@ def predicted_bytes(source: Any) -> int:
 
     A source whose header cannot be read costs only the fixed part: its decode will fail.
     """
-    size = image_io.peek_size(source)
-    if size is None:
-        return BYTES_PER_PICTURE
-    height, width, bytes_per_sample = size
-    return BYTES_PER_PICTURE + height * width * BYTES_PER_PIXEL * bytes_per_sample
+    header = image_io.peek_header(source)
+    return BYTES_PER_PICTURE if header is None else bytes_in_flight(header)
+
+
+def bytes_in_flight(header: image_io.Header) -> int:
+    """Bytes that a picture with this header is predicted to take at its fullest moment.
+
+    That is either while it is decoded or while its result is encoded.
+    """
+    pixels = header.height * header.width
+    return BYTES_PER_PICTURE + max(
+        header.decode_bytes, pixels * BYTES_PER_PIXEL * header.sample_bytes
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from nssbg import _core
 from nssbg import _image_io as image_io
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
+from nssbg._options import text, whole_number
 
 __all__ = ["Settings"]
 
@@ -25,8 +27,18 @@ class Settings:
     threads: int = 0
     license: str | None = None
     max_pixels: int = image_io.DEFAULT_MAX_PIXELS
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
+        # Types first: settings come from configuration files as well as from code.
+        for name in ("device", "backend"):
+            text(name, getattr(self, name))
+        model = self.model
+        text("model", os.fspath(model) if isinstance(model, os.PathLike) else model)
+        whole_number("threads", self.threads)
+        whole_number("max_pixels", self.max_pixels)
+        if self.max_memory is not None and whole_number("max_memory", self.max_memory) < 1:
+            raise OptionError(f"max_memory must be at least 1 byte, got {self.max_memory}")
         if not 0 <= self.threads <= MOST_THREADS:
             raise OptionError(
                 f"threads must be 0 (all usable cores) to {MOST_THREADS}, got {self.threads}"

@@ -19,6 +19,7 @@ from nssbg._cutout import Cutout
 from nssbg._methods.base import Estimate, Method
 from nssbg._methods.choose import open_method
 from nssbg._options import Options
+from nssbg._pipeline.memory import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._stages.decontaminate import decontaminate
 from nssbg._stages.refine import refine_with_report
@@ -144,6 +145,8 @@ class Pipeline:
             job.frame = image_io.decode(
                 job.source,
                 max_pixels=self._settings.max_pixels,
+                max_memory=self._settings.max_memory,
+                predict=bytes_in_flight,
                 ignore_alpha=job.options.ignore_alpha,
             )
 

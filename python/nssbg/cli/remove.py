@@ -69,6 +69,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--max-pixels", type=int, default=None, help="refuse larger pictures (default 200 MP)"
     )
+    parser.add_argument(
+        "--max-memory",
+        type=int,
+        metavar="MB",
+        help="refuse pictures predicted to take more (default: 3/4 of what is free)",
+    )
     parser.add_argument("--json", action="store_true", help="report on stdout, one line a picture")
 
 
@@ -115,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_pixels=(
             image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
         ),
+        max_memory=None if arguments.max_memory is None else arguments.max_memory * 1_000_000,
     ) as remover:
         if len(pairs) > 1:
             return _many(remover, pairs, what, arguments)
@@ -221,7 +228,7 @@ def _one(
     from nssbg._delivery import encoded, write
 
     cutout = remover.cutout(
-        sys.stdin.buffer.read() if source == "-" else Path(source), **_how(arguments)
+        sys.stdin.buffer if source == "-" else Path(source), **_how(arguments)
     )
     what = {**what, "threads": arguments.threads}
     if output == "-":
