@@ -9,7 +9,7 @@ from __future__ import annotations
 from nssbg._image_io.color import model_rgb
 from nssbg._image_io.decode import DEFAULT_MAX_PIXELS, decode
 from nssbg._image_io.encode import encode
-from nssbg._image_io.files import write_atomically
+from nssbg._image_io.files import check_target, write_atomically
 from nssbg._image_io.formats import (
     ALPHA_FORMATS,
     WRITABLE_FORMATS,
@@ -22,6 +22,7 @@ __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
     "WRITABLE_FORMATS",
+    "check_target",
     "decode",
     "encode",
     "format_of_path",

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from nssbg import _fs
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
@@ -67,13 +68,10 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         graph, fused, left = fuse_deform_conv(onnx.load(os.fspath(model.path)))
         place.mkdir(parents=True, exist_ok=True)
         if fused:
-            temporary = rewritten.with_name(f".{rewritten.name}.{os.getpid()}")
-            onnx.save(graph, os.fspath(temporary))
-            temporary.replace(rewritten)
-        note.write_text(
-            json.dumps({"fused": [list(item.kernel) for item in fused], "left": left}, indent=1),
-            encoding="utf-8",
-        )
+            with _fs.replacing(rewritten) as part:
+                onnx.save(graph, os.fspath(part))
+        record = {"fused": [list(item.kernel) for item in fused], "left": left}
+        _fs.write(note, json.dumps(record, indent=1).encode(), sync=False)
     except OSError as error:
         log.warning("%s: its fused graph cannot be kept: %s", model.name, error)
         return model

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nssbg import _fs
 from nssbg._errors import ModelError
 from nssbg._models.description import ModelDescription
 from nssbg._models.license import check_license
@@ -100,9 +101,7 @@ def _stamp(path: Path, checksum: str) -> None:
     target = _stamps_file()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
-        temporary.replace(target)
+        _fs.write(target, json.dumps(stamps, indent=1).encode(), sync=False)
     except OSError as error:  # a read-only cache: the file is hashed again next time
         log.info("%s: cannot be written: %s", target, error.strerror)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nssbg import _fs
 from nssbg._errors import ModelError
 from nssbg._hardware import import_openvino, usable_threads
 from nssbg._models.description import ModelDescription
@@ -326,9 +326,7 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
     kept[key] = asdict(rates)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        temporary.replace(path)
+        _fs.write(path, json.dumps(kept, indent=1).encode(), sync=False)
     except OSError:
         pass  # measured again next time
     return rates
