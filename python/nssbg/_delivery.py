@@ -119,7 +119,7 @@ def write(
     except (ImageEncodeError, OptionError) as error:
         if str(target) in str(error):
             raise
-        raise type(error)(f"cannot write {target}: {error}") from error
+        raise type(error)(f"{target}: {error}") from error
     return image_io.write_atomically(target, data, overwrite=overwrite, inputs=inputs)
 
 

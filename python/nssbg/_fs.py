@@ -12,7 +12,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 import zlib
@@ -235,14 +234,14 @@ _O_EXTRA = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def _part_name(place: Path) -> Path:
-    tail = f".nssbg-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+    tail = f".nssbg-{_host()}-{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         limit = os.pathconf(place.parent, "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):  # Windows, or a file system that does not say
         limit = 255
     room = max(0, min(_NAME_BYTES, limit - len(tail) - 1))
-    # Cut between letters; a byte that is no UTF-8 is left out.
-    head = os.fsencode(place.name)[:room].decode("utf-8", "ignore")
+    # Cut between letters; bytes that are no UTF-8 are left out, as some file systems refuse them.
+    head = os.fsdecode(os.fsencode(place.name)[:room].decode("utf-8", "ignore").encode())
     return place.with_name(f".{head}{tail}")
 
 

@@ -14,6 +14,7 @@ from nssbg._image_io.formats import (
     ALPHA_FORMATS,
     WRITABLE_FORMATS,
     format_of_path,
+    has_picture_suffix,
     suffix_of,
 )
 from nssbg._image_io.peek import peek_size
@@ -26,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "format_of_path",
+    "has_picture_suffix",
     "model_rgb",
     "peek_size",
     "suffix_of",

@@ -136,8 +136,20 @@ class Stream(Iterator[Outcome]):
         outcome = self._scheduler.take()
         if outcome is None:
             self.close()
+            # Stages that ran when it was stopped have ended by now: what they made is not lost.
+            outcome = self._scheduler.take()
+        if outcome is None:
             raise StopIteration
         return outcome
+
+    @property
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        return self._scheduler.begun()
+
+    def stop(self) -> None:
+        """Let nothing new begin, without waiting; what is finished can still be taken."""
+        self._scheduler.stop()
 
     def close(self) -> None:
         """Stop: pictures between stages are dropped, running stages end, threads are joined."""
@@ -258,6 +270,11 @@ class _Scheduler:
         if not any(thread.is_alive() for thread in self._threads):
             # An error that the caller keeps leads to its worker's frames, and they lead here.
             self._stages, self._deliver = (), None
+
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        with self._changed:
+            return self._next_index
 
     def report(self) -> StreamReport:
         """Where the time went so far: a copy."""
