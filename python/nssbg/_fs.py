@@ -121,7 +121,8 @@ def check(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     if not overwrite:
         raise FileExistsError(errno.EEXIST, "it is there already", os.fspath(path))
     # Renaming asks only the folder, and root may write anywhere: the marks are looked at.
-    if not kind & 0o222 or not os.access(path, os.W_OK):
+    effective = os.access in os.supports_effective_ids
+    if not kind & 0o222 or not os.access(path, os.W_OK, effective_ids=effective):
         raise RefusedError(
             errno.EACCES, "it is there already and read-only; make it writable or give another name"
         )

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -141,6 +142,36 @@ def test_a_read_only_file_is_not_replaced(tmp_path):
         _fs.write(target, b"new")
     assert target.read_bytes() == b"kept"
     assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become nobody")
+def test_nobody_replaces_no_file_and_writes_in_no_folder_of_another():
+    """Renaming asks the folder alone: without a look at the file it would be replaced."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to nobody
+        folder = Path(name)
+        folder.chmod(0o777)
+        theirs, shut = folder / "theirs", folder / "shut"
+        theirs.write_bytes(b"kept")
+        theirs.chmod(0o644)
+        shut.mkdir()
+        shut.chmod(0o755)
+        _fs.write(shut / "warm", b"x")  # what is imported late is imported by now
+        group = os.getegid()
+        os.setegid(65534)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(_fs.RefusedError, match="read-only"):
+                _fs.write(theirs, b"new")
+            with pytest.raises(PermissionError) as caught:
+                _fs.write(shut / "new", b"x")
+            own = _fs.write(folder / "own", b"x")
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+        assert _fs.reason(caught.value, shut / "new") == f"no permission to write in {shut}"
+        assert theirs.read_bytes() == b"kept"
+        assert own.stat().st_uid == 65534
+        assert names(folder) == ["own", "shut", "theirs"]
 
 
 @posix
