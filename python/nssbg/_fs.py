@@ -13,6 +13,7 @@ import errno
 import os
 import re
 import stat
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -46,6 +47,11 @@ _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 # Part files that this process is writing, with its number: a fork inherits the set.
 _parts: set[tuple[int, Path]] = set()
 _swept: set[tuple[int, Path]] = set()
+# Held while a part file is made or gets its name. By the same thread again where a signal comes
+# in between, and by nobody for good: see `discard_parts`.
+_naming = threading.RLock()
+# The process that makes and names no more files; a fork of it does.
+_ended_pid = 0
 
 
 class RefusedError(OSError):
@@ -189,7 +195,16 @@ def sweep(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def discard_parts() -> None:
-    """Remove the part files that this process is writing, before it ends at once."""
+    """Remove the part files that this process is writing, before it ends at once.
+
+    From then on no file of this process gets its name, and writing one is an OSError with
+    ECANCELED: what was not there when this returns will not be there.
+    """
+    global _ended_pid
+    _ended_pid = os.getpid()
+    # Waits for a rename under way; a file system that hangs does not keep the process.
+    if _naming.acquire(timeout=1.0):
+        _naming.release()
     for pid, part in list(_parts):
         if pid == os.getpid():
             with contextlib.suppress(OSError):
@@ -204,21 +219,25 @@ def _part_of(
     place = Path(os.path.realpath(path))  # Path.resolve stumbles over circles of links
     _sweep_once(place.parent)
     part = _part_name(place)
-    # Made by open() and not by mkstemp, so that umask and the folder's defaults hold.
-    handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _O_EXTRA, 0o666)
     ours = (os.getpid(), part)
-    _parts.add(ours)
+    with _naming:
+        _refuse_at_end()
+        # Made by open() and not by mkstemp, so that umask and the folder's defaults hold.
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _O_EXTRA, 0o666)
+        _parts.add(ours)
     try:
         try:
             _lock(handle)
             yield handle, part
             if sync:
                 os.fsync(handle)
-            _keep_owner_and_mode(place, part)
-            if os.name == "nt":  # an open file cannot be renamed there
-                os.close(handle)
-                handle = -1
-            _rename(part, place, overwrite=overwrite)
+            with _naming:
+                _refuse_at_end()
+                _keep_owner_and_mode(place, part)
+                if os.name == "nt":  # an open file cannot be renamed there
+                    os.close(handle)
+                    handle = -1
+                _rename(part, place, overwrite=overwrite)
         finally:
             if handle >= 0:
                 os.close(handle)
@@ -229,6 +248,19 @@ def _part_of(
     finally:
         _parts.discard(ours)
 
+
+def _refuse_at_end() -> None:
+    if _ended_pid == os.getpid():
+        raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+
+
+def _after_fork() -> None:
+    global _naming
+    _naming = threading.RLock()  # a thread that is not here may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 # Binary mode on Windows; elsewhere a part file is not handed on to programs that are started.
 _O_EXTRA = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

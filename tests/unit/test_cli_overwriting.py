@@ -182,3 +182,27 @@ def test_a_padding_beyond_any_picture_is_one_error_that_names_the_file(shoot, ca
 def test_a_background_may_be_used_for_many(shoot):
     Image.fromarray(np.full((9, 9, 3), 7, np.uint8)).save("back.png")
     assert main(["a.png", "b.png", *STUDIO, "--background", "back.png"]) == 0
+
+
+def test_results_that_differ_in_case_alone_are_refused_where_that_is_one_file(
+    shoot, capsys, monkeypatch
+):
+    """As on macOS and Windows: Photo.jpg and photo.png would share photo-cutout.png."""
+    from nssbg import _fs
+
+    identity = _fs.identity
+
+    def without_case(path):
+        path = Path(path)
+        there = {item.name.casefold(): item for item in path.parent.iterdir()}
+        return identity(there.get(path.name.casefold(), path))
+
+    Path("a.png").rename("Photo.jpg")
+    Path("b.png").rename("photo.png")
+    pictures = ["Photo.jpg", "photo.png"]
+    monkeypatch.setattr(_fs, "identity", without_case)
+    assert main([*pictures, *STUDIO]) == 2
+    assert "both be written" in capsys.readouterr().err
+    monkeypatch.setattr(_fs, "identity", identity)
+    if not Path("PHOTO.JPG").exists():  # where case tells files apart there is nothing wrong
+        assert main([*pictures, *STUDIO]) == 0

@@ -391,3 +391,52 @@ def test_an_output_that_is_a_circle_of_links_is_told(product_path, tmp_path):
     assert done.returncode == 4
     message = b"nssbg: cannot write loop.png: it is a symbolic link that leads in a circle\n"
     assert done.stderr == message
+
+
+# The command, but the first write never ends, and the second only after the signal.
+ONE_STUCK = """
+import itertools, os, sys, threading, time
+from nssbg import _fs
+from nssbg.cli import main
+count, both, write = itertools.count(), threading.Barrier(2), _fs._write_all
+def slow(handle, data):
+    number = next(count)
+    if both.wait() == 0:
+        print("writing", flush=True)
+    time.sleep(60 if number == 0 else 2)
+    write(handle, data)
+_fs._write_all = slow
+main.command()
+"""
+
+
+def test_what_ends_within_the_grace_is_told_of_though_another_hangs(product_path):
+    twin = product_path.with_name("twin.jpg")
+    twin.write_bytes(product_path.read_bytes())
+    pictures = [str(product_path), str(twin)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ONE_STUCK, *pictures, *STUDIO, "--json", "--threads", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout.readline() == b"writing\n"
+    process.send_signal(signal.SIGTERM)
+    rows = list(map(json.loads, process.stdout.read().splitlines()))
+    process.stdout.close()
+    assert process.wait(30) == 143
+    assert sorted("error" in row for row in rows) == [False, True]
+    (written,) = [Path(row["output"]).name for row in rows if "error" not in row]
+    assert names(product_path.parent) == sorted(["product.jpg", "twin.jpg", written])
+
+
+def test_a_batch_with_a_name_that_the_folder_cannot_hold_loses_that_one_alone(
+    product_jpeg, tmp_path
+):
+    longest = "x" * 250 + ".jpg"  # its result's name would have 261 bytes
+    for name in ("a.jpg", longest, "z.jpg"):
+        (tmp_path / name).write_bytes(product_jpeg)
+    done = run("a.jpg", longest, "z.jpg", *STUDIO, cwd=tmp_path)
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    assert b"the name is too long for its file system (261 bytes)" in line
+    assert names(tmp_path) == sorted(["a-cutout.png", "a.jpg", longest, "z-cutout.png", "z.jpg"])

@@ -324,9 +324,39 @@ def test_a_block_that_raises_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_part_files_in_writing_can_be_discarded_at_once(tmp_path):
-    with pytest.raises(FileNotFoundError), _fs.replacing(tmp_path / "a"):  # noqa: PT012
-        assert len(names(tmp_path)) == 1
-        _fs.discard_parts()
-        assert names(tmp_path) == []
-    assert names(tmp_path) == []
+def test_at_the_end_part_files_go_and_no_more_files_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(_fs, "_ended_pid", 0)  # put back afterwards
+    (tmp_path / "b").write_bytes(b"old")
+    for name in ("a", "b"):
+        with pytest.raises(OSError, match=r".") as caught, _fs.replacing(tmp_path / name):  # noqa: PT012
+            assert len(names(tmp_path)) == 2
+            _fs.discard_parts()
+            assert names(tmp_path) == ["b"]
+            _fs._ended_pid = os.getpid()
+        assert caught.value.errno == errno.ECANCELED
+        with pytest.raises(OSError, match=r".") as caught:
+            _fs.write(tmp_path / name, b"new")
+        assert caught.value.errno == errno.ECANCELED
+        assert names(tmp_path) == ["b"]
+        assert (tmp_path / "b").read_bytes() == b"old"
+        _fs._ended_pid = 0
+
+
+@posix
+def test_a_fork_writes_on_though_its_parent_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(_fs, "_ended_pid", 0)
+    code = (
+        "import os, sys, threading\n"
+        "from nssbg import _fs\n"
+        "held = threading.Thread(target=lambda: (_fs._naming.acquire(), go.wait()), daemon=True)\n"
+        "go = threading.Event(); held.start()\n"
+        "while _fs._naming.acquire(blocking=False): _fs._naming.release()\n"
+        "_fs._ended_pid = os.getpid()\n"
+        "child = os.fork()\n"
+        "if child == 0: _fs.write(sys.argv[1], b'x'); os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "a")], check=True, timeout=30
+    )
+    assert names(tmp_path) == ["a"]

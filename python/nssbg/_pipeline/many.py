@@ -136,9 +136,6 @@ class Stream(Iterator[Outcome]):
         outcome = self._scheduler.take()
         if outcome is None:
             self.close()
-            # Stages that ran when it was stopped have ended by now: what they made is not lost.
-            outcome = self._scheduler.take()
-        if outcome is None:
             raise StopIteration
         return outcome
 
@@ -246,7 +243,8 @@ class _Scheduler:
                 taken = self._take_finished()
                 if taken is not None:
                     return taken
-                if self._stopped or self._drained():
+                # What runs when the stream is stopped is waited for: a result may come of it.
+                if (self._stopped and not any(self._lanes_taken)) or self._drained():
                     break
                 self._changed.wait()
             error, self._source_error = self._source_error, None

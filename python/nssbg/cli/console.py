@@ -153,7 +153,7 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
     Args:
         stop: Lets nothing new begin, so that the block ends soon.
         last_words: Tells what was not finished; called at the end, or from another thread
-            where the block does not end in time.
+            where the block does not end in time. No file is written from then on.
 
     Raises:
         KeyboardInterrupt: SIGINT came within the block.
@@ -167,6 +167,7 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
         _stop_gently = None
     if _stopped is not None:
         _ending.acquire()  # for good: the process ends
+        _fs.discard_parts()
         last_words()
         _raise(_stopped)
 
@@ -193,6 +194,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _give_up(number: int) -> None:
     with _ending:
+        _fs.discard_parts()
         if _last_words is not None:
             _last_words()
         _end(number)

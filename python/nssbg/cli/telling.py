@@ -7,8 +7,11 @@ on stdout as well: `{"input": ..., "output": ..., "error": {"kind": ..., "messag
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
+import threading
+import time
 import traceback
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
@@ -41,6 +44,10 @@ _KINDS = (
 )
 
 
+# Seconds from the last file that could be written to the last words.
+_SETTLING = 0.1
+
+
 class Teller:
     """Tells of pictures and remembers the exit code.
 
@@ -60,6 +67,7 @@ class Teller:
         self._told: set[int] = set()
         self._next = 0
         self._failures: dict[int, int] = {}
+        self._lock = threading.Lock()
 
     @property
     def exit_code(self) -> int:
@@ -68,24 +76,30 @@ class Teller:
 
     def take(self, index: int, report: Report | None, error: Exception | None) -> None:
         """Tell of a picture, or keep it until those before it are told of."""
-        if self._as_json:
-            self._tell(index, report, error)
-            return
-        self._waiting[index] = (report, error)
-        while self._next in self._waiting:
-            self._tell(self._next, *self._waiting.pop(self._next))
-            self._next += 1
+        with self._lock:
+            if index in self._told or (error is not None and _was_stopped(error)):
+                return  # `unfinished` tells of it
+            if self._as_json:
+                self._tell(index, report, error)
+                return
+            self._waiting[index] = (report, error)
+            while self._next in self._waiting:
+                self._tell(self._next, *self._waiting.pop(self._next))
+                self._next += 1
 
     def unfinished(self, begun: int = 1) -> None:
         """The run was stopped: tell of what is done and, of those begun, of what is not."""
-        for index in range(min(begun, len(self.pairs))):
-            if index in self._waiting:
-                self._tell(index, *self._waiting.pop(index))
-            elif index not in self._told:
-                source, output = self.pairs[index]
-                self._told.add(index)
-                words = f"{source}: interrupted, nothing was written"
-                self._failure(source, output, "interrupted", words)
+        # A result that got its name a moment ago is told of by the thread that wrote it.
+        time.sleep(_SETTLING)
+        with self._lock:
+            for index in range(min(begun, len(self.pairs))):
+                if index in self._waiting:
+                    self._tell(index, *self._waiting.pop(index))
+                elif index not in self._told:
+                    source, output = self.pairs[index]
+                    self._told.add(index)
+                    words = f"{source}: interrupted, nothing was written"
+                    self._failure(source, output, "interrupted", words)
 
     def whole_run(self, error: Exception) -> None:
         """Tell in JSON of an error that was not one picture's; the caller raises it."""
@@ -120,6 +134,11 @@ class Teller:
         if self._as_json:
             say(_failure_line(source, output, kind, message))
         print(f"nssbg: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def _was_stopped(error: Exception) -> bool:
+    """Whether it failed because no more files are written, as the process ends."""
+    return any(getattr(one, "errno", None) == errno.ECANCELED for one in (error, error.__cause__))
 
 
 def _kind(error: Exception) -> str:
