@@ -167,6 +167,28 @@ def test_printable_leaves_what_people_write_and_escapes_what_steers():
     assert printable("a\nb\x1b\x7f\x85\u2028\u202e\udcff") == r"a\nb\x1b\x7f\x85\u2028\u202e\udcff"
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_what_models_tell_of_a_file_stays_on_its_lines(tmp_path, copied):
+    """Its name, and names inside it, are the file's word: they steer no terminal."""
+    name = "evil\x1b[2J\nplan     fine.onnx"
+    if copied:
+        import nssbg
+
+        bundled = next(Path(nssbg.__file__).parent.glob("_models/bundled/*.onnx"))
+        (tmp_path / name).write_bytes(bundled.read_bytes())
+    done = run("models", "info", name, cwd=tmp_path, text=True)
+    assert done.returncode == (0 if copied else 5)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert r"evil\x1b[2J\nplan     fine.onnx" in done.stdout + done.stderr
+    if copied:  # and the sidecar that is suggested can be read, with the same name
+        try:
+            import tomllib
+        except ImportError:  # Python 3.10
+            import tomli as tomllib
+        start = done.stdout[done.stdout.index("name = ") :]
+        assert tomllib.loads(start)["name"] == name.removesuffix(".onnx")
+
+
 def test_json_tells_of_failures_too(product_path, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
