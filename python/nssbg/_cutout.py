@@ -169,7 +169,7 @@ class Cutout:
 
         Args:
             path: Where to; its folder has to exist. A FIFO or a character device such as
-                /dev/stdout is written into.
+                /dev/stdout is written into, as PNG where its name has no suffix.
             background: See `encode`.
             output: See `encode`.
             overwrite: Whether a file that is there is replaced (one that is marked as
@@ -185,13 +185,12 @@ class Cutout:
             ImageEncodeError: The format cannot hold what was asked for, or the file cannot be
                 written.
         """
-        path = Path(path)
+
+        def encode(format: str) -> bytes:
+            return self.encode(format, background=background, output=output, **settings)
+
         inputs = inputs_of(self, background, output)
-        image_io.check_target(path, overwrite=overwrite, inputs=inputs)
-        data = self.encode(
-            image_io.format_of_path(path), background=background, output=output, **settings
-        )
-        return image_io.write_atomically(path, data, overwrite=overwrite, inputs=inputs)
+        return image_io.write_encoded(path, encode, overwrite=overwrite, inputs=inputs)
 
     def to_pil(self) -> Any:
         """The cut-out as a PIL image, mode RGBA (16-bit pictures come down to 8)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nssbg import _fs
 from nssbg import _image_io as image_io
 from nssbg._cutout import Cutout, inputs_of
-from nssbg._errors import ImageEncodeError, OptionError
+from nssbg._errors import OptionError
 from nssbg._stages.outputs import Output
 
 __all__ = ["SourceFiles", "default_output", "encoded", "give_back", "target_of", "write"]
@@ -109,18 +109,12 @@ def write(
         OptionError: The target is an input, or the options do not fit the picture.
         ImageEncodeError: The file cannot be written, or is there and not to be overwritten.
     """
+
+    def encode(chosen: str) -> bytes:
+        return encoded(cutout, chosen, background=background, mask=mask, result=result, **settings)
+
     inputs = inputs_of(cutout, background, result)
-    image_io.check_target(target, overwrite=overwrite, inputs=inputs)
-    # A stream has no suffix to go by; it gets what a pipe gets.
-    plain = "png" if not target.suffix and _fs.is_stream(target) else None
-    try:
-        chosen = format or plain or image_io.format_of_path(target)
-        data = encoded(cutout, chosen, background=background, mask=mask, result=result, **settings)
-    except (ImageEncodeError, OptionError) as error:
-        if str(target) in str(error):
-            raise
-        raise type(error)(f"{target}: {error}") from error
-    return image_io.write_atomically(target, data, overwrite=overwrite, inputs=inputs)
+    return image_io.write_encoded(target, encode, format=format, overwrite=overwrite, inputs=inputs)
 
 
 def target_of(

@@ -96,3 +96,26 @@ def test_a_read_only_result_is_not_replaced(remover, product_path, tmp_path):
     with pytest.raises(nssbg.ImageEncodeError, match=r"cut\.png: .*read-only"):
         remover.remove(product_path, target)
     assert target.read_bytes() == b"kept"
+
+
+def test_what_a_format_cannot_hold_names_the_file(remover, product_path, tmp_path):
+    cutout = remover.cutout(product_path)
+    for save in (cutout.save, lambda path: remover.remove(product_path, path)):
+        with pytest.raises(nssbg.ImageEncodeError, match=r"clear\.jpg"):
+            save(tmp_path / "clear.jpg")
+    assert not (tmp_path / "clear.jpg").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+def test_a_cutout_is_saved_into_a_stream_as_png(remover, product_path, tmp_path):
+    import threading
+
+    cutout, got = remover.cutout(product_path), []
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: got.append(fifo.read_bytes()))
+    reader.start()
+    assert cutout.save(fifo) == fifo
+    reader.join(10)
+    assert got == [cutout.encode("png")]
+    assert fifo.is_fifo()

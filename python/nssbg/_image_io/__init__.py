@@ -9,7 +9,7 @@ from __future__ import annotations
 from nssbg._image_io.color import model_rgb
 from nssbg._image_io.decode import DEFAULT_MAX_PIXELS, decode
 from nssbg._image_io.encode import encode
-from nssbg._image_io.files import check_target, write_atomically
+from nssbg._image_io.files import check_target, write_atomically, write_encoded
 from nssbg._image_io.formats import (
     ALPHA_FORMATS,
     WRITABLE_FORMATS,
@@ -32,4 +32,5 @@ __all__ = [
     "peek_size",
     "suffix_of",
     "write_atomically",
+    "write_encoded",
 ]

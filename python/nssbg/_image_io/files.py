@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from nssbg import _fs
 from nssbg._errors import ImageEncodeError, OptionError
+from nssbg._image_io.formats import format_of_path
 
-__all__ = ["check_target", "write_atomically"]
+__all__ = ["check_target", "write_atomically", "write_encoded"]
+
+
+def write_encoded(
+    path: str | os.PathLike[str],
+    encode: Callable[[str], bytes],
+    *,
+    format: str | None = None,
+    overwrite: bool = True,
+    inputs: Iterable[Any] = (),
+) -> Path:
+    """Encode a picture and write it, as `write_atomically` does: every result's way to a file.
+
+    Args:
+        path: See `write_atomically`; looked at before the work of encoding.
+        encode: Makes the bytes of a format.
+        format: None: what the path's suffix names; "png" for a stream without one.
+        overwrite: See `write_atomically`.
+        inputs: See `write_atomically`.
+
+    Raises:
+        OptionError: The path is one of the inputs, the suffix names no format, or the options do
+            not fit the picture. As all errors from here, it names the file.
+        ImageEncodeError: The format cannot hold the picture, or see `write_atomically`.
+    """
+    inputs = tuple(inputs)
+    check_target(path, overwrite=overwrite, inputs=inputs)
+    target = Path(path)
+    # A stream has no suffix to go by; it gets what a pipe gets.
+    plain = "png" if not target.suffix and _fs.is_stream(target) else None
+    try:
+        data = encode(format or plain or format_of_path(target))
+    except (ImageEncodeError, OptionError) as error:
+        if str(target) in str(error):
+            raise
+        raise type(error)(f"{target}: {error}") from error
+    return write_atomically(target, data, overwrite=overwrite, inputs=inputs)
 
 
 def write_atomically(
