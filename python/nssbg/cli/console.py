@@ -11,10 +11,12 @@ import errno
 import io
 import logging
 import os
+import queue
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -131,15 +133,17 @@ def stdout_problem(error: OSError) -> str:
     return f"cannot write to stdout: {why}"
 
 
+_caught = False
 _stopped: int | None = None
-_stop_gently: Callable[[], None] | None = None
-_last_words: Callable[[], None] | None = None
+_stop_gently: Callable[[int], None] | None = None
 # Whoever ends the process holds it: the main thread, or the one that waited for it in vain.
 _ending = threading.Lock()
 
 
 def catch_signals() -> None:
     """Turn SIGINT, SIGTERM and SIGHUP into an orderly end; what is ignored (nohup) stays so."""
+    global _caught
+    _caught = True
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
@@ -151,7 +155,9 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
     """Within the block a signal calls `stop`, and is raised at the block's end.
 
     Args:
-        stop: Lets nothing new begin, so that the block ends soon.
+        stop: Lets nothing new begin, so that the block ends soon. It runs in the main thread
+            between any two of its steps, so it may wait for no lock that this thread can hold
+            (other than an RLock).
         last_words: Tells what was not finished; called at the end, or from another thread
             where the block does not end in time. No file is written from then on.
 
@@ -159,12 +165,24 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
         KeyboardInterrupt: SIGINT came within the block.
         StoppedError: SIGTERM or SIGHUP did.
     """
-    global _stop_gently, _last_words
-    _stop_gently, _last_words = stop, last_words
+    global _stop_gently
+    # A queue of this kind may be put to in the middle of anything, and a thread that is there
+    # already has not to be started then.
+    stops: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    if _caught:
+        threading.Thread(target=_wait_in_vain, args=(stops, last_words), daemon=True).start()
+
+    def gently(number: int) -> None:
+        stops.put(number)
+        stop()
+
+    _stop_gently = gently
     try:
         yield
     finally:
         _stop_gently = None
+        if _stopped is None:
+            stops.put(None)
     if _stopped is not None:
         _ending.acquire()  # for good: the process ends
         _fs.discard_parts()
@@ -186,17 +204,18 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if _stop_gently is None:
         _raise(number)
     else:
-        _stop_gently()
-        patience = threading.Timer(_GRACE, _give_up, (number,))
-        patience.daemon = True
-        patience.start()
+        _stop_gently(number)
 
 
-def _give_up(number: int) -> None:
+def _wait_in_vain(stops: queue.SimpleQueue[int | None], last_words: Callable[[], None]) -> None:
+    """End the process where a signal came and the main thread does not within the grace."""
+    number = stops.get()
+    if number is None:
+        return
+    time.sleep(_GRACE)
     with _ending:
         _fs.discard_parts()
-        if _last_words is not None:
-            _last_words()
+        last_words()
         _end(number)
 
 

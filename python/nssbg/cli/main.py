@@ -74,6 +74,10 @@ def command() -> NoReturn:
     console.catch_signals()
     try:
         code = main()
+    except KeyboardInterrupt:  # while an error was told, say
+        code = INTERRUPTED
+    except console.StoppedError as stopped:
+        code = stopped.exit_code
     except SystemExit as end:  # argparse's: --help, or wrong use
         code = end.code if isinstance(end.code, int) else 1
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import queue
 import sys
 import threading
 from pathlib import Path
@@ -238,7 +240,7 @@ def _single(
     remover: Remover, what: dict[str, Any], arguments: argparse.Namespace, tell: Teller
 ) -> None:
     """One picture, in a thread: the main one stays free to be stopped at any moment."""
-    done = threading.Event()
+    done: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def work() -> None:
         try:
@@ -246,12 +248,14 @@ def _single(
         except Exception as error:
             tell.take(0, None, error)
         finally:
-            done.set()
+            done.put(None)
 
-    with stopping_gently(done.set, tell.unfinished):
+    with stopping_gently(lambda: done.put(None), tell.unfinished):
         threading.Thread(target=work, name="nssbg-one", daemon=True).start()
-        while not done.wait(0.5):  # in pieces, as Windows looks at signals only in between
-            pass
+        while True:
+            # In pieces, as Windows looks at signals only in between.
+            with contextlib.suppress(queue.Empty):
+                return done.get(timeout=0.5)
 
 
 def _many(
