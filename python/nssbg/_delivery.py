@@ -146,7 +146,7 @@ class SourceFiles:
             OptionError: It is, under whatever name.
         """
         found = _fs.identity(target)
-        if found is None or _fs.is_stream(target):
+        if found is None:
             return
         if self._known is None:  # a look at every source, paid for only where a file is there
             paths = (one for one in self._sources if isinstance(one, (str, os.PathLike)))

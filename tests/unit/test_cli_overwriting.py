@@ -206,3 +206,18 @@ def test_results_that_differ_in_case_alone_are_refused_where_that_is_one_file(
     monkeypatch.setattr(_fs, "identity", identity)
     if not Path("PHOTO.JPG").exists():  # where case tells files apart there is nothing wrong
         assert main([*pictures, *STUDIO]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX descriptors")
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/fd/3"])
+def test_a_source_that_the_shell_opened_as_output_is_not_added_to(shoot, output):
+    import subprocess
+
+    before = contents(shoot)
+    words = [sys.executable, "-m", "nssbg.cli.main", "remove", "a.png", output, *STUDIO]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >> a.png 3<> a.png', "sh", *words], capture_output=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert b"nssbg never does that" in done.stderr
+    assert contents(shoot) == before

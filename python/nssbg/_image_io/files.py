@@ -86,8 +86,7 @@ def check_target(
     path: str | os.PathLike[str], *, overwrite: bool = True, inputs: Iterable[Any] = ()
 ) -> None:
     """Raise what `write_atomically` would raise because of what is at the path now."""
-    # A stream is not replaced; reading from a terminal and writing to it is no harm.
-    mine = None if _fs.is_stream(path) else _fs.identity(path)
+    mine = _fs.identity(path)
     if mine is not None and any(
         isinstance(one, (str, os.PathLike)) and _fs.identity(one) == mine for one in inputs
     ):

@@ -136,11 +136,13 @@ def _refuse_inputs(pairs: list[tuple[str, str]], background: str | None) -> None
         if path not in (None, "-") and (found := _fs.identity(path)) is not None
     }
     for source, output in pairs:
-        found = None if output == "-" or _fs.is_stream(output) else _fs.identity(output)
+        # What a shell opened for adding to (`>>`) still holds its picture.
+        found = _fs.identity("/dev/fd/1" if output == "-" else output)
         if found in inputs:
             what = "the background" if inputs[found] == background else "a source"
+            name = "stdout" if output == "-" else output
             raise OptionError(
-                f"{output}: the result of {source} would be written over {what} picture of the "
+                f"{name}: the result of {source} would be written over {what} picture of the "
                 "same run; nssbg never does that. Give another name."
             )
 
