@@ -462,3 +462,26 @@ def test_a_batch_with_a_name_that_the_folder_cannot_hold_loses_that_one_alone(
     (line,) = done.stderr.splitlines()
     assert b"the name is too long for its file system (261 bytes)" in line
     assert names(tmp_path) == sorted(["a-cutout.png", "a.jpg", longest, "z-cutout.png", "z.jpg"])
+
+
+def test_a_signal_that_python_drops_is_not_lost():
+    """One that comes while a destructor runs; imports and garbage collection run them."""
+    code = (
+        "import os, signal, time\n"
+        "from nssbg.cli import console\n"
+        "console.open_streams(); console.catch_signals()\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        for _ in range(1000): pass\n"
+        "try:\n"
+        "    Late()\n"
+        "    print('dropped', flush=True)\n"
+        "    time.sleep(20)\n"
+        "except console.StoppedError as stopped:\n"
+        "    os._exit(stopped.exit_code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, timeout=15
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, b"dropped\n", b"")

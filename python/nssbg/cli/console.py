@@ -148,6 +148,24 @@ def catch_signals() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
+    sys.unraisablehook = _swallowed
+
+
+def _swallowed(unraisable: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised in a destructor or a weak reference's callback.
+
+    Where that was a signal's exception it is sent again, a moment later.
+    """
+    global _stopped
+    number = _stopped
+    stops = (KeyboardInterrupt, StoppedError)
+    if number is None or not issubclass(unraisable.exc_type, stops):
+        sys.__unraisablehook__(unraisable)
+        return
+    _stopped = None
+    again = threading.Timer(0.05, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 @contextlib.contextmanager
