@@ -485,3 +485,14 @@ def test_a_signal_that_python_drops_is_not_lost():
         [sys.executable, "-c", code], capture_output=True, check=False, timeout=15
     )
     assert (done.returncode, done.stdout, done.stderr) == (143, b"dropped\n", b"")
+
+
+def test_what_a_library_makes_of_a_signal_is_still_a_signal(monkeypatch, capsys):
+    """NumPy calls one that comes during its import a broken installation."""
+    from nssbg.cli import console
+    from nssbg.cli.main import main
+
+    monkeypatch.setattr(console, "_stopped", int(signal.SIGTERM))
+    assert main(["models", "path", "no-such-model"]) == 143
+    assert main(["a.jpg", "--fill", "1", "--json"]) == 143
+    assert capsys.readouterr() == ("", "")

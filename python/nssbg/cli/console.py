@@ -32,6 +32,7 @@ __all__ = [
     "printable",
     "say",
     "stdout_problem",
+    "stopped",
     "stopping_gently",
 ]
 
@@ -206,6 +207,14 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
         _fs.discard_parts()
         last_words()
         _raise(_stopped)
+
+
+def stopped() -> int | None:
+    """The exit code of a signal that came, or None.
+
+    Libraries turn what a signal raises into errors of their own (NumPy: its import failed).
+    """
+    return None if _stopped is None else 128 + _stopped
 
 
 def _raise(number: int) -> None:

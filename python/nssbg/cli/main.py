@@ -94,47 +94,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
+        return _told(arguments, debug=debug)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except console.StoppedError as stopped:
+        return stopped.exit_code
+
+
+def _told(arguments: list[str], *, debug: bool) -> int:
+    """Run the command line and tell what went wrong, but for signals; the exit code."""
+    try:
         code = _run(arguments)
         lost = console.lost()
         if lost is not None:
             return _with_losses(code, lost, report="--json" in arguments)
         sys.stdout.flush()
         return code
-    except NssbgError as error:
-        if debug:
-            raise
-        return _failed(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except console.StoppedError as stopped:
-        return stopped.exit_code
-    except OSError as error:
+    except Exception as error:
+        stopped = console.stopped()
+        return _why(error, debug=debug) if stopped is None else stopped
+
+
+def _why(error: Exception, *, debug: bool) -> int:
+    """Tell of an error in one line, or raise it for its traceback; the exit code."""
+    if isinstance(error, OSError):
         if isinstance(error, BrokenPipeError):
             # The reader of our output went away (`nssbg ... | head`): not for us to report.
             return 1
         if error.filename == console.STDOUT:
             return _failed(console.stdout_problem(error), ImageEncodeError.exit_code)
-        if debug:
-            raise
-        return _unexpected(error)
-    except MemoryError:
-        if debug:
-            raise
+    if debug:
+        raise error
+    if isinstance(error, NssbgError):
+        return _failed(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
         return _failed("there is not enough memory", 1)
-    except Exception as error:
-        if debug:
-            raise
-        return _unexpected(error)
+    kind = type(error).__name__
+    return _failed(f"unexpected {kind}: {error} (run with --debug for the traceback)", 1)
 
 
 def _failed(message: str, code: int) -> int:
     print(f"nssbg: {printable(message)}", file=sys.stderr)
     return code
-
-
-def _unexpected(error: Exception) -> int:
-    kind = type(error).__name__
-    return _failed(f"unexpected {kind}: {error} (run with --debug for the traceback)", 1)
 
 
 def _with_losses(code: int, lost: OSError, *, report: bool) -> int:

@@ -25,7 +25,7 @@ from nssbg._errors import (
     NssbgError,
     OptionError,
 )
-from nssbg.cli.console import STDOUT, printable, say, stdout_problem
+from nssbg.cli.console import STDOUT, printable, say, stdout_problem, stopped
 
 if TYPE_CHECKING:
     from nssbg._cutout import Report
@@ -103,7 +103,7 @@ class Teller:
 
     def whole_run(self, error: Exception) -> None:
         """Tell in JSON of an error that was not one picture's; the caller raises it."""
-        if self._as_json:
+        if self._as_json and stopped() is None:
             source, output = self.pairs[0] if len(self.pairs) == 1 else (None, None)
             if 0 not in self._told:
                 say(_failure_line(source, output, _kind(error), _message(error)))
