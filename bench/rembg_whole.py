@@ -108,7 +108,7 @@ def command(which: str, graph: Path, source: Path, target: Path) -> dict[str, fl
         "rembg": [sys.executable, "-c", ONE_BY_REMBG, str(graph), str(source), str(target)],
         "nssbg": [
             *(sys.executable, "-m", "nssbg.cli.main", "remove", "--model", str(graph)),
-            *(str(source), str(target)),
+            *(str(source), str(target), "--overwrite"),
         ],
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -80,7 +80,7 @@ def main() -> None:
             for model in ("nssbg-lite", "auto", "studio"):
                 target = str(Path(folder) / "out.png")
                 command = [sys.executable, "-m", "nssbg.cli.main", "remove", str(photo), target]
-                command += ["--model", model]
+                command += ["--model", model, "--overwrite"]
                 pictures[f"{photo.stem}, {model}"] = lambda c=command: whole(c, environment)
         if pictures:
             interleaved(pictures, runs=args.runs, title="command to file on disk")

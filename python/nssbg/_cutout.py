@@ -16,7 +16,7 @@ from nssbg._stages.locate import LocateReport
 from nssbg._stages.outputs import Output, render
 from nssbg._types import Frame, Plan, Timings
 
-__all__ = ["Cutout", "Report"]
+__all__ = ["Cutout", "Report", "inputs_of"]
 
 
 @dataclass(frozen=True)
@@ -162,19 +162,35 @@ class Cutout:
         *,
         background: Any = None,
         output: Output | None = None,
+        overwrite: bool = True,
         **settings: Any,
     ) -> Path:
         """Write the cut-out to a file, whole or not at all; the suffix gives the format.
 
+        Args:
+            path: Where to; its folder has to exist. A FIFO or a character device such as
+                /dev/stdout is written into, as PNG where its name has no suffix.
+            background: See `encode`.
+            output: See `encode`.
+            overwrite: Whether a file that is there is replaced (one that is marked as
+                read-only never is); False: that is an error.
+            settings: See `encode`.
+
+        Returns:
+            The path.
+
         Raises:
-            ImageEncodeError: The format is unknown or the file cannot be written.
+            OptionError: The path is the picture's own file, or that of its background; or its
+                suffix names no format.
+            ImageEncodeError: The format cannot hold what was asked for, or the file cannot be
+                written.
         """
-        path = Path(path)
-        data = self.encode(
-            image_io.format_of_path(path), background=background, output=output, **settings
-        )
-        image_io.write_atomically(path, data)
-        return path
+
+        def encode(format: str) -> bytes:
+            return self.encode(format, background=background, output=output, **settings)
+
+        inputs = inputs_of(self, background, output)
+        return image_io.write_encoded(path, encode, overwrite=overwrite, inputs=inputs)
 
     def to_pil(self) -> Any:
         """The cut-out as a PIL image, mode RGBA (16-bit pictures come down to 8)."""
@@ -191,3 +207,11 @@ class Cutout:
     def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
         """The same account with other pixels."""
         return replace(self, rgba=rgba)
+
+
+def inputs_of(
+    cutout: Cutout, background: Any = None, output: Output | None = None
+) -> tuple[Any, ...]:
+    """What a result is made from: files whose paths are among these are never written over."""
+    source = Path(cutout.frame.name) if cutout.frame.kind == "path" else None
+    return source, background, None if output is None else output.background

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _fs
 from nssbg import _image_io as image_io
-from nssbg._cutout import Cutout
+from nssbg._cutout import Cutout, inputs_of
 from nssbg._errors import OptionError
 from nssbg._stages.outputs import Output
 
-__all__ = ["default_output", "encoded", "give_back", "write"]
+__all__ = ["SourceFiles", "default_output", "encoded", "give_back", "target_of", "write"]
 
 
 def give_back(
     cutout: Cutout,
-    source: Any,
-    output: str | Path | None,
+    target: Path | None,
     *,
     background: Any,
     mask: bool,
     format: str | None,
+    overwrite: bool = True,
     threads: int = 0,
 ) -> Any:
-    """Hand a cut-out back as the type that came in, or write it to `output`.
+    """Hand a cut-out back as the type that came in, or write it to `target`.
 
     Files and bytes are encoded on `threads` threads; 0: all usable cores.
     """
     frame = cutout.frame
-    if output is not None or frame.kind == "path":
-        target = Path(output) if output is not None else default_output(source, format, mask)
+    if target is not None:
         return write(
-            cutout, target, background=background, mask=mask, format=format, threads=threads
+            cutout,
+            target,
+            background=background,
+            mask=mask,
+            format=format,
+            overwrite=overwrite,
+            threads=threads,
         )
     if frame.kind in ("bytes", "file"):
         return encoded(cutout, format or "png", background=background, mask=mask, threads=threads)
@@ -92,20 +100,62 @@ def write(
     mask: bool = False,
     result: Output | None = None,
     format: str | None = None,
+    overwrite: bool = True,
     **settings: Any,
 ) -> Path:
-    """Write the result to a file, whole or not at all, never over its own source."""
-    if cutout.frame.kind == "path" and _same_file(Path(cutout.frame.name), target):
-        raise OptionError(
-            f"{target}: the output is the input itself; nssbg never overwrites a source picture. "
-            "Give another name."
-        )
-    chosen = format or image_io.format_of_path(target)
-    image_io.write_atomically(
-        target,
-        encoded(cutout, chosen, background=background, mask=mask, result=result, **settings),
-    )
-    return target
+    """Write the result to a file, whole or not at all, never over what it was made from.
+
+    Raises:
+        OptionError: The target is an input, or the options do not fit the picture.
+        ImageEncodeError: The file cannot be written, or is there and not to be overwritten.
+    """
+
+    def encode(chosen: str) -> bytes:
+        return encoded(cutout, chosen, background=background, mask=mask, result=result, **settings)
+
+    inputs = inputs_of(cutout, background, result)
+    return image_io.write_encoded(target, encode, format=format, overwrite=overwrite, inputs=inputs)
+
+
+def target_of(
+    source: Any, output: str | Path | None, *, format: str | None, mask: bool
+) -> Path | None:
+    """Where the result of a source is to be written; None: it is handed back."""
+    if output is not None:
+        return Path(output)
+    if isinstance(source, (str, os.PathLike)):
+        return default_output(source, format, mask)
+    return None
+
+
+class SourceFiles:
+    """The files among the sources of a run, so that no result is written over one of them.
+
+    Args:
+        sources: What the run was given; only a sequence can be looked through beforehand.
+    """
+
+    def __init__(self, sources: Iterable[Any]) -> None:
+        self._sources: Sequence[Any] = sources if isinstance(sources, Sequence) else ()
+        self._known: frozenset[tuple[int, int] | None] | None = None
+
+    def check(self, target: Path) -> None:
+        """Raise where the target is one of the sources.
+
+        Raises:
+            OptionError: It is, under whatever name.
+        """
+        found = _fs.identity(target)
+        if found is None:
+            return
+        if self._known is None:  # a look at every source, paid for only where a file is there
+            paths = (one for one in self._sources if isinstance(one, (str, os.PathLike)))
+            self._known = frozenset(map(_fs.identity, paths))
+        if found in self._known:
+            raise OptionError(
+                f"{target}: the output is a source picture of the same run; nssbg never "
+                "overwrites one. Give another name."
+            )
 
 
 def default_output(source: Any, format: str | None, mask: bool) -> Path:
@@ -113,10 +163,3 @@ def default_output(source: Any, format: str | None, mask: bool) -> Path:
     path = Path(source)
     suffix = image_io.suffix_of(format or "png")
     return path.with_name(f"{path.stem}-{'mask' if mask else 'cutout'}{suffix}")
-
-
-def _same_file(source: Path, target: Path) -> bool:
-    try:
-        return source.samefile(target)
-    except (OSError, ValueError):  # ValueError: a null character, which writing will say
-        return False

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from nssbg import _fs
 
 __all__ = ["read_kept", "write_kept"]
 
@@ -49,12 +49,4 @@ def write_kept(path: Path, data: dict[str, Any]) -> None:
         OSError: It cannot be written; what was there stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(data, stream, indent=1)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    _fs.write(path, json.dumps(data, indent=1).encode(), sync=False)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
 from nssbg._cutout import Cutout
-from nssbg._delivery import give_back, write
+from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
 from nssbg._options import Decontaminate, Effort, Options, Refine
@@ -243,6 +243,7 @@ class Remover:
         background: Any = None,
         mask: bool = False,
         format: str | None = None,
+        overwrite: bool = True,
         effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
@@ -258,6 +259,10 @@ class Remover:
             background: Colour or picture to lay the cut-out over; None: transparent.
             mask: Return the alpha alone, as a grey picture.
             format: Format of files and bytes; default from `output`, else "png".
+            overwrite: Whether a file that is there is replaced, as a pipeline that runs again
+                expects. False: that is an error, also where another process makes the file at
+                the same moment. A source or background picture, and a file that is marked as
+                read-only, is never written over.
             effort: See `cutout`.
             refine: See `cutout`.
             decontaminate: See `cutout`.
@@ -285,14 +290,17 @@ class Remover:
         )
         if mask and background is not None:
             raise OptionError("mask=True returns the alpha alone: leave out background")
+        target = target_of(image, output, format=format, mask=mask)
+        if target is not None:  # before the work: what cannot be written costs nothing
+            image_io.check_target(target, overwrite=overwrite, inputs=(image, background))
         cutout = self._open().run(image, options)
         return give_back(
             cutout,
-            image,
-            output,
+            target,
             background=background,
             mask=mask,
             format=format,
+            overwrite=overwrite,
             threads=self._settings.threads,
         )
 
@@ -307,6 +315,7 @@ class Remover:
         format: str | None = None,
         compression: Literal["fast", "default", "best"] = "default",
         quality: int | None = None,
+        overwrite: bool = True,
         ordered: bool = True,
         workers: int = 0,
         most_in_flight: int | None = None,
@@ -337,6 +346,8 @@ class Remover:
             format: For `output`: default from the path's suffix.
             compression: For `output`: time against bytes; the pixels are the same.
             quality: For `output`: 0 to 100 for lossy formats; None: the format's own.
+            overwrite: For `output`: see `remove`. Where `images` is a sequence, none of its
+                pictures is written over, whichever it is a result of.
             ordered: Results in the order of the sources; False: as completed.
             workers: Threads; 0 means the Remover's own number.
             most_in_flight: Pictures between pull and hand-over; None: workers + 2.
@@ -373,17 +384,21 @@ class Remover:
         deliver: Callable[[Any, Cutout], Any] | None = None
         if output is not None:
             chosen = output
+            sources = SourceFiles(images)
 
             def deliver(source: Any, cutout: Cutout) -> Path:
+                target = Path(chosen(source))
+                sources.check(target)
                 return write(
                     cutout,
-                    Path(chosen(source)),
+                    target,
                     background=background,
                     mask=mask,
                     result=result,
                     format=format,
                     compression=compression,
                     quality=quality,
+                    overwrite=overwrite,
                     threads=1,
                 )
 
@@ -425,6 +440,7 @@ def remove(
     background: Any = None,
     mask: bool = False,
     format: str | None = None,
+    overwrite: bool = True,
     device: str = "auto",
     backend: str = "auto",
     threads: int = 0,
@@ -476,6 +492,7 @@ def remove(
         background=background,
         mask=mask,
         format=format,
+        overwrite=overwrite,
         effort=effort,
         refine=refine,
         decontaminate=decontaminate,

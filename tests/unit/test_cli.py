@@ -74,7 +74,7 @@ def test_a_weak_result_is_handed_over_with_one_warning(model, tmp_path, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["weak"] is True
     assert [note[:5] for note in report["notes"]].count("weak ") == 1
-    assert main([str(tmp_path / "noise.png"), "--model", model]) == 0
+    assert main([str(tmp_path / "noise.png"), "--model", model, "--overwrite"]) == 0
     assert capsys.readouterr().err.count("weak") == 1
 
 
@@ -118,18 +118,21 @@ def test_several_pictures_give_the_files_and_reports_of_each_one_alone(
     reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert main([*map(str, names), str(names[0]), *options]) == 0
     together = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    together.sort(key=lambda report: report["input"])  # told of as they are done
     keys = ("input", "output", "width", "height", "model", "confidence", "notes")
     assert [[r[k] for k in keys] for r in together] == [[r[k] for k in keys] for r in reports]
     assert [(tmp_path / f"{p.stem}-cutout.png").read_bytes() for p in names] == alone
 
 
-def test_results_can_be_framed_sized_and_given_a_shadow(product_path, tmp_path):
+def test_results_can_be_framed_sized_and_given_a_shadow(product_path, tmp_path, capsys):
     """The same as `nssbg.Output` makes; several pictures get it as one does."""
     twin = tmp_path / "twin.jpg"
     twin.write_bytes(product_path.read_bytes())
     words = ["--canvas", "300x200", "--fill", "0.5", "--align", "bottom"]
     words += ["--padding", "10", "--shadow", "contact"]
     assert main([str(product_path), str(twin), "--model", "studio", *words]) == 0
+    told = capsys.readouterr().out.splitlines()  # people are told in the order given
+    assert [line.split(" -> ")[0] for line in told] == [str(product_path), str(twin)]
     made = [read(p.with_name(f"{p.stem}-cutout.png")) for p in (product_path, twin)]
     assert (
         main(["remove", str(twin), str(tmp_path / "alone.png"), "--model", "studio", *words]) == 0

@@ -83,7 +83,15 @@ def test_the_command_line_takes_effort_and_reports_it(small_subject, tmp_path, c
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     Image.fromarray(small_subject[0]).save(source)
     for effort, runs in (("fast", None), ("balanced", 2)):
-        words = ["remove", str(source), str(target), "--model", "nssbg-lite", "--json"]
+        words = [
+            "remove",
+            str(source),
+            str(target),
+            "--model",
+            "nssbg-lite",
+            "--json",
+            "--overwrite",
+        ]
         assert main([*words, "--effort", effort]) == 0
         report = json.loads(capsys.readouterr().out)
         look = report["closer_look"]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import nssbg
 from nssbg._options import Options
 from nssbg._pipeline.many import Stream
 from nssbg._pipeline.stages import Stage
@@ -198,3 +199,23 @@ def test_report_accounts_for_every_stage():
     assert report.stage_wall["first"] >= 8 * 0.002
     assert set(report.stage_cpu) == {"first", "second"}
     assert report.wall > 0
+
+
+def test_what_runs_when_a_stream_is_stopped_can_still_be_taken(product_path, tmp_path):
+    """A result that was written after stop() is told of, not lost."""
+    writing, go_on = threading.Event(), threading.Event()
+
+    def target(source):
+        writing.set()
+        assert go_on.wait(30)
+        return tmp_path / "late.png"
+
+    with nssbg.Remover("studio") as remover:
+        stream = remover.map([product_path] * 9, output=target, workers=1, ordered=False)
+        assert writing.wait(30)
+        stream.stop()
+        threading.Timer(0.2, go_on.set).start()
+        outcomes = list(stream)
+    assert [outcome.delivered for outcome in outcomes] == [tmp_path / "late.png"]
+    assert stream.begun < 9
+    assert (tmp_path / "late.png").exists()

@@ -9,11 +9,12 @@ from __future__ import annotations
 from nssbg._image_io.color import model_rgb
 from nssbg._image_io.decode import DEFAULT_MAX_PIXELS, decode
 from nssbg._image_io.encode import encode
-from nssbg._image_io.files import write_atomically
+from nssbg._image_io.files import check_target, write_atomically, write_encoded
 from nssbg._image_io.formats import (
     ALPHA_FORMATS,
     WRITABLE_FORMATS,
     format_of_path,
+    has_picture_suffix,
     suffix_of,
 )
 from nssbg._image_io.header import Header
@@ -24,12 +25,15 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "WRITABLE_FORMATS",
     "Header",
+    "check_target",
     "decode",
     "encode",
     "format_of_path",
+    "has_picture_suffix",
     "model_rgb",
     "peek_header",
     "peek_size",
     "suffix_of",
     "write_atomically",
+    "write_encoded",
 ]

@@ -1,83 +1,106 @@
-"""Writes files so that a path holds either what it held before or the whole new file."""
+"""Writes pictures' files through `_fs`, never over a picture that they were made from."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from nssbg._errors import ImageEncodeError
+from nssbg import _fs
+from nssbg._errors import ImageEncodeError, OptionError
+from nssbg._image_io.formats import format_of_path
 
-__all__ = ["write_atomically"]
+__all__ = ["check_target", "write_atomically", "write_encoded"]
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> Path:
-    """Write data to a temporary file beside path and rename it into place.
+def write_encoded(
+    path: str | os.PathLike[str],
+    encode: Callable[[str], bytes],
+    *,
+    format: str | None = None,
+    overwrite: bool = True,
+    inputs: Iterable[Any] = (),
+) -> Path:
+    """Encode a picture and write it, as `write_atomically` does: every result's way to a file.
 
     Args:
-        path: Where the file is to be; its folder has to exist. A symbolic link is followed.
+        path: See `write_atomically`; looked at before the work of encoding.
+        encode: Makes the bytes of a format.
+        format: None: what the path's suffix names; "png" for a stream without one.
+        overwrite: See `write_atomically`.
+        inputs: See `write_atomically`.
+
+    Raises:
+        OptionError: The path is one of the inputs, the suffix names no format, or the options do
+            not fit the picture. As all errors from here, it names the file.
+        ImageEncodeError: The format cannot hold the picture, or see `write_atomically`.
+    """
+    inputs = tuple(inputs)
+    check_target(path, overwrite=overwrite, inputs=inputs)
+    target = Path(path)
+    # A stream has no suffix to go by; it gets what a pipe gets.
+    plain = "png" if not target.suffix and _fs.is_stream(target) else None
+    try:
+        data = encode(format or plain or format_of_path(target))
+    except (ImageEncodeError, OptionError) as error:
+        if str(target) in str(error):
+            raise
+        raise type(error)(f"{target}: {error}") from error
+    return write_atomically(target, data, overwrite=overwrite, inputs=inputs)
+
+
+def write_atomically(
+    path: str | os.PathLike[str],
+    data: bytes | memoryview,
+    *,
+    overwrite: bool = True,
+    inputs: Iterable[Any] = (),
+) -> Path:
+    """Write a picture's bytes to a file, whole or not at all.
+
+    Args:
+        path: Where the file is to be; its folder has to exist. A symbolic link is followed; a
+            FIFO or a character device (/dev/stdout) is written into.
         data: Its whole contents.
+        overwrite: Whether a file that is there may be replaced.
+        inputs: What the picture was made from; those that are paths of files are never
+            written over.
 
     Returns:
         The path.
 
     Raises:
-        ImageEncodeError: The folder is missing or not writable, or the disk is full. What the
-            path held before is then as it was.
+        OptionError: The path is one of the inputs, under whatever name.
+        ImageEncodeError: The folder is missing or not writable, the disk is full, or a file is
+            there that is not to be replaced. What the path held before is then as it was.
     """
-    target = Path(path)
-    temporary = None
+    check_target(path, overwrite=overwrite, inputs=inputs)
     try:
-        if target.is_dir():
-            raise ImageEncodeError(f"cannot write {target}: it is a folder; give a file name")
-        place = target.resolve() if target.is_symlink() else target
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{place.name[:100]}.", suffix=".part", dir=place.parent
+        return _fs.write(path, data, overwrite=overwrite)
+    except OSError as error:
+        raise ImageEncodeError(f"cannot write {path}: {_reason(error, path)}") from error
+
+
+def check_target(
+    path: str | os.PathLike[str], *, overwrite: bool = True, inputs: Iterable[Any] = ()
+) -> None:
+    """Raise what `write_atomically` would raise because of what is at the path now."""
+    mine = _fs.identity(path)
+    if mine is not None and any(
+        isinstance(one, (str, os.PathLike)) and _fs.identity(one) == mine for one in inputs
+    ):
+        raise OptionError(
+            f"{path}: the output is an input too; nssbg never overwrites a source picture. "
+            "Give another name."
         )
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            # Without this a crash of the machine may leave the new name over no contents.
-            os.fsync(file.fileno())
-        # mkstemp makes files for their owner alone; give what open() would have given.
-        Path(temporary).chmod(_permissions(place))
-        Path(temporary).replace(place)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise ImageEncodeError(f"cannot write {target}: {_reason(error, target)}") from error
-    except BaseException:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise
-    return target
-
-
-def _permissions(place: Path) -> int:
     try:
-        return place.stat().st_mode & 0o777
-    except OSError:
-        # The only way to read the mask is to set it, which other threads would see.
-        return 0o666 & ~_umask()
+        _fs.check(path, overwrite=overwrite)
+    except OSError as error:
+        raise ImageEncodeError(f"cannot write {path}: {_reason(error, path)}") from error
 
 
-def _umask() -> int:
-    try:
-        with Path("/proc/self/status").open() as status:
-            for line in status:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except (OSError, ValueError):
-        pass
-    return 0o022
-
-
-def _reason(error: Exception, target: Path) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"the folder {target.parent} does not exist; make it first"
-    if isinstance(error, PermissionError):
-        return f"no permission to write in {target.parent}"
-    return getattr(error, "strerror", None) or str(error)
+def _reason(error: OSError, path: str | os.PathLike[str]) -> str:
+    if isinstance(error, FileExistsError):
+        return "it is there already, and was not to be overwritten"
+    return _fs.reason(error, path)

@@ -13,6 +13,7 @@ __all__ = [
     "expected_format",
     "format_of_bytes",
     "format_of_path",
+    "has_picture_suffix",
     "suffix_of",
 ]
 
@@ -33,6 +34,7 @@ _SUFFIXES = {
     ".avif": "avif",
     ".jxl": "jxl",
 }
+_READ_ONLY_SUFFIXES = {".bmp", ".gif", ".heic", ".heif", ".hif"}
 _FIRST_SUFFIX = {"jpeg": ".jpg", "tiff": ".tif"}
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -53,6 +55,12 @@ def format_of_path(path: str | Path) -> str:
         f"the suffix {suffix!r} of {str(path)!r} names no format that nssbg writes; "
         f"use one of {known}, or say the format"
     )
+
+
+def has_picture_suffix(path: str | Path) -> bool:
+    """Whether a path's suffix is that of a format that nssbg reads."""
+    suffix = Path(path).suffix.lower()
+    return suffix in _SUFFIXES or suffix in _READ_ONLY_SUFFIXES
 
 
 def suffix_of(format: str) -> str:

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from nssbg import _fs
 from nssbg._errors import ModelError
 from nssbg._kept_json import read_kept, write_kept
 from nssbg._models.description import ModelDescription
@@ -84,13 +85,9 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         place.mkdir(parents=True, exist_ok=True)
         contents = ""
         if fused:
-            temporary = rewritten.with_name(f".{rewritten.name}.{os.getpid()}")
-            try:
-                onnx.save(graph, os.fspath(temporary))
-                contents = _contents(temporary)
-                temporary.replace(rewritten)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with _fs.replacing(rewritten) as part:
+                onnx.save(graph, os.fspath(part))
+                contents = _contents(part)
         kernels = [list(item.kernel) for item in fused]
         write_kept(note, {"fused": kernels, "left": list(left), "contents": contents})
     except OSError as error:

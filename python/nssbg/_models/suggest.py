@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from nssbg._models.onnx_header import OnnxHeader
@@ -25,7 +26,7 @@ def suggested_sidecar(path: Path, header: OnnxHeader) -> str:
     several = len(header.outputs) > 1
     index = f"output_index = 0  # check: one of {len(header.outputs)}\n" if several else ""
     return (
-        f'name = "{path.stem}"\n'
+        f"name = {_quoted(path.stem)}\n"
         f"{size}\n"
         "mean = [0.485, 0.456, 0.406]  # check: ImageNet's, after scaling to 0..1\n"
         "std = [0.229, 0.224, 0.225]  # check\n"
@@ -34,3 +35,10 @@ def suggested_sidecar(path: Path, header: OnnxHeader) -> str:
         'range = "unit"  # check: "minmax" where masks are stretched\n'
         'license = "unknown"\n'
     )
+
+
+def _quoted(name: str) -> str:
+    """A name as a TOML string; a byte that is no text, which TOML cannot hold, becomes "?"."""
+    text = name.encode("utf-8", "replace").decode()
+    # JSON's escapes are TOML's too, but for DEL, which JSON leaves as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

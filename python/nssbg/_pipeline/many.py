@@ -139,6 +139,15 @@ class Stream(Iterator[Outcome]):
             raise StopIteration
         return outcome
 
+    @property
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        return self._scheduler.begun()
+
+    def stop(self) -> None:
+        """Let nothing new begin, without waiting; what is finished can still be taken."""
+        self._scheduler.stop()
+
     def close(self) -> None:
         """Stop: pictures between stages are dropped, running stages end, threads are joined."""
         self._scheduler.stop()
@@ -234,7 +243,8 @@ class _Scheduler:
                 taken = self._take_finished()
                 if taken is not None:
                     return taken
-                if self._stopped or self._drained():
+                # What runs when the stream is stopped is waited for: a result may come of it.
+                if (self._stopped and not any(self._lanes_taken)) or self._drained():
                     break
                 self._changed.wait()
             error, self._source_error = self._source_error, None
@@ -258,6 +268,11 @@ class _Scheduler:
         if not any(thread.is_alive() for thread in self._threads):
             # An error that the caller keeps leads to its worker's frames, and they lead here.
             self._stages, self._deliver = (), None
+
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        with self._changed:
+            return self._next_index
 
     def report(self) -> StreamReport:
         """Where the time went so far: a copy."""

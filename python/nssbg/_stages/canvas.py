@@ -100,14 +100,20 @@ def padded(rgba: Picture, padding: int | tuple[int, int, int, int]) -> Picture:
         padding: Pixels on every side, or (top, right, bottom, left) as in CSS.
 
     Raises:
-        OptionError: A margin is negative.
+        OptionError: A margin is negative, or a side becomes longer than 65,535 pixels.
     """
     sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
     if len(sides) != 4 or any(side < 0 for side in sides):
         raise OptionError(f"padding is a number or (top, right, bottom, left), got {padding!r}")
     top, right, bottom, left = sides
     height, width = rgba.shape[:2]
-    result = np.zeros((height + top + bottom, width + left + right, 4), rgba.dtype)
+    whole = (height + top + bottom, width + left + right)
+    if max(whole) > max(_LARGEST_SIDE, height, width):
+        raise OptionError(
+            f"padding {padding!r} makes a result of {whole[1]} x {whole[0]} pixels; a side may "
+            f"have at most {_LARGEST_SIDE}"
+        )
+    result = np.zeros((*whole, 4), rgba.dtype)
     result[top : top + height, left : left + width] = rgba
     return cast("Picture", result)
 

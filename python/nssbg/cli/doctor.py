@@ -6,6 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from nssbg.cli.console import printable
+
 if TYPE_CHECKING:
     from nssbg._doctor import ModelReport, Privacy, Report
 
@@ -113,7 +115,7 @@ def _text(report: Report) -> str:
     if missing:
         lines += ["", "For more"]
         lines += [f"  pip install {extra.package:<18} {extra.adds}" for extra in missing]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _json(report: Report) -> str:

@@ -7,6 +7,7 @@ it runs, so `nssbg --help` answers at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import importlib
 import logging
@@ -15,8 +16,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from nssbg import __version__
-from nssbg._errors import NssbgError
+from nssbg import __version__, _fs
+from nssbg._errors import ImageEncodeError, NssbgError
+from nssbg.cli import console
+from nssbg.cli.console import printable
 
 __all__ = ["command", "main"]
 
@@ -33,14 +36,20 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line as an argparse parser."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nssbg",
         description="Takes the background out of pictures, on this machine. "
         "`nssbg photo.jpg` writes photo-cutout.png beside it.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 a picture cannot be read, 4 a "
-        "result cannot be written, 5 model, 6 licence, 7 device.",
+        "result cannot be written, 5 model, 6 licence, 7 device, 130 Ctrl-C, 143 SIGTERM, "
+        "129 SIGHUP.",
     )
     parser.add_argument("--version", action="store_true", help="version and ISA level in use")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and debug logging")
@@ -61,12 +70,21 @@ def command() -> NoReturn:
     gc.set_threshold(100_000, 20, 20)
     # Read by NumPy's OpenBLAS when it loads, which otherwise starts a thread a core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    code = main()
+    console.open_streams()
+    console.catch_signals()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        code = 1
+        code = main()
+    except KeyboardInterrupt:  # while an error was told, say
+        code = INTERRUPTED
+    except console.StoppedError as stopped:
+        code = stopped.exit_code
+    except SystemExit as end:  # argparse's: --help, or wrong use
+        code = end.code if isinstance(end.code, int) else 1
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            code = code or _failed(console.stdout_problem(error), ImageEncodeError.exit_code)
+    _fs.discard_parts()
     # Results are on disk or in the pipe: no module, thread or mapped network needs an end.
     os._exit(code)
 
@@ -74,41 +92,72 @@ def command() -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        return _told(arguments, debug=debug)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except console.StoppedError as stopped:
+        return stopped.exit_code
+
+
+def _told(arguments: list[str], *, debug: bool) -> int:
+    """Run the command line and tell what went wrong, but for signals; the exit code."""
+    try:
+        code = _run(arguments)
+        lost = console.lost()
+        if lost is not None:
+            return _with_losses(code, lost, report="--json" in arguments)
+        sys.stdout.flush()
+        return code
+    except Exception as error:
+        stopped = console.stopped()
+        return _why(error, debug=debug) if stopped is None else stopped
+
+
+def _why(error: Exception, *, debug: bool) -> int:
+    """Tell of an error in one line, or raise it for its traceback; the exit code."""
+    if isinstance(error, OSError):
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output went away (`nssbg ... | head`): not for us to report.
+            return 1
+        if error.filename == console.STDOUT:
+            return _failed(console.stdout_problem(error), ImageEncodeError.exit_code)
+    if debug:
+        raise error
+    if isinstance(error, NssbgError):
+        return _failed(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        return _failed("there is not enough memory", 1)
+    kind = type(error).__name__
+    return _failed(f"unexpected {kind}: {error} (run with --debug for the traceback)", 1)
+
+
+def _failed(message: str, code: int) -> int:
+    print(f"nssbg: {printable(message)}", file=sys.stderr)
+    return code
+
+
+def _with_losses(code: int, lost: OSError, *, report: bool) -> int:
+    """The exit code, where lines about pictures that are done could not all be printed."""
+    if not report and lost.errno in (errno.EPIPE, errno.EBADF):
+        return code  # nobody listens to lines for people: the pictures are there all the same
+    return code or _failed(console.stdout_problem(lost), ImageEncodeError.exit_code)
+
+
+def _run(arguments: list[str]) -> int:
     parser = build_parser()
     parsed = parser.parse_args(_with_default_command(arguments))
     if parsed.command is None and not parsed.version:
         parser.print_help()
         return 2
-    logging.basicConfig(
-        level=logging.DEBUG if parsed.debug else logging.WARNING,
-        format="nssbg: %(message)s",
-        stream=sys.stderr,
-    )
-    try:
-        if parsed.version:
-            return _version()
-        return int(importlib.import_module(COMMANDS[parsed.command]).run(parsed))
-    except NssbgError as error:
-        if parsed.debug:
-            raise
-        print(f"nssbg: {_one_line(error)}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`nssbg ... | head`): not our failure to report,
-        # but Python would complain again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except Exception as error:
-        if parsed.debug:
-            raise
-        kind = type(error).__name__
-        print(
-            f"nssbg: unexpected {kind}: {_one_line(error)} (run with --debug for the traceback)",
-            file=sys.stderr,
-        )
-        return 1
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(console.Formatter("nssbg: %(message)s"))
+    level = logging.DEBUG if parsed.debug else logging.WARNING
+    logging.basicConfig(level=level, handlers=[handler])
+    if parsed.version:
+        return _version()
+    return int(importlib.import_module(COMMANDS[parsed.command]).run(parsed))
 
 
 def _version() -> int:
@@ -130,10 +179,6 @@ def _with_default_command(arguments: list[str]) -> list[str]:
         if argument != "--debug":
             return [*arguments[:position], "remove", "--beside", *arguments[position:]]
     return arguments
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

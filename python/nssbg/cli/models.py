@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nssbg.cli.console import printable
+
 if TYPE_CHECKING:
     from nssbg._models.description import ModelDescription
 
@@ -74,7 +76,8 @@ def _located(model: ModelDescription) -> ModelDescription:
 def _table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())  # noqa: B905
+        cells = (cell.ljust(width) for cell, width in zip(row, widths))  # noqa: B905
+        print(printable("  ".join(cells).rstrip()))
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -88,7 +91,7 @@ def _list(args: argparse.Namespace) -> int:
         try:
             models.append(_located(model))
         except ModelError as error:
-            print(f"warning: {error}", file=sys.stderr)
+            print(f"nssbg: {printable(str(error))}", file=sys.stderr)
             models.append(model)
     if args.json:
         print(json.dumps([_record(model) for model in models], indent=1))
@@ -123,10 +126,11 @@ def _suggest(path: Path, *, as_json: bool) -> int:
         record = {"path": str(path), "opset": header.opset, "inputs": inputs, "outputs": outputs}
         print(json.dumps({**record, "sidecar": text}, indent=1))
         return 0
-    print(f"inputs   {', '.join(inputs)}")
-    print(f"outputs  {', '.join(outputs)}")
-    print(f"opset    {header.opset}, {header.producer or 'unknown producer'}")
-    print(f"\nNothing says how it is fed. A start for {path.name}.toml beside it:\n")
+    print(printable(f"inputs   {', '.join(inputs)}"))
+    print(printable(f"outputs  {', '.join(outputs)}"))
+    print(printable(f"opset    {header.opset}, {header.producer or 'unknown producer'}"))
+    sidecar = printable(f"{path.name}.toml")
+    print(f"\nNothing says how it is fed. A start for {sidecar} beside it:\n")
     print(text, end="")
     return 0
 
@@ -166,7 +170,7 @@ def _info(args: argparse.Namespace) -> int:
             value = ", ".join(f"{count} {name}" for name, count in value.items())
         if isinstance(value, (list, tuple)):
             value = ", ".join(str(item) for item in value)
-        print(f"{key.ljust(width)}  {value}")
+        print(f"{key.ljust(width)}  {printable(str(value))}")
     return 0
 
 
@@ -256,7 +260,7 @@ def _verify(args: argparse.Namespace) -> int:
     else:
         for model, result, state in results:
             wrong = f"  got {result.got}, expected {result.expected}" if result.ok is False else ""
-            print(f"{model.name}  {state}  {result.path}{wrong}")
+            print(printable(f"{model.name}  {state}  {result.path}{wrong}"))
         if not results:
             print("no weights on this machine")
     failed = any(result.ok is False for _, result, _ in results)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import queue
 import sys
-from dataclasses import astuple
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from nssbg._errors import NssbgError, OptionError
+from nssbg._errors import ImageDecodeError, OptionError
+from nssbg.cli.console import stopping_gently
+from nssbg.cli.targets import check_pairs, pairs_of
+from nssbg.cli.telling import Teller
 
 if TYPE_CHECKING:
     from nssbg._cutout import Report
@@ -75,7 +79,16 @@ def add_parser(subparsers: Any) -> None:
         metavar="MB",
         help="refuse pictures predicted to take more (default: 3/4 of what is free)",
     )
-    parser.add_argument("--json", action="store_true", help="report on stdout, one line a picture")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace results that are there already (never a source picture or a read-only file)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="report on stdout, one line a picture as it is done; failures are lines too",
+    )
 
 
 def _add_result_options(parser: argparse.ArgumentParser) -> None:
@@ -101,18 +114,29 @@ def _add_result_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Cut out what the arguments name; returns the exit code (the first failure's)."""
-    pairs = _pairs(arguments)
-    if arguments.json and any(output == "-" for _, output in pairs):
-        raise OptionError("--json reports on stdout, so the picture cannot go there as well")
-    from nssbg import _image_io as image_io
-    from nssbg._remover import Remover
+    tell = Teller(as_json=arguments.json, debug=arguments.debug)
+    try:
+        _run(arguments, tell)
+    except Exception as error:
+        tell.whole_run(error)
+        raise
+    return tell.exit_code
 
+
+def _run(arguments: argparse.Namespace, tell: Teller) -> None:
     if arguments.mask and arguments.background is not None:
         raise OptionError("--mask writes the alpha alone: leave out --background")
     if arguments.mask and arguments.shadow:
         raise OptionError("--mask writes the alpha alone: leave out --shadow")
+    tell.pairs = pairs_of(arguments)
+    check_pairs(tell.pairs, arguments)
+    if arguments.json and any(output == "-" for _, output in tell.pairs):
+        raise OptionError("--json reports on stdout, so the picture cannot go there as well")
     what = _what(arguments)  # before a model is opened: wrong options cost nothing
-    with Remover(
+    from nssbg import _image_io as image_io
+    from nssbg._remover import Remover
+
+    remover = Remover(
         arguments.model,
         device=arguments.device,
         backend=arguments.backend,
@@ -122,41 +146,14 @@ def run(arguments: argparse.Namespace) -> int:
             image_io.DEFAULT_MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
         ),
         max_memory=None if arguments.max_memory is None else arguments.max_memory * 1_000_000,
-    ) as remover:
-        if len(pairs) > 1:
-            return _many(remover, pairs, what, arguments)
-        _one(remover, *pairs[0], what, arguments)
-    return 0
-
-
-def _pairs(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """Input and output of each picture."""
-    if arguments.beside:
-        if "-" in arguments.paths:
-            raise OptionError("to read stdin say where to write: nssbg remove - OUT")
-        return _beside(list(dict.fromkeys(arguments.paths)), arguments)
-    if len(arguments.paths) != 2:
-        raise OptionError(
-            f"`nssbg remove` takes IN and OUT, got {len(arguments.paths)} paths; "
-            "for several pictures use `nssbg PHOTO...`"
-        )
-    return [(arguments.paths[0], arguments.paths[1])]
-
-
-def _beside(paths: list[str], arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """Each picture once, with the name of its result; no two results have one name."""
-    from nssbg._delivery import default_output
-
-    pairs: dict[str, str] = {}
-    for path in paths:
-        output = str(default_output(path, arguments.format, arguments.mask))
-        if output in pairs:
-            raise OptionError(
-                f"{pairs[output]} and {path} would both be written to {output}; "
-                "cut them out one by one: nssbg remove IN OUT"
-            )
-        pairs[output] = path
-    return [(path, output) for output, path in pairs.items()]
+    )
+    # Not closed where a signal ends it: a thread may still be at work in the network.
+    try:
+        (_many if len(tell.pairs) > 1 else _single)(remover, what, arguments, tell)
+    except Exception:
+        remover.close()
+        raise
+    remover.close()
 
 
 def _how(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -224,103 +221,69 @@ def _one(
     output: str,
     what: dict[str, Any],
     arguments: argparse.Namespace,
-) -> None:
+) -> Report:
+    """Cut out one picture and hand it over."""
     from nssbg._delivery import encoded, write
 
-    cutout = remover.cutout(
-        sys.stdin.buffer if source == "-" else Path(source), **_how(arguments)
-    )
+    cutout = remover.cutout(_stdin() if source == "-" else Path(source), **_how(arguments))
     what = {**what, "threads": arguments.threads}
     if output == "-":
         sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what))
         sys.stdout.buffer.flush()
     else:
-        write(cutout, Path(output), format=arguments.format, **what)
-    _say(cutout.report, source, output, arguments)
+        target = Path(output)
+        overwrite = arguments.overwrite
+        write(cutout, target, format=arguments.format, overwrite=overwrite, **what)
+    return cutout.report
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise ImageDecodeError("cannot read stdin: it is closed")
+    return sys.stdin.buffer
+
+
+def _single(
+    remover: Remover, what: dict[str, Any], arguments: argparse.Namespace, tell: Teller
+) -> None:
+    """One picture, in a thread: the main one stays free to be stopped at any moment."""
+    done: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            tell.take(0, _one(remover, *tell.pairs[0], what, arguments), None)
+        except Exception as error:
+            tell.take(0, None, error)
+        finally:
+            done.put(None)
+
+    with stopping_gently(lambda: done.put(None), tell.unfinished):
+        threading.Thread(target=work, name="nssbg-one", daemon=True).start()
+        while True:
+            # In pieces, as Windows looks at signals only in between.
+            with contextlib.suppress(queue.Empty):
+                return done.get(timeout=0.5)
 
 
 def _many(
-    remover: Remover,
-    pairs: list[tuple[str, str]],
-    what: dict[str, Any],
-    arguments: argparse.Namespace,
-) -> int:
-    """All pictures at once, told of in their order; the exit code is the first failure's."""
+    remover: Remover, what: dict[str, Any], arguments: argparse.Namespace, tell: Teller
+) -> None:
+    """All pictures at once, within half of the memory that is free."""
     from nssbg._hardware import available_memory
 
-    outputs = {Path(source): output for source, output in pairs}
-    exit_code = 0
-    with remover.map(
-        list(outputs),
-        output=outputs.__getitem__,
-        format=arguments.format,
-        max_memory=available_memory() // 2,
-        **_how(arguments),
-        **what,
-    ) as outcomes:
-        for outcome, (source, output) in zip(outcomes, pairs, strict=True):
-            if outcome.error is None:
-                assert outcome.report is not None
-                _say(outcome.report, source, output, arguments)
-            elif isinstance(outcome.error, NssbgError) and not arguments.debug:
-                # The other pictures go on.
-                print(f"nssbg: {outcome.error}", file=sys.stderr)
-                exit_code = exit_code or outcome.error.exit_code
-            else:
-                raise outcome.error
-    return exit_code
-
-
-def _say(report: Report, source: str, written: str, arguments: argparse.Namespace) -> None:
-    if arguments.json:
-        print(json.dumps(_as_json(report, source, written)), flush=True)
-    else:
-        _tell(report, source, written)
-
-
-def _tell(report: Report, source: str, written: str) -> None:
-    """One line for a person, on stderr where stdout carries the picture."""
-    stream = sys.stderr if written == "-" else sys.stdout
-    plan = report.plan
-    print(
-        f"{source} -> {written}  {report.width} x {report.height}, {plan.model} on "
-        f"{plan.device}, {report.timings.total:.0f} ms, confidence {report.confidence:.2f}",
-        file=stream,
-        flush=True,
-    )
-    for note in (*plan.degraded, *report.notes):
-        print(f"  note: {note}", file=sys.stderr)
-
-
-def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
-    plan = report.plan
-    look = report.closer_look
-    return {
-        "input": source,
-        "output": written,
-        "width": report.width,
-        "height": report.height,
-        "model": plan.model,
-        "license": plan.license,
-        "backend": plan.backend,
-        "device": plan.device,
-        "precision": plan.precision,
-        "threads": plan.threads,
-        "reasons": list(plan.reasons),
-        "degraded": list(plan.degraded),
-        "confidence": round(report.confidence, 4),
-        "weak": report.weak,
-        "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
-        "closer_look": None
-        if look is None
-        else {
-            "runs": look.runs,
-            "crops": [astuple(crop) for crop in look.crops],
-            "tiles": look.tiles,
-            "gain": round(look.gain, 3),
-            "changed": round(look.changed, 4),
-            "milliseconds": round(look.seconds * 1000, 2),
-            "notes": list(look.notes),
-        },
-        "notes": list(report.notes),
-    }
+    outputs = {Path(source): output for source, output in tell.pairs}
+    with (
+        remover.map(
+            list(outputs),
+            output=outputs.__getitem__,
+            format=arguments.format,
+            overwrite=arguments.overwrite,
+            max_memory=available_memory() // 2,
+            ordered=False,
+            **_how(arguments),
+            **what,
+        ) as outcomes,
+        stopping_gently(outcomes.stop, lambda: tell.unfinished(outcomes.begun)),
+    ):
+        for outcome in outcomes:
+            tell.take(outcome.index, outcome.report, outcome.error)
