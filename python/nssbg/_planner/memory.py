@@ -20,6 +20,7 @@ import numpy as np
 
 from nssbg._errors import ModelError
 from nssbg._hardware import import_openvino, usable_threads
+from nssbg._lifecycle import refuse_after_fork, used_runtime
 from nssbg._models.description import ModelDescription
 from nssbg._models.places import home
 from nssbg._planner.cache import machine_key
@@ -102,6 +103,7 @@ def _graph_cost(model: ModelDescription, size: tuple[int, int], written: int) ->
     """Counted once a file as it was `written`: a tenth of a second."""
     from nssbg._backends.openvino import read_graph
 
+    refuse_after_fork("openvino")
     openvino = import_openvino()
     height, width = size
     graph = read_graph(openvino.Core(), openvino, model)
@@ -252,6 +254,8 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
             return Rates(**kept[key])
         except TypeError:
             pass
+    refuse_after_fork("openvino")
+    used_runtime("openvino")
     openvino = import_openvino()
     ops = __import__("openvino.opset11", fromlist=["opset11"])
     random = np.random.default_rng(0)
