@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test lint sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo test test-fork lint sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
+	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
 	@echo "make wheel     a wheel in dist/ that installs without a compiler"
@@ -64,6 +65,10 @@ lint: $(VENV)/.test-tools $(VENV)/.installed
 
 test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
 	$(BIN)/python -m pytest
+
+# 200 forked children of each kind of parent; make test has 12.
+test-fork: $(VENV)/.test-tools $(VENV)/.installed
+	NSSBG_FORKS=200 $(BIN)/python -m pytest tests/unit/test_forks.py
 
 sanitize: $(VENV)/.build-tools
 	for preset in asan ubsan tsan; do \

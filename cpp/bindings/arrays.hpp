@@ -55,6 +55,7 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
     return nb::ndarray<nb::numpy, T>(static_cast<T*>(memory), shape, owner);
 }
 
+void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_refine(nb::module_& module);

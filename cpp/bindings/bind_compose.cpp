@@ -1,5 +1,6 @@
 // Binds composition for 8- and 16-bit pictures.
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/compose.hpp"
 
 namespace nssbg::bindings {
@@ -20,7 +21,7 @@ void bind_type(nb::module_& module) {
             const auto view = result_view(static_cast<T*>(out.data()), rgba, 3);
             const auto front = view_of(rgba);
             const auto back = view_of(background);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             over_picture<T>(front, back, view, threads);
             return out;
         },
@@ -39,7 +40,7 @@ void bind_type(nb::module_& module) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 3});
             const auto view = result_view(static_cast<T*>(out.data()), rgba, 3);
             const auto front = view_of(rgba);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             over_gradient<T>(front, gradient, view, threads);
             return out;
         },
@@ -54,7 +55,7 @@ void bind_type(nb::module_& module) {
             const auto view = result_view(static_cast<T*>(out.data()), front, 4);
             const auto above = view_of(front);
             const auto below = view_of(back);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             over_layer<T>(above, below, view, threads);
             return out;
         },
@@ -66,7 +67,7 @@ void bind_type(nb::module_& module) {
             const auto view = view_of(rgba);
             Box box;
             {
-                nb::gil_scoped_release released;
+                const NativeCall call;
                 box = subject_box<T>(view, threshold, threads);
             }
             return nb::make_tuple(box.top, box.left, box.bottom, box.right);
@@ -79,7 +80,7 @@ void bind_type(nb::module_& module) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 4});
             const auto view = result_view(static_cast<T*>(out.data()), rgba, 4);
             const auto front = view_of(rgba);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             suppress_spill<T>(front, view, screen, strength, threads);
             return out;
         },
@@ -91,7 +92,7 @@ void bind_type(nb::module_& module) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 4});
             const auto view = result_view(static_cast<T*>(out.data()), rgba, 4);
             const auto front = view_of(rgba);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             premultiply<T>(front, view, threads);
             return out;
         },

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/decontaminate.hpp"
 
 namespace nssbg::bindings {
@@ -39,7 +40,7 @@ void bind_types(nb::module_& module) {
             const ImageView<T> background_view = background ? view_of(*background) : ImageView<T>{};
             const auto image_view = view_of(image);
             const auto alpha_view = view_of(alpha);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             decontaminate<T, A>(image_view, alpha_view, rgba_view, background_view, options);
             return rgba;
         },

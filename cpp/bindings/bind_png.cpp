@@ -2,6 +2,7 @@
 #include <nanobind/stl/string.h>
 
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
 
@@ -27,14 +28,14 @@ nb::bytes encode(const Array<const T, 3>& pixels, const std::string& compression
     const ImageView<const T> view = view_of(pixels);
     PngFile file;
     {
-        nb::gil_scoped_release release;
+        const NativeCall call;
         file = png_encode(view, options);
     }
     PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(file.size()));
     if (bytes == nullptr) nb::raise_python_error();
     auto* out = reinterpret_cast<std::uint8_t*>(PyBytes_AsString(bytes));
     {
-        nb::gil_scoped_release release;  // nobody else knows the object yet
+        const NativeCall call;  // nobody else knows the object yet
         file.copy_to(out);
     }
     return nb::steal<nb::bytes>(bytes);
@@ -47,7 +48,7 @@ nb::ndarray<nb::numpy, T> turned(const Array<const T, 3>& pixels, int orientatio
     auto out = pooled_array<T>(
         {pixels.shape(swapped ? 1 : 0), pixels.shape(swapped ? 0 : 1), pixels.shape(2)});
     {
-        nb::gil_scoped_release release;
+        const NativeCall call;
         orient(view, orientation, threads, out.data());
     }
     return out;
@@ -83,7 +84,7 @@ void bind_png(nb::module_& module) {
             const std::size_t row_bytes = filtered.shape(1) - 1;
             auto plain = pooled_array<std::uint8_t>({height, row_bytes});
             {
-                nb::gil_scoped_release release;
+                const NativeCall call;
                 png_unfilter(filtered.data(), static_cast<std::ptrdiff_t>(height),
                              static_cast<std::ptrdiff_t>(row_bytes), pixel_bytes, plain.data());
             }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/prepare.hpp"
 
 namespace nssbg::bindings {
@@ -48,7 +49,7 @@ void bind_form(nb::module_& module, const char* name) {
             options.threads = threads;
             const ImageView<const In> from = view_of<const In>(source);
             const ImageView<Out> to = planar_view<Out, Stored>(target);
-            nb::gil_scoped_release released;
+            const NativeCall call;
             prepare<In, Out>(from, to, options);
         },
         nb::arg("source"), nb::arg("target"), nb::arg("filter"), nb::arg("content"),

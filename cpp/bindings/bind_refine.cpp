@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/cleanup.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/refine.hpp"
@@ -54,7 +55,7 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
     if (trimap) trimap_view = view_of(*trimap);
     RefineReport report;
     {
-        const nb::gil_scoped_release release;
+        const NativeCall call;
         refine<Pixel, T>(image_view, coarse_view, trimap_view, out, options, &report);
     }
     return nb::make_tuple(alpha, dict_of(report));
@@ -74,7 +75,7 @@ nb::dict cleaned(const Array<T, 2>& alpha, bool pinholes, double level, std::int
     const ImageView<T> view = view_of(alpha);
     ComponentReport report;
     {
-        const nb::gil_scoped_release release;
+        const NativeCall call;
         report = clean_components(view, options);
     }
     nb::dict result;
@@ -89,7 +90,7 @@ nb::ndarray<nb::numpy, T> feathered(const Array<const T, 2>& alpha, double sigma
     auto out = pooled_array<T>({alpha.shape(0), alpha.shape(1)});
     const ImageView<const T> view = view_of(alpha);
     const ImageView<T> out_view = packed_view(out.data(), view.height, view.width, 1);
-    const nb::gil_scoped_release release;
+    const NativeCall call;
     feather(view, sigma, resolve_threads(threads), out_view);
     return out;
 }
@@ -124,7 +125,7 @@ void bind_stream(nb::module_& module, const char* name) {
             [](Stream& self, const Array<const Pixel, 3>& rows) {
                 const ImageView<const Pixel> view = view_of(rows);
                 {
-                    const nb::gil_scoped_release release;
+                    const NativeCall call;
                     self.push(view);
                 }
                 const auto width = static_cast<std::size_t>(view.width);

@@ -3,6 +3,7 @@
 #include <nanobind/stl/tuple.h>
 
 #include "arrays.hpp"
+#include "native_call.hpp"
 #include "nssbg/studio.hpp"
 
 namespace nssbg::bindings {
@@ -64,7 +65,7 @@ nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shad
     if (shadow) shadow_view = packed_view(layer.data(), view.height, view.width, 1);
     StudioReport report;
     {
-        nb::gil_scoped_release release;
+        const NativeCall call;
         report = studio_alpha<T>(view, alpha_view, shadow_view, options);
     }
     if (report.stopped) return nb::make_tuple(nb::none(), nb::none(), as_dict(report));

@@ -3,6 +3,7 @@
 
 NB_MODULE(_core, module) {
     module.doc() = "C++ core of nssbg: kernels and what they run on.";
+    nssbg::bindings::bind_calls(module);
     nssbg::bindings::bind_runtime(module);
     nssbg::bindings::bind_messages(module);
     nssbg::bindings::bind_png(module);

@@ -109,18 +109,16 @@ void forget_pool_after_fork() {
     pool.store(nullptr);
     pool_mutex = new std::mutex;
 }
+#if !defined(_WIN32)
+// At load, not with the first pool: a fork while another thread makes that one would leave the
+// mutex locked in the child.
+const int fork_handler_registered = pthread_atfork(nullptr, nullptr, &forget_pool_after_fork);
+#endif
 
 Pool& the_pool() {
     if (Pool* existing = pool.load(std::memory_order_acquire)) return *existing;
     std::lock_guard<std::mutex> guard(*pool_mutex);
-    if (pool.load() == nullptr) {
-#if !defined(_WIN32)
-        static bool registered = false;
-        if (!registered) pthread_atfork(nullptr, nullptr, &forget_pool_after_fork);
-        registered = true;
-#endif
-        pool.store(new Pool, std::memory_order_release);
-    }
+    if (pool.load() == nullptr) pool.store(new Pool, std::memory_order_release);
     return *pool.load();
 }
 

@@ -7,9 +7,12 @@ leaves the machine. Names are loaded on first use, so that `import nssbg` costs 
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 from nssbg._runtime_imports import forbid_telemetry
+
+TYPE_CHECKING = False  # typing takes 7 ms to load, all else here half a millisecond
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -18,6 +21,7 @@ _HOMES = {
     "Canvas": "_stages.canvas",
     "Cutout": "_cutout",
     "DeviceError": "_errors",
+    "ForkError": "_errors",
     "Gradient": "_stages.compose",
     "ImageDecodeError": "_errors",
     "ImageEncodeError": "_errors",

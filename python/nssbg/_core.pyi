@@ -7,6 +7,17 @@ import numpy
 from numpy.typing import NDArray
 
 
+def enter_call() -> None:
+    """
+    Count a call into another library's native code; end it with leave_call. Waits while the process forks; SystemExit once the interpreter ends.
+    """
+
+def leave_call() -> None:
+    """End what enter_call began, in the same thread."""
+
+def keep_for_ever(object: object) -> None:
+    """Never destroy this object, not even when the interpreter ends."""
+
 def isa_levels() -> list[str]:
     """ISA levels compiled in that this processor can run, lowest first."""
 

@@ -6,6 +6,7 @@ NssbgError                     anything nssbg raises on purpose            exit 
 ├── ModelError                 a model that is unknown, missing or wrong   exit 5
 │   └── LicenseError           weights whose licence was refused           exit 6
 ├── DeviceError                a device or runtime that is not there       exit 7
+├── ForkError                  a runtime that does not survive a fork      exit 7
 └── OptionError (ValueError)   an argument outside what is allowed         exit 2
 
 A message says what was wrong, what was expected and what to try; it names the file.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 __all__ = [
     "DeviceError",
+    "ForkError",
     "ImageDecodeError",
     "ImageEncodeError",
     "LicenseError",
@@ -62,5 +64,14 @@ class LicenseError(ModelError):
 
 class DeviceError(NssbgError):
     """A device or runtime that was asked for and is not what would run."""
+
+    exit_code = 7
+
+
+class ForkError(NssbgError):
+    """A process was forked, and what it asks for works only in one that was started anew.
+
+    No DeviceError: another runtime is not taken in its place.
+    """
 
     exit_code = 7

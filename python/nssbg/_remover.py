@@ -59,8 +59,11 @@ def _is_mask(result: Output | None) -> bool:
 class Remover:
     """Takes the background out of many pictures with one model held open.
 
-    Safe to use from several threads. It can be pickled and used after fork(): the other
-    process opens the model anew, on first use.
+    Safe to use from several threads. It can be pickled: the other process opens the model anew, on
+    first use. After a fork the child does so too, but only with onnxruntime: openvino's threads do
+    not survive a fork, so where the parent had opened a network with it a child gets ForkError.
+    Processes of multiprocessing.get_context("spawn") or "forkserver" take any runtime; the studio
+    method works everywhere. A fork waits until no picture of another thread is in a network.
 
     Args:
         model: "auto", "studio" (weights-free, for products on plain or graded backdrops and
@@ -84,6 +87,8 @@ class Remover:
         ModelError: The model is unknown or not on disk (on first use).
         LicenseError: Its weights do not allow the use asked for (on first use).
         DeviceError: The device asked for is not what would run (on first use).
+        ForkError: The runtime was in use in the process that this one was forked from (on first
+            use).
     """
 
     def __init__(
@@ -116,8 +121,8 @@ class Remover:
         self._pid = os.getpid()
 
     def _forget_if_forked(self) -> None:
-        # In a child runtimes' threads did not come along, and the lock may have been held by a
-        # thread that does not exist here.
+        # What the parent opened is kept as it is, for ever (_lifecycle), and the lock may have been
+        # held by a thread that does not exist here.
         if os.getpid() != self._pid:
             self._forget()
 
@@ -154,7 +159,11 @@ class Remover:
         self._forget()
 
     def close(self) -> None:
-        """Let go of the model and its memory; the next use opens it again."""
+        """Let go of the model and its memory; the next use opens it again.
+
+        In a forked child the parent's model is left as it is.
+        """
+        self._forget_if_forked()
         with self._lock:
             opened = (self._pipeline, self._narrow)
             self._pipeline = self._narrow = self._narrow_for = None
@@ -430,6 +439,16 @@ _shared: dict[tuple[Any, ...], Remover] = {}
 _shared_lock = threading.Lock()
 # Distinct settings held open at once; the oldest is closed beyond this.
 _MOST_SHARED = 4
+
+
+def _renew_shared_lock() -> None:
+    global _shared_lock
+    _shared_lock = threading.Lock()
+
+
+# A thread that does not exist in a forked child may have held it.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_shared_lock)
 
 
 def remove(

@@ -12,6 +12,7 @@ PUBLIC = {
     "Canvas",
     "Cutout",
     "DeviceError",
+    "ForkError",
     "Gradient",
     "ImageDecodeError",
     "ImageEncodeError",

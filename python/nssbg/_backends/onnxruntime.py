@@ -28,6 +28,7 @@ from nssbg._backends.base import (
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import usable_threads
+from nssbg._lifecycle import NativeCall, holds_native
 from nssbg._models.description import ModelDescription
 from nssbg._runtime_imports import import_onnxruntime
 from nssbg._types import Plan
@@ -115,6 +116,7 @@ class OnnxRuntimeBackend:
                 f"precision {options.precision!r} was asked for; onnxruntime computes in the "
                 f"file's own, {model.precision}; try backend='openvino'"
             )
+        holds_native(self)
         self._model = model
         self._lock = threading.Lock()
         self._notes: list[str] = []
@@ -280,7 +282,8 @@ class OnnxRuntimeBackend:
             binding.bind_output(self._output_name, "cpu")
         else:
             binding.bind_ortvalue_output(self._output_name, buffer)
-        session.run_with_iobinding(binding, self._run_options)
+        with NativeCall():
+            session.run_with_iobinding(binding, self._run_options)
         result = binding.get_outputs()[0]
         masks = masks_from_output(result.numpy(), data.shape[0], self._model)
         with self._lock:

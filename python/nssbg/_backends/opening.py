@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nssbg._backends.base import Backend, OpenOptions, log
 from nssbg._errors import DeviceError, ModelError, OptionError
+from nssbg._lifecycle import NativeCall
 from nssbg._models.description import ModelDescription
 
 __all__ = ["BACKENDS", "open_backend"]
@@ -48,7 +49,33 @@ def open_backend(
         DeviceError: A runtime, device or precision that was asked for is not there.
         ModelError: The weights are missing, damaged, or not what their description says.
         OptionError: An argument outside what is allowed.
+        ForkError: The runtime was in use where this process was forked, and does not survive it.
     """
+    # Runtimes are imported and networks compiled here: neither may be cut short by a fork.
+    with NativeCall():
+        return _open(
+            model,
+            backend=backend,
+            device=device,
+            precision=precision,
+            threads=threads,
+            streams=streams,
+            batch=batch,
+            cache=cache,
+        )
+
+
+def _open(
+    model: ModelDescription,
+    *,
+    backend: str,
+    device: str,
+    precision: str,
+    threads: int,
+    streams: int,
+    batch: int,
+    cache: Path | None,
+) -> Backend:
     if backend not in BACKENDS:
         raise OptionError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
     if streams < 1 or batch < 1 or threads < 0:

@@ -29,6 +29,7 @@ from nssbg._backends.base import (
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import accelerator_nodes, usable_threads
+from nssbg._lifecycle import NativeCall, holds_native, refuse_after_fork, used_runtime
 from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
 from nssbg._runtime_imports import import_openvino
@@ -85,6 +86,9 @@ class OpenVinoBackend:
     """
 
     def __init__(self, model: ModelDescription, options: OpenOptions) -> None:
+        # Its thread pool (TBB) is one for the process; in a child forked amid its use, or just
+        # after, the first compilation hangs (2 of 95 forks of a parent that was held still).
+        refuse_after_fork("openvino")
         openvino = _load()
         if model.path is None:
             raise ModelError(f"{model.name}: its weights are not on this machine")
@@ -92,6 +96,8 @@ class OpenVinoBackend:
             raise DeviceError(
                 f"precision {options.precision!r} is not known; known: auto, {', '.join(_HINTS)}"
             )
+        holds_native(self)
+        used_runtime("openvino")
         self._model = model
         self._openvino = openvino
         self._blobs: list[NDArray[np.uint8]] = []
@@ -249,9 +255,10 @@ class OpenVinoBackend:
             )
 
     def _run(self, request: Any, data: NDArray[Any]) -> NDArray[np.float32]:
-        # The request reads the caller's memory; its own input buffer is never filled.
-        request.set_input_tensor(self._openvino.Tensor(data, shared_memory=True))
-        request.infer()
+        with NativeCall():
+            # The request reads the caller's memory; its own input buffer is never filled.
+            request.set_input_tensor(self._openvino.Tensor(data, shared_memory=True))
+            request.infer()
         return masks_from_output(request.get_output_tensor(0).data, data.shape[0], self._model)
 
     def close(self) -> None:

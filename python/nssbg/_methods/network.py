@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nssbg import _image_io as image_io
 from nssbg._confidence import Confidence, confidence
-from nssbg._errors import ModelError, NssbgError
+from nssbg._errors import ModelError
 from nssbg._methods.base import Estimate
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
@@ -55,7 +55,8 @@ def _tensors(sources: Sequence[Any], model: ModelDescription) -> list[NDArray[np
     """Pictures of a run as the model is fed; what cannot be read is left out."""
     found = []
     for source in sources:
-        with contextlib.suppress(NssbgError):
+        # Whatever is wrong with a picture is told where its own turn comes.
+        with contextlib.suppress(Exception):
             found.append(input_tensor(image_io.decode(source), model))
     return found
 

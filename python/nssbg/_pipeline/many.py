@@ -5,10 +5,15 @@ one picture on many threads: nothing is lost to joining threads. Taking the furt
 first drains memory before new pictures are let in; how many are let in is bounded by count
 and by predicted memory, and pictures are pulled from the caller's iterable only then. Results
 that the caller has not taken yet count as in flight, which is the back-pressure.
+
+Whatever goes wrong with a picture is that picture's error. What asks for the end (SystemExit,
+KeyboardInterrupt and their like) ends the stream and is raised in the caller's thread. A thread
+that waits in the caller's own code for a source is not waited for: it ends when that returns.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -18,6 +23,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nssbg._cutout import Cutout, Report
+from nssbg._errors import ForkError
+from nssbg._lifecycle import stop_at_exit
 from nssbg._options import Options
 from nssbg._pipeline.stages import Job, Pipeline, Stage
 from nssbg._types import Timings
@@ -26,6 +33,9 @@ __all__ = ["Outcome", "Stream", "StreamReport"]
 
 # Stands for "pull a source" where a stage's index is expected.
 _PULL = -1
+# Seconds that the interpreter's end waits for stages that run. The core waits for native calls in
+# any case; beyond that there are a file to be written and the caller's own `output`.
+_PATIENCE_AT_EXIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class Stream(Iterator[Outcome]):
     """The results of many pictures, as an iterator. Close it (or use `with`) to cancel.
 
     The workers hold the scheduler, not this handle: a stream that is let go of without being
-    closed ends its workers too.
+    closed ends its workers too, and so does the interpreter's end. In a forked child it is inert.
 
     Args:
         pipeline: Opened with one thread per picture.
@@ -119,6 +129,7 @@ class Stream(Iterator[Outcome]):
         deliver: Callable[[Any, Cutout], Any] | None = None,
         ordered: bool = True,
     ) -> None:
+        self._pid = os.getpid()
         self._scheduler = _Scheduler(
             pipeline.stages,
             iter(sources),
@@ -132,7 +143,15 @@ class Stream(Iterator[Outcome]):
         )
 
     def __next__(self) -> Outcome:
-        """The next result; waits for it. An error of the iterable itself is raised at the end."""
+        """The next result; waits for it. An error of the iterable itself is raised at the end.
+
+        SystemExit, KeyboardInterrupt and their like from the caller's own code (`images`, `output`,
+        a source's `read`) end the stream and are raised here at once.
+
+        Raises:
+            ForkError: In a forked child: the workers are the parent's.
+        """
+        self._check_fork()
         outcome = self._scheduler.take()
         if outcome is None:
             self.close()
@@ -149,7 +168,12 @@ class Stream(Iterator[Outcome]):
         self._scheduler.stop()
 
     def close(self) -> None:
-        """Stop: pictures between stages are dropped, running stages end, threads are joined."""
+        """Stop: pictures between stages are dropped, running stages end, threads are joined.
+
+        A thread that waits in the caller's code for a source is not: it ends once that returns.
+        """
+        if os.getpid() != self._pid:
+            return
         self._scheduler.stop()
         self._scheduler.join()
 
@@ -163,12 +187,20 @@ class Stream(Iterator[Outcome]):
 
     def __del__(self) -> None:
         """Abandoned without close: let the workers end by themselves."""
-        if hasattr(self, "_scheduler"):
+        if hasattr(self, "_scheduler") and os.getpid() == self._pid:
             self._scheduler.stop()
 
     def report(self) -> StreamReport:
         """Where the time went so far."""
+        self._check_fork()
         return self._scheduler.report()
+
+    def _check_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkError(
+                f"this stream belongs to process {self._pid}, which this one ({os.getpid()}) was "
+                "forked from; call Remover.map here for one of its own"
+            )
 
 
 def _let_go_of_locals(error: BaseException) -> None:
@@ -218,7 +250,8 @@ class _Scheduler:
         self._held_back: _Item | None = None  # pulled, but too large to be let in yet
         self._pulling = False
         self._exhausted = False
-        self._source_error: BaseException | None = None
+        self._source_error: Exception | None = None
+        self._ended_by: BaseException | None = None  # asks for the end of all, not of a picture
         self._stopped = False
         self._in_flight = 0
         self._memory = 0
@@ -231,6 +264,10 @@ class _Scheduler:
             threading.Thread(target=self._work, name=f"nssbg-worker-{i}", daemon=True)
             for i in range(workers)
         ]
+        self._at_work = set(self._threads)
+        # Those of them that are in the caller's code for a source, which may never return.
+        self._with_caller: set[threading.Thread] = set()
+        stop_at_exit(self)
         for thread in self._threads:
             thread.start()
 
@@ -239,7 +276,7 @@ class _Scheduler:
     def take(self) -> Outcome | None:
         """The caller's next outcome, waiting for it; None at the end."""
         with self._changed:
-            while True:
+            while self._ended_by is None:
                 taken = self._take_finished()
                 if taken is not None:
                     return taken
@@ -247,7 +284,10 @@ class _Scheduler:
                 if (self._stopped and not any(self._lanes_taken)) or self._drained():
                     break
                 self._changed.wait()
-            error, self._source_error = self._source_error, None
+            error = self._ended_by or self._source_error
+            self._ended_by = self._source_error = None
+            if error is not None:
+                self._finished.clear()
         if error is not None:
             self.stop()
             self.join()
@@ -260,12 +300,26 @@ class _Scheduler:
             self._stopped = True
             self._changed.notify_all()
 
-    def join(self) -> None:
-        """Wait for the workers to end."""
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
-        if not any(thread.is_alive() for thread in self._threads):
+    def stop_at_exit(self) -> None:
+        """Stop, and wait a little for stages that run."""
+        self.stop()
+        self.join(_PATIENCE_AT_EXIT)
+
+    def join(self, patience: float | None = None) -> None:
+        """Wait for the workers to end, but for those that wait in the caller's code for a source.
+
+        Args:
+            patience: Seconds to wait at most; None: as long as it takes.
+        """
+        here = threading.current_thread()
+        with self._changed:
+            ended = self._changed.wait_for(
+                lambda: not self._at_work - self._with_caller - {here}, patience
+            )
+            over = [thread for thread in self._threads if thread not in self._at_work]
+        for thread in over:
+            thread.join()  # at its very end
+        if ended and here not in self._at_work:
             # An error that the caller keeps leads to its worker's frames, and they lead here.
             self._stages, self._deliver = (), None
 
@@ -286,8 +340,23 @@ class _Scheduler:
     # What the workers do.
 
     def _work(self) -> None:
+        here = threading.current_thread()
+        try:
+            self._work_to_the_end(here)
+        except BaseException as error:
+            _let_go_of_locals(error)
+            with self._changed:
+                self._ended_by = self._ended_by or error
+                self._stopped = True
+        finally:
+            with self._changed:
+                self._at_work.discard(here)
+                self._changed.notify_all()
+
+    def _work_to_the_end(self, here: threading.Thread) -> None:
         while True:
             with self._changed:
+                self._with_caller.discard(here)
                 before = time.perf_counter()
                 while (task := self._next_task()) is None:
                     if self._stopped or self._drained():
@@ -299,8 +368,11 @@ class _Scheduler:
                 if task != _PULL:
                     item = self._ready[task].popleft()
                     self._lanes_taken[task] += 1
+                    if task == 0 and hasattr(item.job.source, "read"):
+                        self._with_caller.add(here)
                 else:
                     self._pulling = True
+                    self._with_caller.add(here)
             if task == _PULL:
                 self._pull()
             else:
@@ -327,23 +399,33 @@ class _Scheduler:
     def _pull(self) -> None:
         """Take one source from the caller's iterable and let it in, or hold it back."""
         item: _Item | None = None
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
-            source = next(self._sources)
-            item = _Item(0, Job(source, self._options), self._predict(source))
+            item = _Item(0, Job(next(self._sources), self._options), 0)
         except StopIteration:
             pass
-        except BaseException as caught:  # the caller's own code: raised in the caller's thread
+        except Exception as caught:  # the caller's own code: raised in the caller's thread
             error = caught
+        if item is not None:
+            try:
+                item.cost = self._predict(item.job.source)
+            except Exception as caught:
+                _let_go_of_locals(caught)
+                error = caught
         with self._changed:
             self._pulling = False
-            if item is None:
+            if self._stopped:
+                pass  # closed meanwhile: nobody waits for it
+            elif item is None:
                 self._exhausted = True
                 self._source_error = error
             else:
                 item.index = self._next_index
                 self._next_index += 1
-                if self._admits(item.cost):
+                if error is not None:
+                    self._in_flight += 1
+                    self._finish(item, error)
+                elif self._admits(item.cost):
                     self._let_in(item)
                 else:
                     self._held_back = item
@@ -363,11 +445,12 @@ class _Scheduler:
 
     def _advance(self, index: int, item: _Item) -> None:
         """Run one stage of one picture and put it where it goes next."""
+        # No stage is kept in a local: an error's traceback leads to this frame.
         name = self._stages[index].name if index < len(self._stages) else "deliver"
+        last = len(self._stages) - (self._deliver is None)
         wall, cpu = time.perf_counter(), time.thread_time()
         error = self._attempt(index, item)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
-        last = len(self._stages) if self._deliver is not None else len(self._stages) - 1
         if error is not None:
             _let_go_of_locals(error)
         with self._changed:

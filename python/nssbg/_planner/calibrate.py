@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._backends import Backend, open_backend
-from nssbg._errors import NssbgError
+from nssbg._errors import ForkError, NssbgError
 from nssbg._models.description import ModelDescription
 from nssbg._models.readout import coarse_alpha
 from nssbg._planner.candidates import MAX_ERROR, MEAN_ERROR, Candidate, Measurement
@@ -146,6 +146,8 @@ def calibrate(
             reference = [coarse_alpha(opened.run(tensor), model) for tensor in feed]
             opened.close()
             break
+        except ForkError:
+            raise
         except NssbgError as error:
             say(f"{candidate}: {error}")
     results: dict[Candidate, Measurement] = {}
@@ -171,6 +173,8 @@ def calibrate(
                     problem = opened_backend.plan.degraded[0]
                 else:
                     mean, worst = _distance(opened_backend, model, feed, reference)
+            except ForkError:
+                raise  # nothing is wrong with the candidate: it is not to be kept as one that fails
             except (NssbgError, MemoryError) as error:
                 problem = str(error) or "out of memory"
         if not problem and (mean > MEAN_ERROR or worst > MAX_ERROR):

@@ -20,6 +20,7 @@ import numpy as np
 from nssbg._errors import ModelError
 from nssbg._hardware import usable_threads
 from nssbg._kept_json import read_kept, write_kept
+from nssbg._lifecycle import refuse_after_fork, used_runtime
 from nssbg._models.description import ModelDescription
 from nssbg._models.places import home
 from nssbg._planner.cache import machine_key
@@ -103,6 +104,7 @@ def _graph_cost(model: ModelDescription, size: tuple[int, int], written: int) ->
     """Counted once a file as it was `written`: a tenth of a second."""
     from nssbg._backends.openvino import read_graph
 
+    refuse_after_fork("openvino")
     openvino = import_openvino()
     height, width = size
     graph = read_graph(openvino.Core(), openvino, model)
@@ -260,6 +262,8 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
         found = _kept_rates(kept[key])
         if found is not None:
             return found
+    refuse_after_fork("openvino")
+    used_runtime("openvino")
     openvino = import_openvino()
     ops = import_openvino("opset11")
     random = np.random.default_rng(0)

@@ -1,0 +1,41 @@
+"""Scripts that end while pictures run keep their exit code, and say nothing of their own."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "leaves_early.py"
+# How a script ends: with which code, and how often it is tried.
+CODES = {"break": 5, "raise": 1, "exit": 7, "daemon": 7, "held": 7, "blocked": 7}
+REPEATS = {"break": 8, "raise": 8, "exit": 8, "daemon": 8, "held": 2, "blocked": 2}
+
+
+def ended(how, model, backend):
+    # onnxruntime's usage telemetry has a thread of its own; nssbg is not to have it started.
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    command = [sys.executable, "-W", "error", str(SCRIPT), how, model, backend]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("model", "backend"), [("auto", "openvino"), ("nssbg-lite", "onnxruntime")]
+)
+@pytest.mark.parametrize("how", CODES)
+def test_a_script_may_end_while_pictures_run(how, model, backend):
+    begun = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: ended(how, model, backend), range(REPEATS[how])))
+    assert [run.returncode for run in runs] == [CODES[how]] * REPEATS[how]
+    for run in runs:
+        if how == "raise":
+            assert run.stderr.rstrip().endswith("ValueError: the script's own")
+            assert run.stderr.count("Traceback") == 1
+        else:
+            assert run.stderr == ""
+    # The generator of "blocked" sleeps for a minute.
+    assert time.monotonic() - begun < 60
