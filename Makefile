@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test lint sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo test test-release lint sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
+	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
 	@echo "make wheel     a wheel in dist/ that installs without a compiler"
@@ -61,6 +62,14 @@ lint: $(VENV)/.test-tools $(VENV)/.installed
 	$(BIN)/mypy
 	find cpp \( -name '*.cpp' -o -name '*.hpp' \) -print0 | xargs -0 $(BIN)/clang-format --dry-run --Werror
 	$(BIN)/lint-imports
+
+$(VENV)/.release-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group release
+	@touch $@
+
+# From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
+test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools
+	$(BIN)/python -m pytest tests/release
 
 test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
 	$(BIN)/python -m pytest

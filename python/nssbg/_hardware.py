@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nssbg._installed import installed
+
 __all__ = [
     "Conflict",
     "Device",
@@ -113,12 +115,14 @@ class Runtime:
         version: Its version, or "" where it is not installed or does not load.
         devices: What it reports.
         problem: Why it does not load, or "".
+        installed: Whether it is here at all; one runtime is enough.
     """
 
     name: str
     version: str
     devices: tuple[Device, ...] = ()
     problem: str = ""
+    installed: bool = True
 
 
 @dataclass(frozen=True)
@@ -322,6 +326,8 @@ _PRECISIONS = {"FP32": "float32", "BF16": "bfloat16", "FP16": "float16", "INT8":
 
 
 def _openvino() -> Runtime:
+    if not installed("openvino"):
+        return Runtime("openvino", "", problem="not installed", installed=False)
     try:
         openvino = import_openvino()
         core = openvino.Core()
@@ -394,6 +400,8 @@ def _provider_problem(name: str) -> str:
 
 
 def _onnxruntime() -> Runtime:
+    if not installed("onnxruntime"):
+        return Runtime("onnxruntime", "", problem="not installed", installed=False)
     try:
         import onnxruntime
     except Exception as error:
@@ -472,8 +480,15 @@ def conflicts(
                 f"pip uninstall -y {' '.join(packages)} && pip install {best}",
             )
         )
+    if found and not any(runtime.installed for runtime in found):
+        lines.append(
+            Conflict(
+                "no network runtime is installed: only the studio method runs",
+                'pip install "nssbg[openvino]"',
+            )
+        )
     for runtime in found:
-        if runtime.problem:
+        if runtime.problem and runtime.installed:
             lines.append(
                 Conflict(
                     f"{runtime.name} does not load: {runtime.problem}",

@@ -28,6 +28,7 @@ from nssbg._backends.base import (
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import accelerator_nodes, import_openvino, usable_threads
+from nssbg._installed import installed, not_installed
 from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
 from nssbg._types import Plan
@@ -44,11 +45,13 @@ _SHOWN = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "flo
 
 
 def _load() -> Any:
+    if not installed("openvino"):
+        raise DeviceError(not_installed("openvino"))
     try:
         return import_openvino()
     except ImportError as error:
         raise DeviceError(
-            f"openvino cannot be loaded ({error}); try: pip install openvino"
+            f"openvino cannot be loaded ({error}); try: pip install --force-reinstall openvino"
         ) from error
 
 
