@@ -5,12 +5,13 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test test-release lint sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-release lint sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
+	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
@@ -66,6 +67,14 @@ lint: $(VENV)/.test-tools $(VENV)/.installed
 $(VENV)/.release-tools: pyproject.toml | $(VENV)/.build-tools
 	$(BIN)/python -m pip install -q --group release
 	@touch $@
+
+$(VENV)/.docs-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group docs
+	@touch $@
+
+# The site in build/docs; a dead link or a page that no menu leads to fails it.
+docs: $(VENV)/.docs-tools $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 # From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
 test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools
