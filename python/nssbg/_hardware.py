@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nssbg._installed import installed
 from nssbg._runtime_imports import import_onnxruntime, import_openvino
 
 __all__ = [
@@ -113,12 +114,14 @@ class Runtime:
         version: Its version, or "" where it is not installed or does not load.
         devices: What it reports.
         problem: Why it does not load, or "".
+        installed: Whether it is here at all; one runtime is enough.
     """
 
     name: str
     version: str
     devices: tuple[Device, ...] = ()
     problem: str = ""
+    installed: bool = True
 
 
 @dataclass(frozen=True)
@@ -293,6 +296,8 @@ _PRECISIONS = {"FP32": "float32", "BF16": "bfloat16", "FP16": "float16", "INT8":
 
 
 def _openvino() -> Runtime:
+    if not installed("openvino"):
+        return Runtime("openvino", "", problem="not installed", installed=False)
     try:
         openvino = import_openvino()
         core = openvino.Core()
@@ -364,6 +369,8 @@ def _provider_problem(name: str) -> str:
 
 
 def _onnxruntime() -> Runtime:
+    if not installed("onnxruntime"):
+        return Runtime("onnxruntime", "", problem="not installed", installed=False)
     try:
         onnxruntime = import_onnxruntime()
     except Exception as error:
@@ -440,8 +447,15 @@ def conflicts(
                 f"pip uninstall -y {' '.join(packages)} && pip install {best}",
             )
         )
+    if found and not any(runtime.installed for runtime in found):
+        lines.append(
+            Conflict(
+                "no network runtime is installed: only the studio method runs",
+                'pip install "nssbg[openvino]"',
+            )
+        )
     for runtime in found:
-        if runtime.problem:
+        if runtime.problem and runtime.installed:
             lines.append(
                 Conflict(
                     f"{runtime.name} does not load: {runtime.problem}",

@@ -28,6 +28,7 @@ from nssbg._backends.base import (
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import usable_threads
+from nssbg._installed import installed, not_installed
 from nssbg._lifecycle import NativeCall, holds_native
 from nssbg._models.description import ModelDescription
 from nssbg._runtime_imports import import_onnxruntime
@@ -76,11 +77,14 @@ def _load() -> Any:
     Raises:
         DeviceError: It is not installed or does not load.
     """
+    if not installed("onnxruntime"):
+        raise DeviceError(not_installed("onnxruntime"))
     try:
         return import_onnxruntime()
     except ImportError as error:
         raise DeviceError(
-            f"onnxruntime cannot be loaded ({error}); try: pip install onnxruntime"
+            f"onnxruntime cannot be loaded ({error}); "
+            "try: pip install --force-reinstall onnxruntime"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Opens a backend: the runtime that was asked for, or the one that can read the file.
 
 Which runtime is fastest is the planner's measurement; "auto" here is the choice without
-one: OpenVINO where it loads, since it is the faster and leaner of the two on processors.
+one: OpenVINO where it is installed, else ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nssbg._backends.base import Backend, OpenOptions, log
 from nssbg._errors import DeviceError, ModelError, OptionError
+from nssbg._installed import NO_RUNTIME, RUNTIMES, installed
 from nssbg._lifecycle import NativeCall
 from nssbg._models.description import ModelDescription
 
@@ -89,7 +90,15 @@ def _open(
     if model.path is None or not model.path.is_file():
         where = f" at {model.path}" if model.path else " on this machine"
         raise ModelError(f"{model.name}: no weights{where}; try: nssbg models pull {model.name}")
-    if backend == "onnxruntime" or (backend == "auto" and device in _ONNXRUNTIME_ONLY):
+    if backend == "auto":
+        there = [name for name in RUNTIMES if installed(name)]
+        if not there:
+            raise DeviceError(f"{model.name}: {NO_RUNTIME}")
+        if len(there) == 1:
+            backend = there[0]  # its errors are the answer: there is no other to go to
+        elif device in _ONNXRUNTIME_ONLY:
+            backend = "onnxruntime"
+    if backend == "onnxruntime":
         from nssbg._backends.onnxruntime import OnnxRuntimeBackend
 
         return OnnxRuntimeBackend(model, options)

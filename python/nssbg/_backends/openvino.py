@@ -29,6 +29,7 @@ from nssbg._backends.base import (
 from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._hardware import accelerator_nodes, usable_threads
+from nssbg._installed import installed, not_installed
 from nssbg._lifecycle import NativeCall, holds_native, refuse_after_fork, used_runtime
 from nssbg._models.description import ModelDescription
 from nssbg._models.onnx_header import read_header
@@ -47,11 +48,13 @@ _SHOWN = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "flo
 
 
 def _load() -> Any:
+    if not installed("openvino"):
+        raise DeviceError(not_installed("openvino"))
     try:
         return import_openvino()
     except ImportError as error:
         raise DeviceError(
-            f"openvino cannot be loaded ({error}); try: pip install openvino"
+            f"openvino cannot be loaded ({error}); try: pip install --force-reinstall openvino"
         ) from error
 
 

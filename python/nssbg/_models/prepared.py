@@ -16,13 +16,14 @@ from pathlib import Path
 
 from nssbg import _fs
 from nssbg._errors import ModelError
+from nssbg._installed import installed, not_installed
 from nssbg._kept_json import read_kept, write_kept
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import contents_checksum, weights_fingerprint
 from nssbg._models.onnx_header import may_hold_deform_conv, read_header
 from nssbg._models.places import compiled_folder
 
-__all__ = ["prepared"]
+__all__ = ["left_in_pieces", "prepared"]
 
 log = logging.getLogger("nssbg")
 
@@ -42,6 +43,40 @@ def _contents(path: Path) -> str:
         return ""
 
 
+# The first writes the graph, the second runs old and new against each other.
+_NEEDED = ("onnx", "onnxruntime")
+
+
+def _in_pieces(missing: list[str]) -> str:
+    return (
+        "deformable convolution runs in pieces, which takes twice the time and several times "
+        f"the memory: {not_installed(*missing)}"
+    )
+
+
+def left_in_pieces(model: ModelDescription, *, folder: Path | None = None) -> str:
+    """What `prepared` left undone for want of a package, or "".
+
+    Args:
+        model: As `prepared` returned it.
+        folder: As `prepared` took it.
+    """
+    if model.path is None or model.path.suffix != ".onnx":
+        return ""
+    missing = [name for name in _NEEDED if not installed(name)]
+    if not missing or not may_hold_deform_conv(read_header(model.path).operators):
+        return ""
+    place = compiled_folder() if folder is None else folder
+    looked_at = _kept(model, model.path, place)[1].is_file()
+    return "" if looked_at else _in_pieces(missing)
+
+
+def _kept(model: ModelDescription, path: Path, place: Path) -> tuple[Path, Path]:
+    """Where the rewritten graph is kept, and the note that says what was found in it."""
+    stem = place / f"fused{_PASSES}-{model.name}-{weights_fingerprint(path)}"
+    return Path(f"{stem}.onnx"), Path(f"{stem}.json")
+
+
 def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDescription:
     """The model, its path that of the rewritten graph where there is something to rewrite.
 
@@ -56,8 +91,7 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
     if model.path is None or model.path.suffix != ".onnx":
         return model
     place = compiled_folder() if folder is None else folder
-    stem = place / f"fused{_PASSES}-{model.name}-{weights_fingerprint(model.path)}"
-    rewritten, note = Path(f"{stem}.onnx"), Path(f"{stem}.json")
+    rewritten, note = _kept(model, model.path, place)
     seen = read_kept(note)
     if seen and not seen.get("fused"):  # looked at before: nothing to do
         return model
@@ -67,18 +101,14 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         log.warning("%s: damaged (its checksum does not fit); it is made again", rewritten)
     if not may_hold_deform_conv(read_header(model.path).operators):
         return model
-    try:
-        import onnx
-
-        from nssbg._models.passes.deform_conv import fuse_deform_conv
-    except ImportError as error:
-        log.warning(
-            "%s: carries deformable convolution in pieces, which takes twice the time and "
-            "several times the memory; with the onnx package it is fused (%s)",
-            model.name,
-            error,
-        )
+    missing = [name for name in _NEEDED if not installed(name)]
+    if missing:
+        log.warning("%s: %s", model.name, _in_pieces(missing))
         return model
+    import onnx
+
+    from nssbg._models.passes.deform_conv import fuse_deform_conv
+
     started = time.monotonic()
     try:
         graph, fused, left = fuse_deform_conv(onnx.load(os.fspath(model.path)))

@@ -19,6 +19,7 @@ import numpy as np
 
 from nssbg._errors import ModelError
 from nssbg._hardware import usable_threads
+from nssbg._installed import installed, not_installed
 from nssbg._kept_json import read_kept, write_kept
 from nssbg._lifecycle import refuse_after_fork, used_runtime
 from nssbg._models.description import ModelDescription
@@ -99,13 +100,24 @@ def graph_cost(model: ModelDescription, *, size: tuple[int, int] | None = None) 
     return _graph_cost(model, size or model.size, written)
 
 
+def _graph_reader() -> Any:
+    """The openvino module, which counts graphs whichever runtime then runs them.
+
+    Raises:
+        ModelError: It is not installed.
+    """
+    if not installed("openvino"):
+        raise ModelError(not_installed("openvino"))
+    return import_openvino()
+
+
 @functools.lru_cache(maxsize=16)
 def _graph_cost(model: ModelDescription, size: tuple[int, int], written: int) -> GraphCost:
     """Counted once a file as it was `written`: a tenth of a second."""
     from nssbg._backends.openvino import read_graph
 
     refuse_after_fork("openvino")
-    openvino = import_openvino()
+    openvino = _graph_reader()
     height, width = size
     graph = read_graph(openvino.Core(), openvino, model)
     try:
@@ -264,7 +276,7 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
             return found
     refuse_after_fork("openvino")
     used_runtime("openvino")
-    openvino = import_openvino()
+    openvino = _graph_reader()
     ops = import_openvino("opset11")
     random = np.random.default_rng(0)
     channels, edge = 64, 96

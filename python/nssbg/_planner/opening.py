@@ -21,7 +21,7 @@ from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.license import check_license, license_line
 from nssbg._models.places import compiled_folder, models_folder
-from nssbg._models.prepared import prepared
+from nssbg._models.prepared import left_in_pieces, prepared
 from nssbg._models.store import pull
 from nssbg._planner.candidates import BatchRun, Candidate, Choice, Measurement, candidates
 from nssbg._planner.kept import keep, measured
@@ -118,7 +118,7 @@ def open_model(
             # The machine is not as it was when it was measured: say so, take the next.
             log.warning("%s: measured as best, does not open now: %s", chosen, error)
             continue
-        _explain(opened, described, (*plan_reasons(good, found), note))
+        _explain(opened, described, (*plan_reasons(good, found), note), left_in_pieces(ready))
         return described, opened
     source = ready
     if precision == "int8" and ready.precision != "int8":
@@ -137,7 +137,7 @@ def open_model(
         streams=streams,
         cache=compiled_folder(),
     )
-    _explain(opened, described, (note,))
+    _explain(opened, described, (note,), left_in_pieces(ready))
     return described, opened
 
 
@@ -185,9 +185,15 @@ def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> t
     )
 
 
-def _explain(opened: Backend, model: ModelDescription, reasons: Sequence[str]) -> None:
+def _explain(
+    opened: Backend, model: ModelDescription, reasons: Sequence[str], fallback: str
+) -> None:
     lines = [line for line in (*reasons, license_line(model)) if line]
-    opened.plan = replace(opened.plan, reasons=(*opened.plan.reasons, *lines))
+    opened.plan = replace(
+        opened.plan,
+        reasons=(*opened.plan.reasons, *lines),
+        degraded=(*opened.plan.degraded, *([fallback] if fallback else [])),
+    )
 
 
 def tune(

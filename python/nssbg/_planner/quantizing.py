@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nssbg._backends import open_backend
 from nssbg._errors import ModelError
+from nssbg._installed import NO_RUNTIME, RUNTIMES, installed, not_installed
 from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.passes.constants import widen_weights
@@ -52,12 +53,6 @@ class Quantized:
     method: str
     mean_error: float
     max_error: float
-
-
-def _installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
 
 
 def _readable_graph(source: Path) -> Any:
@@ -158,12 +153,14 @@ def quantize(
     say = progress or (lambda line: None)
     if model.path is None or model.path.suffix != ".onnx":
         raise ModelError(f"{model.name}: only .onnx weights can be quantised")
-    if not _installed("onnx"):
-        raise ModelError("quantising needs the onnx package; try: pip install onnx")
     if method == "auto":
-        method = "nncf" if _installed("nncf") else "onnxruntime"
-    if method == "nncf" and not _installed("nncf"):
-        raise ModelError("nncf is not installed; try: pip install nncf, or --method onnxruntime")
+        method = "nncf" if installed("nncf") else "onnxruntime"
+    for needed in ("onnx", method):
+        if not installed(needed):
+            raise ModelError(f"quantising by {method}: {not_installed(needed)}")
+    runtimes = [name for name in RUNTIMES if installed(name)]
+    if not runtimes:
+        raise ModelError(f"{model.name}: {NO_RUNTIME}")
     ready = prepared(model)
     assert ready.path is not None
     feed = list(tensors) or calibration_tensors(model, 12)
@@ -188,8 +185,8 @@ def quantize(
             raise ModelError(f"{model.name}: {method} cannot quantise it: {error}") from error
         quantized = replace(ready, path=made, precision="int8")
         mean = worst = 0.0
-        exact = _alphas(ready, aside, "openvino")
-        for runtime in ("openvino", "onnxruntime"):
+        exact = _alphas(ready, aside, runtimes[0])
+        for runtime in runtimes:
             for a, b in zip(exact, _alphas(quantized, aside, runtime), strict=True):
                 mean = max(mean, float(np.abs(a - b).mean()))
                 worst = max(worst, float(np.abs(a - b).max()))

@@ -84,7 +84,8 @@ def _text(report: Report) -> str:
         "Runtimes",
     ]
     for runtime in machine.runtimes:
-        lines.append(f"  {runtime.name} {runtime.version or 'not usable: ' + runtime.problem}")
+        absent = "not usable: " + runtime.problem if runtime.installed else runtime.problem
+        lines.append(f"  {runtime.name} {runtime.version or absent}")
         for device in runtime.devices:
             words = f"{device.id}  {device.description}".rstrip()
             lines.append(

@@ -1,0 +1,161 @@
+"""MkDocs hooks: the pages that are made from the code, and links that point out of docs/.
+
+Made: the API reference from `nssbg.__all__`, the command-line reference from the argparse parser,
+the index of decisions from their first lines, the table of benches from their docstrings, and the
+pages that stand in the checkout's root (changelog, security, contributing).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+# Page of the site -> the file of the checkout's root that it shows.
+FROM_ROOT = {
+    "security.md": "SECURITY.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+}
+_LINK = re.compile(r"(?<!!)\[([^\]\[]*)\]\(([^)\s]+)\)")
+_HELP_COLUMNS = "92"
+
+
+def api_page() -> str:
+    """Every public name with its docstring."""
+    package = importlib.import_module("nssbg")
+    lines = ["# Python", "", f"Version {package.__version__}. Names load on first use.", ""]
+    for name in sorted(package.__all__, key=str.lower):
+        value = getattr(package, name)
+        home = getattr(value, "__module__", "")
+        if not home.startswith("nssbg"):
+            continue  # __version__, or an alias of a type
+        lines += [
+            f"## nssbg.{name} {{ #nssbg.{name} }}",
+            "",
+            f"::: {home}.{value.__qualname__}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """A parser and those of its sub-commands, depth first."""
+    found = [parser]
+    for action in parser._actions:  # argparse has no public way to them
+        if isinstance(action, argparse._SubParsersAction):
+            for child in dict.fromkeys(action.choices.values()):
+                found += _parsers(child)
+    return found
+
+
+def cli_page() -> str:
+    """The help of every command, as the command itself prints it."""
+    os.environ["COLUMNS"] = _HELP_COLUMNS
+    main = importlib.import_module("nssbg.cli.main")
+    lines = ["# Command line", ""]
+    for parser in _parsers(main.build_parser()):
+        lines += [f"## {parser.prog}", "", "```text", parser.format_help().rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def decisions_page() -> str:
+    """Number, title and status of every decision; a page tells its status if not accepted."""
+    lines = [
+        "# Decisions",
+        "",
+        "What was decided among real alternatives, and what was measured for it.",
+        "",
+        "| | decision | status |",
+        "|---|---|---|",
+    ]
+    for path in sorted((DOCS / "decisions").glob("[0-9]*.md")):
+        text = path.read_text(encoding="utf-8")
+        number, _, title = text.splitlines()[0].removeprefix("# ").partition(": ")
+        told = re.search(r"^Status: (.*?)(?:\n\n|\Z)", text, re.M | re.S)
+        status = " ".join(told[1].split()).rstrip(".") if told else "accepted"
+        lines.append(f"| {number} | [{title}]({path.name}) | {status} |")
+    return "\n".join(lines) + "\n"
+
+
+def bench_table() -> str:
+    """What each bench that can be run measures, from its docstring."""
+    lines = ["| command | measures |", "|---|---|"]
+    for path in sorted((ROOT / "bench").glob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if "__main__" in source:
+            first = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
+            lines.append(f"| `python -m bench.{path.stem}` | {' '.join(first.split())} |")
+    return "\n".join(lines)
+
+
+def _source_of(page: str) -> Path:
+    """The file in the checkout that a page shows."""
+    return ROOT / FROM_ROOT[page] if page in FROM_ROOT else DOCS / page
+
+
+def _page_of(target: Path) -> str | None:
+    """The page that shows a file of the checkout, or None."""
+    for page, name in FROM_ROOT.items():
+        if target == ROOT / name:
+            return page
+    if target == DOCS / "decisions":
+        return "decisions/index.md"
+    if target.is_relative_to(DOCS):
+        return target.relative_to(DOCS).as_posix()
+    return None
+
+
+def relinked(markdown: str, page: str, repository: str = "") -> str:
+    """A page's text with links as the site has them.
+
+    Args:
+        markdown: The text as it stands in the checkout.
+        page: Its place in the site.
+        repository: Address of the repository's pages; "": files that are not in the site are named.
+    """
+
+    def link(match: re.Match[str]) -> str:
+        words, target = match[1], match[2]
+        if re.match(r"[a-z]+:|#", target):
+            return match[0]
+        place, hash_, anchor = target.partition("#")
+        path = Path(os.path.normpath(_source_of(page).parent / place))
+        shown = _page_of(path)
+        if shown is not None:
+            there = os.path.relpath(shown, Path(page).parent)
+            return f"[{words}]({there}{hash_}{anchor})"
+        name = path.relative_to(ROOT).as_posix()
+        if repository:
+            return f"[{words}]({repository.rstrip('/')}/blob/main/{name})"
+        return words if name in words else f"{words} (`{name}`)"
+
+    return _LINK.sub(link, markdown)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add what is made."""
+    made = {
+        "reference/api.md": api_page(),
+        "reference/cli.md": cli_page(),
+        "decisions/index.md": decisions_page(),
+        **{page: (ROOT / name).read_text(encoding="utf-8") for page, name in FROM_ROOT.items()},
+    }
+    for page, text in made.items():
+        files.append(File.generated(config, page, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Links, and the table of benches where a page asks for it."""
+    text = markdown.replace("<!-- generated: bench -->", bench_table())
+    return relinked(text, page.file.src_uri, config.repo_url or "")
