@@ -16,7 +16,7 @@ from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._image_io import header, png_reader, tiff_reader
 from nssbg._image_io.arrays import frame_from_array, upright
 from nssbg._image_io.formats import format_of_bytes
-from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation
+from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation, xmp_of
 from nssbg._image_io.pillow_reader import frame_from_pillow, no_pillow_warnings, open_with_pillow
 from nssbg._image_io.source import Kind, kind_of, read_source
 from nssbg._types import Frame
@@ -117,6 +117,7 @@ def _decode_jpeg(data: bytes | memoryview, kind: Kind, max_pixels: int, name: st
         icc = icc_of(image)
         exif, orientation = without_orientation(exif_of(image))
         dpi = dpi_of(image.info)
+        xmp = xmp_of(image)
         width, height = image.size
         plain = image.mode in ("RGB", "L") and (icc is None or icc[16:20] == b"RGB ")
         is_gray = image.mode == "L"
@@ -141,6 +142,7 @@ def _decode_jpeg(data: bytes | memoryview, kind: Kind, max_pixels: int, name: st
         rgb=rgb,
         icc_profile=icc,
         exif=exif or None,
+        xmp=xmp,
         dpi=dpi,
         name=name,
         source_format="JPEG",

@@ -12,13 +12,14 @@ from typing import Any
 
 from PIL import Image
 
-__all__ = ["dpi_of", "exif_of", "icc_of", "without_orientation"]
+__all__ = ["dpi_of", "exif_of", "icc_of", "without_orientation", "xmp_of"]
 
 _ORIENTATION = 0x0112
 _EXIF_PREFIX = b"Exif\0\0"
 # The largest EXIF block that is kept; JPEG can hold 64 KB, maker notes elsewhere more.
 _LARGEST_EXIF = 4 << 20
 _LARGEST_ICC = 16 << 20
+_LARGEST_XMP = 1 << 20
 # A TIFF file's tags are its EXIF; those that tell of the picture rather than of its storage.
 _TIFF_TAGS_KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
 
@@ -113,6 +114,16 @@ def icc_of(image: Image.Image) -> bytes | None:
     if not isinstance(profile, bytes) or not 128 < len(profile) <= _LARGEST_ICC:
         return None
     return profile if profile[36:40] == b"acsp" else None
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The XMP packet of an opened Pillow image, or None where it has none worth keeping."""
+    packet = image.info.get("xmp")
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "replace")
+    if packet is None and image.format == "TIFF":
+        packet = getattr(image, "tag_v2", {}).get(700)
+    return packet if isinstance(packet, bytes) and 0 < len(packet) <= _LARGEST_XMP else None
 
 
 def dpi_of(info: dict[Any, Any]) -> tuple[float, float] | None:
