@@ -301,7 +301,7 @@ def _lost(
             box[axis], box[axis + 2] = max(0, begin), min(sides[axis], stop)
             if inside < 1 or box[1] >= box[3] or box[0] >= box[2]:
                 continue
-            strip = window(alpha, found.scale, found.top, found.left, (*box[:2], *box[2:]))
+            strip = window(alpha, found.scale, found.top, found.left, cast("Box", tuple(box)))
             held = np.flatnonzero((strip > half).any(axis=1 - axis))
             if held.size == 0:
                 lost[axis + end] = inside

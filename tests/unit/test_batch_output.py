@@ -1,0 +1,278 @@
+"""One cut-out to a profile's files: framing, colours, exact background, size cap, metadata."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from nssbg import ImageEncodeError, OptionError
+from nssbg._cutout import Cutout
+from nssbg._image_io import decode
+from nssbg._types import Frame, Plan, Timings
+from nssbg.batch.flatness import flat_is_exact
+from nssbg.batch.output import render_outputs
+from nssbg.batch.profile import OutputSpec, Profile, Rights, load_profile
+
+PLAN = Plan(model="nssbg-lite", backend="fake", device="CPU", license="Apache-2.0")
+
+
+def cutout_of(rgba, **frame):
+    rgb = np.ascontiguousarray(rgba[..., :3])
+    return Cutout(rgba, Frame(rgb=rgb, **frame), PLAN, Timings(), confidence=0.97)
+
+
+def product(height=400, width=300, *, noise=0, dtype=np.uint8):
+    """A textured ellipse with a soft edge."""
+    y, x = np.mgrid[0:height, 0:width] + 0.5
+    away = np.hypot((y - height / 2) / (height * 0.35), (x - width / 2) / (width * 0.3))
+    alpha = np.clip(0.5 - (away - 1) * height * 0.3 / 2, 0, 1)
+    rgba = np.zeros((height, width, 4))
+    rgba[..., 0] = 120 + 60 * np.sin(x / 5)
+    rgba[..., 1] = 60 + 40 * np.sin(y / 7)
+    rgba[..., 2] = 40
+    if noise:
+        rgba[..., :3] += np.random.default_rng(2).normal(0, noise, (height, width, 3))
+    rgba[..., 3] = alpha * 255
+    rgba = np.rint(np.clip(rgba, 0, 255)).astype(dtype)
+    rgba[rgba[..., 3] == 0] = 0
+    return rgba * 257 if dtype == np.uint16 else rgba
+
+
+def profile_of(**spec):
+    """A small JPEG profile over exact white."""
+    base = {
+        "name": "{stem}.{ext}",
+        "format": "jpeg",
+        "quality": 90,
+        "background": "white",
+        "exact_background": True,
+        "width": 200,
+        "height": 240,
+        "fill": 0.85,
+        "subsampling": "4:4:4",
+    }
+    return Profile("test", (OutputSpec(**{**base, **spec}),))
+
+
+def one(cutout, profile, **options):
+    (made,) = render_outputs(cutout, profile, stem="a", **options)
+    return made
+
+
+def exif_with_everything():
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x013B] = "Ann Other"
+    exif[0x8298] = "(c) Ann"
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8769)[0xA431] = "SERIAL123"
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    b'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:Credit="Agency &amp; Co" '
+    b'xmlns:aux="http://ns.adobe.com/exif/1.0/aux/" aux:SerialNumber="SERIAL123"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_size_fill_and_exact_white_in_the_encoded_file(dtype):
+    made = one(cutout_of(product(dtype=dtype)), profile_of())
+    assert made.name == "a.jpg"
+    seen = decode(made.data).rgb
+    assert seen.shape == (240, 200, 3)
+    top, left, bottom, right = made.subject
+    assert max((bottom - top) / 240, (right - left) / 200) >= 0.85
+    held = made.alpha > 0
+    blocks = held.reshape(30, 8, 25, 8).any(axis=(1, 3)).repeat(8, 0).repeat(8, 1)
+    assert (seen[~blocks] == 255).all()
+    assert seen[held].min() < 100
+
+
+@pytest.mark.parametrize("background", ["white", "#f0f0f0", "black"])
+def test_no_ripple_of_resampling_is_left_on_an_exact_background(background):
+    rgba = np.zeros((500, 500, 4), np.uint8)
+    rgba[100:400, 100:400] = (20, 20, 200, 255)
+    made = one(
+        cutout_of(rgba),
+        profile_of(background=background, format="png", quality=None, subsampling=None),
+    )
+    levels = np.unique(made.alpha)
+    assert levels[levels > 0].min() > 5
+    color = decode(made.data).rgb[0, 0]
+    assert (decode(made.data).rgb[made.alpha == 0] == color).all()
+
+
+def test_qualities_that_would_tint_the_background_are_passed_over():
+    assert not flat_is_exact(65, "4:4:4", (240, 240, 240))
+    made = one(cutout_of(product()), profile_of(background="#f0f0f0", quality=65))
+    assert made.quality == 74
+    assert "74 in place of 65" in " ".join(made.notes)
+    assert decode(made.data).rgb[0, 0].tolist() == [240, 240, 240]
+
+
+def test_a_background_that_no_quality_holds_is_said():
+    with pytest.raises(ImageEncodeError, match="use png"):
+        one(cutout_of(product()), profile_of(background="#c81e3c"))
+
+
+def test_the_size_cap_is_met_by_the_highest_quality_that_fits():
+    cutout = cutout_of(product(noise=30))
+    full = one(cutout, profile_of())
+    cap = int(len(full.data) * 0.7)
+    made = one(cutout, profile_of(max_bytes=cap))
+    assert len(made.data) <= cap
+    assert made.quality < 90
+    assert f"quality {made.quality} in place of quality 90" in made.notes[0]
+    above = one(cutout, profile_of(quality=made.quality + 1))
+    assert len(above.data) > cap
+    with pytest.raises(ImageEncodeError, match="at quality 70, the least allowed"):
+        one(cutout, profile_of(max_bytes=500))
+
+
+def test_lossless_webp_becomes_lossy_to_meet_its_cap():
+    spec = {"format": "webp", "quality": None, "background": None, "exact_background": False}
+    cutout = cutout_of(product(noise=30))
+    full = one(cutout, profile_of(subsampling=None, **spec))
+    assert full.quality is None
+    made = one(cutout, profile_of(subsampling=None, max_bytes=len(full.data) // 2, **spec))
+    assert made.quality >= 70
+    assert "in place of lossless" in made.notes[0]
+
+
+def test_adobe_rgb_becomes_srgb_and_can_be_kept():
+    with_profile = adobe_like_profile()
+    rgba = product()
+    rgba[rgba[..., 3] > 0, :3] = (100, 200, 100)
+    cutout = cutout_of(rgba, icc_profile=with_profile)
+    made = one(cutout, profile_of(format="png", quality=None, subsampling=None))
+    frame = decode(made.data)
+    assert frame.icc_profile is None
+    middle = frame.rgb[120, 100].astype(int)
+    assert middle[0] < 90, "a wide gamut's green has less red in sRGB"
+    kept = one(cutout, profile_of(format="png", quality=None, subsampling=None, color_space="keep"))
+    assert decode(kept.data).icc_profile == with_profile
+    assert decode(kept.data).rgb[120, 100].tolist() == [100, 200, 100]
+
+
+def adobe_like_profile():
+    """A matrix profile with wider primaries than sRGB's, made from LittleCMS's own."""
+    import struct
+
+    base = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack_from(">I", base, 128)[0]
+    places = {}
+    for entry in range(132, 132 + 12 * count, 12):
+        tag, at, _ = struct.unpack_from(">4sII", base, entry)
+        places[tag] = at
+    # The colorants of Adobe RGB (1998), adapted to D50.
+    for tag, xyz in (
+        (b"rXYZ", (0.60974, 0.31111, 0.01947)),
+        (b"gXYZ", (0.20528, 0.62567, 0.06087)),
+        (b"bXYZ", (0.14919, 0.06322, 0.74457)),
+    ):
+        struct.pack_into(">3i", base, places[tag] + 8, *(round(v * 65536) for v in xyz))
+    return bytes(base).replace(
+        "sRGB built-in".encode("utf-16-be"), "Wide built-in".encode("utf-16-be")
+    )
+
+
+def test_a_broken_profile_is_said():
+    made = one(cutout_of(product(), icc_profile=b"x" * 200), profile_of())
+    assert "colours are taken as sRGB" in made.notes[0]
+
+
+def test_strip_leaves_provenance_alone():
+    cutout = cutout_of(product(), exif=exif_with_everything(), xmp=XMP, dpi=(300.0, 300.0))
+    made = one(cutout, profile_of())
+    assert b"SERIAL123" not in made.data
+    assert b"Ann" not in made.data
+    frame = decode(made.data)
+    assert frame.exif is None
+    for word in (b"nssbg ", b'nssbg:Model="nssbg-lite"', b'ModelLicense="Apache-2.0"', b'"test"'):
+        assert word in frame.xmp
+    bare = one(cutout, dataclasses.replace(profile_of(), provenance=False))
+    assert decode(bare.data).xmp is None
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
+def test_copyright_keeps_the_names_and_nothing_else(format):
+    cutout = cutout_of(product(), exif=exif_with_everything(), xmp=XMP)
+    lossy = {"quality": 90} if format in ("jpeg", "webp") else {"quality": None}
+    spec = profile_of(format=format, subsampling=None, exact_background=False, **lossy)
+    made = one(cutout, dataclasses.replace(spec, metadata="copyright"))
+    assert b"SERIAL123" not in made.data
+    with Image.open(io.BytesIO(made.data)) as image:
+        exif = image.getexif()
+        assert (exif[0x013B], exif[0x8298]) == ("Ann Other", "(c) Ann")
+        assert 0x010F not in exif
+        assert not exif.get_ifd(0x8825)
+    assert b"Agency &amp; Co" in decode(made.data).xmp
+
+
+def test_rights_of_the_profile_stand_in_where_the_picture_names_nobody():
+    profile = dataclasses.replace(
+        profile_of(), metadata="copyright", rights=Rights("Studio <1>", "(c) Studio", "Studio")
+    )
+    made = one(cutout_of(product()), profile)
+    with Image.open(io.BytesIO(made.data)) as image:
+        assert image.getexif()[0x013B] == "Studio <1>"
+    assert b"Studio &lt;1&gt;" in decode(made.data).xmp
+
+
+def test_keep_keeps_all_and_adds_provenance():
+    cutout = cutout_of(product(), exif=exif_with_everything(), xmp=XMP, dpi=(300.0, 300.0))
+    made = one(cutout, dataclasses.replace(profile_of(), metadata="keep"))
+    frame = decode(made.data)
+    assert frame.exif == exif_with_everything()
+    assert frame.dpi == (300.0, 300.0)
+    assert b"SERIAL123" in frame.xmp
+    assert b"nssbg:Model" in frame.xmp
+    hostile = cutout_of(product(), xmp=b'<!DOCTYPE a [<!ENTITY b "c">]><rdf:RDF></rdf:RDF>')
+    made = one(hostile, dataclasses.replace(profile_of(), metadata="keep"))
+    assert b"ENTITY" not in made.data
+    assert "malformed" in made.notes[0]
+
+
+def test_several_outputs_of_one_cutout_and_a_mask(tmp_path):
+    profile = load_profile("transparent-web")
+    made = render_outputs(cutout_of(product()), profile, stem="mug")
+    assert [part.name for part in made] == ["mug.webp", "mug-thumbnail.webp"]
+    assert max(made[1].width, made[1].height) == 320 or made[1].scale == 1.0
+    assert decode(made[0].data).alpha is not None
+    mask = one(
+        cutout_of(product()),
+        profile_of(kind="mask", format="png", quality=None, subsampling=None),
+    )
+    assert decode(mask.data).is_gray
+    twice = Profile("p", (OutputSpec(name="{stem}.png"), OutputSpec(name="{stem}.{ext}")))
+    with pytest.raises(OptionError, match=r"two outputs .* a\.png"):
+        render_outputs(cutout_of(product()), twice, stem="a")
+
+
+def test_a_set_shares_scale_and_baseline():
+    low, tall = product(), np.rot90(product()).copy()
+    boxes = [(60, 60, 340, 240), (60, 60, 240, 340)]
+    profile = profile_of(width=300, height=300, align="bottom")
+    first = one(cutout_of(low), profile, set_boxes=boxes)
+    second = one(cutout_of(tall), profile, set_boxes=boxes)
+    assert first.scale == second.scale
+    assert abs(first.subject[2] - second.subject[2]) <= 1
+
+
+def test_the_bytes_do_not_depend_on_threads_or_time():
+    cutout = cutout_of(product())
+    profile = load_profile("amazon-main")
+    assert one(cutout, profile, threads=1).data == one(cutout, profile, threads=3).data
+
+
+def test_progressive_and_enlargement_are_told():
+    made = one(cutout_of(product(60, 60)), profile_of(progressive=True))
+    with Image.open(io.BytesIO(made.data)) as image:
+        assert image.info["progressive"]
+    assert made.scale > 3
