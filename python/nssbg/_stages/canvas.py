@@ -46,6 +46,9 @@ _WORDS = {"center", *_VERTICAL, *_HORIZONTAL}
 _LARGEST_SIDE = 65_535
 # Half opaque: what counts as subject when its fill is measured.
 SOLID = 0.5
+# Opaque enough that cutting it off at the canvas's edge would show. Fainter remnants, of a shadow
+# or of fog, shall not make the subject smaller.
+VISIBLE = 0.1
 # Rows of the canvas on both sides of the subject's box that are looked at for its edge, and how
 # often: thin tips (a stem, a strap) fall below half opaque when they are scaled.
 _LOOK = 6
@@ -61,7 +64,8 @@ class Canvas:
         height: Rows.
         fill: How much of the canvas the subject takes at least, 0 to 1, in the direction that
             limits it (0.85: a margin of 7.5 % on either side there). Measured on the result, where
-            alpha is at least half; less only where more would cut off the soft edge around it.
+            alpha is at least half; less only where more would cut off the soft edge around it
+            (alpha above a tenth).
         align: Where the subject stands within the margins: "center", "bottom", "top-left", ...
         enlarge: Whether a subject smaller than that is scaled up.
         scale: Pixels of the canvas for one of the picture, in place of fill: several pictures then
@@ -103,13 +107,13 @@ class Placement:
         scale: Pixels of the canvas for one of the picture; above 1 it is enlarged.
         top: Where the picture's own upper edge comes to lie, in pixels; may be negative.
         left: The same of its left edge.
-        visible: (top, left, bottom, right) in the picture: what is drawn, half open.
+        drawn: (top, left, bottom, right) in the picture: what there is to draw, half open.
     """
 
     scale: float
     top: float
     left: float
-    visible: Box
+    drawn: Box
 
 
 def subject_box(rgba: Picture, *, threshold: float = 0.02, threads: int = 1) -> Box:
@@ -197,23 +201,20 @@ def placement(
         threads: Threads to use; 0 means all usable cores.
     """
     whole = (0, 0, rgba.shape[0], rgba.shape[1])
-    visible = solid = whole
+    faint = visible = solid = whole
     if trim:
-        visible = subject_box(rgba, threads=threads)
-        if visible[2] == 0:
-            visible = whole
-        solid = subject_box(rgba, threshold=SOLID, threads=threads)
-        if solid[2] == 0:  # glass, smoke: nothing is half opaque
-            return _fitted(visible, visible, canvas)
+        boxes = [
+            subject_box(rgba, threshold=level, threads=threads) for level in (0.02, VISIBLE, SOLID)
+        ]
+        # Where nothing is half opaque (glass, smoke), what there is stands in.
+        faint = boxes[0] if boxes[0][2] else whole
+        visible = boxes[1] if boxes[1][2] else faint
+        solid = boxes[2] if boxes[2][2] else visible
+        trim = boxes[2][2] > 0
     if also[2] > 0:
-        visible = (
-            min(visible[0], also[0]),
-            min(visible[1], also[1]),
-            max(visible[2], also[2]),
-            max(visible[3], also[3]),
-        )
+        visible, faint = _joined(visible, also), _joined(faint, also)
     edges: tuple[float, float, float, float] = solid
-    found = _fitted(edges, visible, canvas)
+    found = replace(_fitted(edges, visible, canvas), drawn=faint)
     if not trim:
         return found
     alpha = rgba[..., 3]
@@ -223,8 +224,17 @@ def placement(
             break
         top, left, bottom, right = (pixels / found.scale for pixels in lost)
         edges = (edges[0] + top, edges[1] + left, edges[2] - bottom, edges[3] - right)
-        found = _fitted(edges, visible, canvas)
+        found = replace(_fitted(edges, visible, canvas), drawn=faint)
     return found
+
+
+def _joined(one: Box, other: Box) -> Box:
+    return (
+        min(one[0], other[0]),
+        min(one[1], other[1]),
+        max(one[2], other[2]),
+        max(one[3], other[3]),
+    )
 
 
 def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Canvas) -> Placement:
@@ -256,7 +266,7 @@ def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Ca
         scale=scale,
         top=_kept_inside(y - top * scale, visible[0], visible[2], scale, canvas.height),
         left=_kept_inside(x - left * scale, visible[1], visible[3], scale, canvas.width),
-        visible=visible,
+        drawn=visible,
     )
 
 
@@ -324,7 +334,7 @@ def drawn(rgba: Picture, where: Placement, canvas: Canvas) -> Picture:
         canvas.height x canvas.width x 4 of the same dtype.
     """
     result = np.zeros((canvas.height, canvas.width, 4), rgba.dtype)
-    first_y, first_x, last_y, last_x = where.visible
+    first_y, first_x, last_y, last_x = where.drawn
     top = max(0, math.floor(where.top + first_y * where.scale))
     left = max(0, math.floor(where.left + first_x * where.scale))
     bottom = min(canvas.height, math.ceil(where.top + last_y * where.scale - 1e-6))

@@ -28,6 +28,7 @@ from nssbg._stages.color_profile import converted_picture
 from nssbg._stages.compose import color_from, over
 from nssbg._stages.outputs import Output, render
 from nssbg._stages.shadow import Shadow
+from nssbg.batch.blocks import BLOCK, NOISE, STRAY, block_alpha, block_distance, sorted_blocks
 from nssbg.batch.flatness import flat_is_exact
 from nssbg.batch.metadata import FileMetadata, metadata_for
 from nssbg.batch.names import expanded
@@ -64,7 +65,7 @@ class Rendered:
         subject: (top, left, bottom, right) of alpha >= half in the output, half open; all zero
             where there is none.
         pixels: What the encoder was handed: H x W, H x W x 3 or H x W x 4.
-        alpha: H x W alpha of the output as it was framed, before any background.
+        rgba: H x W x 4, the cut-out as it was framed, before any background.
     """
 
     name: str
@@ -77,7 +78,12 @@ class Rendered:
     scale: float
     subject: Box
     pixels: NDArray[Any] = field(repr=False)
-    alpha: NDArray[Any] = field(repr=False)
+    rgba: NDArray[Any] = field(repr=False)
+
+    @property
+    def alpha(self) -> NDArray[Any]:
+        """H x W alpha of the output; a view."""
+        return self.rgba[..., 3]
 
 
 def render_outputs(
@@ -138,10 +144,12 @@ def _rendered(
         framed = render(framed, Output(shadow=shadow), icc_profile=icc, threads=threads)
     if spec.exact_background:
         framed = _without_faint(framed)
-    alpha = framed[..., 3]
+        if spec.kind == "cutout":
+            framed = _without_wisps(framed, spec, icc, threads)
+    framed = np.ascontiguousarray(framed)
     pixels: NDArray[Any]
     if spec.kind == "mask":
-        pixels = np.ascontiguousarray(alpha)
+        pixels = np.ascontiguousarray(framed[..., 3])
     elif spec.background is None:
         pixels = framed
     else:
@@ -158,7 +166,7 @@ def _rendered(
         scale=scale,
         subject=subject_box(framed, threshold=0.5, threads=threads),
         pixels=pixels,
-        alpha=alpha,
+        rgba=framed,
     )
 
 
@@ -216,6 +224,32 @@ def _without_faint(framed: NDArray[Any]) -> NDArray[Any]:
     alpha = result[..., 3]
     np.multiply(alpha, alpha > limit, out=alpha)
     return result
+
+
+def _without_wisps(
+    framed: NDArray[Any], spec: OutputSpec, icc: bytes | None, threads: int
+) -> NDArray[Any]:
+    """The same without what is too faint and too far from the subject for any eye.
+
+    Remnants of a few levels (of a shadow, of fog) that lie away from the subject are what makes a
+    background inexact. Half opaque pixels stay, and so does what is near them.
+    """
+    color = color_from(spec.background or "white")
+    pixels = over(framed, spec.background, icc_profile=icc, threads=threads)
+    cover = block_alpha(framed)
+    held = cover > np.iinfo(framed.dtype).max // 2
+    # A little stricter than who reads the file back, as coding moves levels.
+    blocks = sorted_blocks(
+        block_distance(pixels, color),
+        held=held,
+        keep_held=True,
+        noise=NOISE + NOISE // 2,
+        stray=2 * STRAY,
+    )
+    cleared = blocks.background & (cover > 0)
+    for row, column in np.argwhere(cleared):
+        framed[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK] = 0
+    return framed
 
 
 def _encoded(

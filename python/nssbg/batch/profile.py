@@ -26,6 +26,7 @@ __all__ = [
     "Rights",
     "list_profiles",
     "load_profile",
+    "profile_path",
     "shipped_profiles",
 ]
 
@@ -219,6 +220,26 @@ def list_profiles() -> list[Profile]:
     return [_read(path) for path in shipped_profiles().values()]
 
 
+def profile_path(name_or_path: str | Path) -> Path:
+    """Where a profile's TOML lies.
+
+    Raises:
+        OptionError: There is no such profile.
+    """
+    text = str(name_or_path)
+    shipped = shipped_profiles()
+    if text in shipped:
+        return shipped[text]
+    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
+        return Path(name_or_path)
+    near = get_close_matches(text, shipped, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise OptionError(
+        f"no profile is called {text!r}{hint}; expected one of {', '.join(shipped)}, "
+        "or the path of a TOML file"
+    )
+
+
 def load_profile(name_or_path: str | Path) -> Profile:
     """A profile by its name, or from a user's TOML file.
 
@@ -228,18 +249,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
     Raises:
         OptionError: There is no such profile, or its file is not what it must be.
     """
-    text = str(name_or_path)
-    shipped = shipped_profiles()
-    if text in shipped:
-        return _read(shipped[text])
-    if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text or "\\" in text:
-        return _read(Path(name_or_path))
-    near = get_close_matches(text, shipped, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise OptionError(
-        f"no profile is called {text!r}{hint}; expected one of {', '.join(shipped)}, "
-        "or the path of a TOML file"
-    )
+    return _read(profile_path(name_or_path))
 
 
 def _read(path: Path) -> Profile:
