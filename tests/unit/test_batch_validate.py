@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from batch_pictures import adobe_like_profile, cutout_of, exif_with_everything, product, profile_of
 from PIL import Image, ImageCms
-from test_batch_output import cutout_of, exif_with_everything, product, profile_of
 
 from nssbg.batch.blocks import block_alpha, block_distance, sorted_blocks
 from nssbg.batch.output import render_outputs
@@ -167,8 +167,6 @@ def test_color_spaces():
     assert failed(saved(picture()), only) == set()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert failed(saved(picture(), icc_profile=srgb), only) == set()
-    from test_batch_output import adobe_like_profile
-
     assert failed(saved(picture(), icc_profile=adobe_like_profile()), only) == {"color space"}
     gray = Image.fromarray(picture()).convert("L")
     assert failed(saved(gray), only) == {"color space"}

@@ -143,9 +143,11 @@ def _rendered(
         shadow = Shadow("contact" if spec.shadow == "contact" else "drop")
         framed = render(framed, Output(shadow=shadow), icc_profile=icc, threads=threads)
     if spec.exact_background:
-        framed = _without_faint(framed)
+        if np.may_share_memory(framed, cutout.rgba):
+            framed = framed.copy()
+        _drop_faint(framed)
         if spec.kind == "cutout":
-            framed = _without_wisps(framed, spec, icc, threads)
+            _drop_wisps(framed, spec, icc, threads)
     framed = np.ascontiguousarray(framed)
     pixels: NDArray[Any]
     if spec.kind == "mask":
@@ -217,19 +219,15 @@ def _in_srgb(
     return result, None, ()
 
 
-def _without_faint(framed: NDArray[Any]) -> NDArray[Any]:
-    """The same with alpha of at most FAINT set to 0."""
+def _drop_faint(framed: NDArray[Any]) -> None:
+    """Set alpha of at most FAINT to 0, in place."""
     limit = int(FAINT * np.iinfo(framed.dtype).max)
-    result = framed.copy()
-    alpha = result[..., 3]
+    alpha = framed[..., 3]
     np.multiply(alpha, alpha > limit, out=alpha)
-    return result
 
 
-def _without_wisps(
-    framed: NDArray[Any], spec: OutputSpec, icc: bytes | None, threads: int
-) -> NDArray[Any]:
-    """The same without what is too faint and too far from the subject for any eye.
+def _drop_wisps(framed: NDArray[Any], spec: OutputSpec, icc: bytes | None, threads: int) -> None:
+    """Clear what is too faint and too far from the subject for any eye, in place.
 
     Remnants of a few levels (of a shadow, of fog) that lie away from the subject are what makes a
     background inexact. Half opaque pixels stay, and so does what is near them.
@@ -249,7 +247,6 @@ def _without_wisps(
     cleared = blocks.background & (cover > 0)
     for row, column in np.argwhere(cleared):
         framed[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK] = 0
-    return framed
 
 
 def _encoded(
