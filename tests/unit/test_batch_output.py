@@ -150,6 +150,57 @@ def test_rights_of_the_profile_stand_in_where_the_picture_names_nobody():
     assert b"Studio &lt;1&gt;" in decode(made.data).xmp
 
 
+def test_names_beyond_ascii_are_kept():
+    exif = Image.Exif()
+    exif[0x013B] = "Zoë Łuk".encode()
+    exif[0x8298] = "© 2026 Zoë".encode()
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    made = one(
+        cutout_of(product(), exif=block), dataclasses.replace(profile_of(), metadata="copyright")
+    )
+    assert "Zoë Łuk".encode() in decode(made.data).exif
+    assert "© 2026 Zoë".encode() in decode(made.data).exif
+    assert "© 2026 Zoë".encode() in decode(made.data).xmp
+
+
+def test_a_models_path_stays_on_this_machine():
+    cutout = cutout_of(product())
+    plan = dataclasses.replace(cutout.plan, model="/home/ann/secret/net.onnx")
+    made = one(dataclasses.replace(cutout, plan=plan), profile_of())
+    assert b'nssbg:Model="net.onnx"' in made.data
+    assert b"secret" not in made.data
+
+
+def test_exif_that_names_adobe_rgb_is_set_right_when_the_pixels_are_converted():
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8769)[0xA001] = 65535
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    assert b"R03\0" in block
+    keep = dataclasses.replace(profile_of(), metadata="keep")
+    made = one(cutout_of(product(), exif=block, icc_profile=adobe_like_profile()), keep)
+    found = Image.open(io.BytesIO(made.data)).getexif()
+    assert found.get_ifd(0x8769)[0xA001] == 1
+    assert b"R03" not in made.data
+    assert b"R98" in made.data
+    assert found[0x010F] == "Maker"
+    assert decode(one(cutout_of(product(), exif=block), keep).data).exif == block
+
+
+def test_blocks_too_large_for_jpeg_are_left_out_and_said():
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    keep = dataclasses.replace(profile_of(), metadata="keep")
+    large = XMP.replace(b"SERIAL123", b"y" * 70_000)
+    made = one(cutout_of(product(), exif=block, xmp=large), keep)
+    assert [note.split(" is ")[0] for note in made.notes] == [
+        "the picture's EXIF block",
+        "the picture's XMP packet",
+    ]
+
+
 def test_keep_keeps_all_and_adds_provenance():
     cutout = cutout_of(product(), exif=exif_with_everything(), xmp=XMP, dpi=(300.0, 300.0))
     made = one(cutout, dataclasses.replace(profile_of(), metadata="keep"))

@@ -114,6 +114,13 @@ def test_the_fingerprint_follows_what_changes_the_result(tmp_path):
         (PLAIN + '[require]\nformats = ["jpg"]\n', "did you mean 'jpeg'"),
         (PLAIN + "[review]\nhalo_above = -1\n", "review.halo_above: expected a number of 0 to 1"),
         (PLAIN + "[review]\nhallo_above = 1\n", "review.hallo_above .*did you mean 'halo_above'"),
+        ('name = "a/b"\n' + PLAIN, "cannot stand in a file name"),
+        (PLAIN + "quality = 60\nleast_quality = 61\n", "least_quality: is above quality, 60"),
+        (PLAIN + '[require]\nformats = ["png"]\n', r"outputs\[1\]\.format: jpeg is none of"),
+        (PLAIN + '[require]\ntransparency = "required"\n', "an opaque output"),
+        (PLAIN + "canvas = [9, 9]\n[require]\nleast_long_side = 10\n", "canvas: is smaller"),
+        (PLAIN + "canvas = [9, 9]\n[require]\nmost_pixels = 80\n", "canvas: is larger"),
+        (PLAIN + "canvas = [9, 9]\n[require]\nleast_fill = 0.9\n", "less than require.least_fill"),
         ("outputs = 3\n", r"each under \[\[outputs\]\]"),
     ],
 )

@@ -6,20 +6,25 @@ day: the same picture gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from nssbg import __version__
+from nssbg._image_io.metadata import named_srgb
 from nssbg.batch.profile import Profile, Rights
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
 
-__all__ = ["FileMetadata", "metadata_for", "rights_of"]
+__all__ = ["FileMetadata", "fitting", "metadata_for", "rights_of"]
 
+# A segment holds 65533 bytes, its name among them.
+_LARGEST_IN_JPEG = 65_000
 _ARTIST, _COPYRIGHT = 0x013B, 0x8298
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _DC = "http://purl.org/dc/elements/1.1/"
@@ -67,6 +72,26 @@ def metadata_for(cutout: Cutout, profile: Profile) -> FileMetadata:
     return FileMetadata(exif=_rights_exif(rights), xmp=_packet(_description(made, rights)))
 
 
+def fitting(metadata: FileMetadata, format: str, *, converted: bool) -> FileMetadata:
+    """What of it one format can hold, in words that fit the pixels.
+
+    Args:
+        metadata: As `metadata_for` gives it.
+        format: That the file is written in.
+        converted: The pixels were converted to sRGB.
+    """
+    exif, xmp, notes = metadata.exif, metadata.xmp, list(metadata.notes)
+    if exif is not None and converted:
+        exif = named_srgb(exif)
+    if format == "jpeg" and exif is not None and len(exif) > _LARGEST_IN_JPEG:
+        exif = None
+        notes.append("the picture's EXIF block is larger than a JPEG can hold and was left out")
+    if format == "jpeg" and xmp is not None and len(xmp) > _LARGEST_IN_JPEG:
+        xmp = None
+        notes.append("the picture's XMP packet is larger than a JPEG can hold and was left out")
+    return FileMetadata(exif, xmp, metadata.dpi, tuple(notes))
+
+
 def rights_of(exif: bytes | None, xmp: bytes | None, otherwise: Rights) -> Rights:
     """Artist, copyright and credit as a photograph names them, else as the profile does."""
     artist = _exif_text(exif, _ARTIST)
@@ -90,7 +115,8 @@ def _provenance(cutout: Cutout, profile: Profile) -> dict[str, str]:
     return {
         "xmp:CreatorTool": f"nssbg {__version__}",
         "nssbg:Version": __version__,
-        "nssbg:Model": plan.model,
+        # A model given by its path is named without the folders of this machine.
+        "nssbg:Model": PurePath(plan.model).name,
         "nssbg:ModelLicense": plan.license,
         "nssbg:Profile": profile.name,
     }
@@ -152,9 +178,9 @@ def _rights_exif(rights: Rights) -> bytes | None:
 
     exif = Image.Exif()
     if rights.artist:
-        exif[_ARTIST] = rights.artist
+        exif[_ARTIST] = rights.artist.encode()
     if rights.copyright:
-        exif[_COPYRIGHT] = rights.copyright
+        exif[_COPYRIGHT] = rights.copyright.encode()
     if not len(exif):
         return None
     block: bytes = exif.tobytes()
@@ -174,6 +200,10 @@ def _exif_text(exif: bytes | None, tag: int) -> str:
         return ""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
+    elif isinstance(value, str):
+        # Pillow reads Latin-1, and most programs write UTF-8.
+        with contextlib.suppress(UnicodeError):
+            value = value.encode("latin-1").decode("utf-8")
     # EXIF's copyright holds photographer's and editor's, with a null between.
     return " ".join(str(value).replace("\0", " ").split())
 

@@ -30,7 +30,7 @@ from nssbg._stages.outputs import Output, render
 from nssbg._stages.shadow import Shadow
 from nssbg.batch.blocks import BLOCK, NOISE, STRAY, block_alpha, block_distance, sorted_blocks
 from nssbg.batch.flatness import flat_is_exact
-from nssbg.batch.metadata import FileMetadata, metadata_for
+from nssbg.batch.metadata import FileMetadata, fitting, metadata_for
 from nssbg.batch.names import expanded
 from nssbg.batch.profile import OutputSpec, Profile
 
@@ -134,11 +134,15 @@ def _rendered(
     framed, scale = _framed(cutout, spec, set_boxes, threads)
     if framed.dtype == np.uint16 and spec.format not in _SIXTEEN:
         framed = eight_bits(framed)
-    notes = list(metadata.notes)
+    notes: list[str] = []
     icc = cutout.frame.icc_profile if spec.kind == "cutout" else None
     if icc is not None and spec.color_space == "srgb":
         framed, icc, said = _in_srgb(framed, icc)
         notes += said
+    metadata = fitting(
+        metadata, spec.format, converted=icc is None and cutout.frame.icc_profile is not None
+    )
+    notes += metadata.notes
     if spec.shadow != "none":
         shadow = Shadow("contact" if spec.shadow == "contact" else "drop")
         framed = render(framed, Output(shadow=shadow), icc_profile=icc, threads=threads)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -276,7 +276,42 @@ def _read(path: Path) -> Profile:
     ):
         raise table.wrong("outputs", "two outputs have the same name; each needs one of its own")
     table.done()
+    if set(name) & set("/\\\0") or not name:
+        raise table.wrong("name", f"{name!r} cannot stand in a file name")
+    for number, output in enumerate(profile.outputs, 1):
+        if output.checked:
+            _check_possible(table, number, output, profile.require)
     return profile
+
+
+def _check_possible(table: Table, number: int, output: OutputSpec, require: Requirements) -> None:
+    """Refuse an output that could never meet the profile's own requirements."""
+
+    def wrong(key: str, said: str) -> OptionError:
+        return table.wrong(
+            f"outputs[{number}].{key}", f"{said}; change one, or say checked = false"
+        )
+
+    if require.formats and output.format not in require.formats:
+        raise wrong("format", f"{output.format} is none of require.formats")
+    transparent = output.kind == "cutout" and output.background is None
+    if transparent and require.transparency == "forbidden":
+        raise wrong("background", "a transparent output where require.transparency forbids it")
+    if not transparent and require.transparency == "required":
+        raise wrong("background", "an opaque output where require.transparency requires it")
+    if output.width is None or output.height is None:
+        return
+    if require.least_fill is not None and output.fill < require.least_fill:
+        raise wrong("fill", f"{output.fill:g} is less than require.least_fill")
+    if require.most_fill is not None and output.fill > require.most_fill:
+        raise wrong("fill", f"{output.fill:g} is more than require.most_fill")
+    short, long = (side + 2 * output.padding for side in sorted((output.width, output.height)))
+    if output.longest_side is None and (
+        short < (require.least_short_side or 1) or long < (require.least_long_side or 1)
+    ):
+        raise wrong("canvas", "is smaller than require.least_short_side or least_long_side")
+    if long > (require.most_long_side or long) or short * long > (require.most_pixels or 1 << 62):
+        raise wrong("canvas", "is larger than require.most_long_side or most_pixels")
 
 
 def _rights(table: Table) -> Rights:
@@ -298,7 +333,7 @@ def _output(table: Table) -> OutputSpec:
         kind=table.choice("kind", "cutout", ("cutout", "mask")),
         format=format,
         quality=table.whole("quality", None, 0, 100),
-        least_quality=table.whole("least_quality", 70, 0, 100),
+        least_quality=table.whole("least_quality", None, 0, 100),
         max_bytes=table.whole("max_bytes", None, 1, _MOST_BYTES),
         compression=table.choice("compression", "default", ("fast", "default", "best")),
         subsampling=table.choice("subsampling", None, _SUBSAMPLINGS),
@@ -319,6 +354,10 @@ def _output(table: Table) -> OutputSpec:
         checked=table.flag("checked", True),
     )
     table.done()
+    if made.least_quality is None:
+        made = replace(made, least_quality=min(70, 100 if made.quality is None else made.quality))
+    if made.quality is not None and made.least_quality > made.quality:
+        raise table.wrong("least_quality", f"is above quality, {made.quality}")
     try:
         check_template(made.name)
     except OptionError as error:
