@@ -52,7 +52,7 @@ VISIBLE = 0.1
 # Rows of the canvas on both sides of the subject's box that are looked at for its edge, and how
 # often: thin tips (a stem, a strap) fall below half opaque when they are scaled.
 _LOOK = 6
-_MOST_LOOKS = 6
+_MOST_LOOKS = 12
 
 
 @dataclass(frozen=True)
@@ -213,19 +213,41 @@ def placement(
         trim = boxes[2][2] > 0
     if also[2] > 0:
         visible, faint = _joined(visible, also), _joined(faint, also)
-    edges: tuple[float, float, float, float] = solid
-    found = replace(_fitted(edges, visible, canvas), drawn=faint)
+    found = replace(_fitted(solid, visible, canvas), drawn=faint)
     if not trim:
         return found
-    alpha = rgba[..., 3]
-    for _ in range(_MOST_LOOKS):
-        lost = _lost(alpha, found, edges, canvas)
+    return _reaching(rgba[..., 3], found, solid, visible, canvas)
+
+
+def _reaching(
+    alpha: Picture, found: Placement, solid: Box, visible: Box, canvas: Canvas
+) -> Placement:
+    """The placement whose subject, as it is drawn, reaches the fill and hardly passes it."""
+    edges: tuple[float, float, float, float] = solid
+    best: tuple[float, Placement] | None = None
+    before = (0, 0, 0, 0)
+    damped = 1.0
+    for look in range(_MOST_LOOKS):
+        # Wider each time: a long thin tip may be lost for many rows.
+        lost = _lost(alpha, found, edges, canvas, _LOOK << (look // 3))
         if not any(lost):
-            break
-        top, left, bottom, right = (pixels / found.scale for pixels in lost)
-        edges = (edges[0] + top, edges[1] + left, edges[2] - bottom, edges[3] - right)
-        found = replace(_fitted(edges, visible, canvas), drawn=faint)
-    return found
+            return found
+        beyond = max(
+            (edges[axis + 2] - edges[axis]) * found.scale
+            - (lost[axis] + lost[axis + 2])
+            - canvas.fill * side
+            for axis, side in enumerate((canvas.height, canvas.width))
+        )
+        if beyond > -0.01 and (best is None or beyond < best[0]):
+            best = (beyond, found)
+        # A tip of less than a pixel comes and goes with where the pixels happen to lie.
+        if any(now * then < 0 for now, then in zip(lost, before, strict=True)):
+            damped /= 2
+        before = lost
+        step = [pixels * damped / found.scale for pixels in lost]
+        edges = (edges[0] + step[0], edges[1] + step[1], edges[2] - step[2], edges[3] - step[3])
+        found = replace(_fitted(edges, visible, canvas), drawn=found.drawn)
+    return found if best is None else best[1]
 
 
 def _joined(one: Box, other: Box) -> Box:
@@ -282,7 +304,11 @@ def _kept_inside(offset: float, first: int, last: int, scale: float, side: int) 
 
 
 def _lost(
-    alpha: Picture, found: Placement, edges: tuple[float, float, float, float], canvas: Canvas
+    alpha: Picture,
+    found: Placement,
+    edges: tuple[float, float, float, float],
+    canvas: Canvas,
+    look: int,
 ) -> tuple[int, int, int, int]:
     """Pixels of the canvas by which the subject, drawn, falls short of its box on each side.
 
@@ -297,11 +323,9 @@ def _lost(
     )
     lost = [0, 0, 0, 0]
     for axis in (0, 1):
-        inside = min(_LOOK, (last[axis] - first[axis]) // 2)
+        inside = min(look, (last[axis] - first[axis]) // 2)
         for end, edge in ((0, first[axis]), (2, last[axis])):
-            begin, stop = (
-                (edge - _LOOK, edge + inside) if end == 0 else (edge - inside, edge + _LOOK)
-            )
+            begin, stop = (edge - look, edge + inside) if end == 0 else (edge - inside, edge + look)
             box = [
                 max(0, first[0]),
                 max(0, first[1]),
