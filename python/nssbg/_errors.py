@@ -15,6 +15,7 @@ A message says what was wrong, what was expected and what to try; it names the f
 from __future__ import annotations
 
 __all__ = [
+    "SOME_FAILED",
     "DeviceError",
     "ForkError",
     "ImageDecodeError",
@@ -24,6 +25,10 @@ __all__ = [
     "NssbgError",
     "OptionError",
 ]
+
+
+#: Exit code of a command that went through all of its files and names those that failed.
+SOME_FAILED = 8
 
 
 class NssbgError(Exception):

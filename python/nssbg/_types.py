@@ -30,6 +30,7 @@ class Frame:
         alpha: H x W of the same dtype as rgb where the picture had one, else None.
         icc_profile: The profile that rgb is encoded in; None means sRGB.
         exif: EXIF block with its orientation reset to 1, or None.
+        xmp: XMP packet as it stood in the file, or None.
         dpi: Pixels per inch (x, y), or None.
         name: What to call the picture in messages: a path, "<bytes>", "<array>".
         source_format: "JPEG", "PNG", ... as read; "" for arrays.
@@ -50,6 +51,7 @@ class Frame:
     is_gray: bool = False
     float_input: bool = False
     notes: tuple[str, ...] = ()
+    xmp: bytes | None = None
 
     @property
     def height(self) -> int:

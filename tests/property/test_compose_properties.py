@@ -258,7 +258,7 @@ def test_trim_pad_and_place():
     assert np.array_equal(margins[1:-3, 4:-2], cut)
     board = placed(rgba, Canvas(300, 200, fill=0.8, align="bottom"))
     assert board.shape == (200, 300, 4)
-    t, le, b, r = subject_box(board)
+    t, le, b, r = subject_box(board, threshold=0.5)
     assert abs((b - t) - 160) <= 2
     assert abs(b - 180) <= 2, "bottom: on the margin"
     assert abs((le + r) / 2 - 150) <= 2

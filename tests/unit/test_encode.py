@@ -102,6 +102,30 @@ def test_premultiplied_tiff_says_so_and_is_read_as_straight():
     assert np.abs(frame.rgb[0, 0].astype(int) - (20000, 40000, 10000)).max() <= 1
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(("sampling", "luma"), [("4:4:4", 0x11), ("4:2:2", 0x21), ("4:2:0", 0x22)])
+def test_chroma_subsampling_and_progressive_jpeg_are_what_was_asked_for(
+    sampling, luma, progressive
+):
+    data = encode(
+        smooth(3), format="jpeg", quality=85, subsampling=sampling, progressive=progressive
+    )
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.layer[0][1] * 16 + image.layer[0][2] == luma
+        assert bool(image.info.get("progressive")) is progressive
+        assert np.abs(np.asarray(image).astype(int) - smooth(3)).mean() < 6
+
+
+@pytest.mark.parametrize("format", WRITABLE_FORMATS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_xmp_packet_is_kept(format, dtype):
+    packet = "<x:xmpmeta xmlns:x='adobe:ns:meta/'>\u00e9</x:xmpmeta>".encode()
+    data = encode(smooth(3).astype(dtype), format=format, xmp=packet)
+    assert packet in data
+    if format != "jxl" and dtype == np.uint8:
+        assert decode(data).xmp == packet
+
+
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
@@ -112,6 +136,9 @@ def test_premultiplied_tiff_says_so_and_is_read_as_straight():
         ({"format": "jpeg"}, ImageEncodeError, "background"),
         ({"premultiplied": True}, OptionError, "TIFF"),
         ({"threads": -1}, OptionError, "threads"),
+        ({"subsampling": "4:2:0"}, OptionError, "JPEG and AVIF"),
+        ({"format": "avif", "subsampling": "420"}, OptionError, "4:4:4, 4:2:2"),
+        ({"progressive": True}, OptionError, "JPEG"),
         ({"dpi": (0, 3)}, OptionError, "dpi"),
         ({"text": {"a": "b\0c"}}, OptionError, "null"),
     ],

@@ -20,7 +20,7 @@ from nssbg._image_io.arrays import frame_from_array, upright
 from nssbg._image_io.formats import expected_format
 from nssbg._image_io.header import Header
 from nssbg._image_io.library_lines import no_library_lines
-from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation
+from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation, xmp_of
 from nssbg._image_io.pillow_reader import frame_from_pillow, no_pillow_warnings, open_with_pillow
 from nssbg._image_io.source import Kind, kind_of, read_source
 from nssbg._image_io.wholeness import check_jpeg_end, check_whole, jpeg_ends_early
@@ -157,6 +157,7 @@ def _decode_jpeg(
         icc = icc_of(image)
         exif, orientation = without_orientation(exif_of(image))
         dpi = dpi_of(image.info)
+        xmp = xmp_of(image)
         width, height = image.size
         mode = image.mode
         plain = mode in ("RGB", "L") and (icc is None or icc[16:20] == b"RGB ")
@@ -187,6 +188,7 @@ def _decode_jpeg(
         rgb=rgb,
         icc_profile=icc,
         exif=exif or None,
+        xmp=xmp,
         dpi=dpi,
         name=name,
         source_format="JPEG",

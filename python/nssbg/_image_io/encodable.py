@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-__all__ = ["Compression", "Encodable"]
+__all__ = ["SUBSAMPLINGS", "Compression", "Encodable"]
 
 Compression = Literal["fast", "default", "best"]
+# Chroma subsamplings that JPEG and AVIF are written with.
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Encodable:
         dpi: Pixels per inch (x, y), or None.
         text: Keyword to text, for formats that hold such.
         premultiplied: The colours are multiplied by alpha.
+        subsampling: One of SUBSAMPLINGS, or None for the format's default (JPEG, AVIF).
+        progressive: Coarse picture first (JPEG).
+        xmp: An XMP packet, UTF-8, or None.
         threads: Threads for the writers that take a number; at least 1.
     """
 
@@ -38,3 +43,6 @@ class Encodable:
     text: Mapping[str, str] = field(default_factory=dict)
     premultiplied: bool = False
     threads: int = 1
+    subsampling: str | None = None
+    progressive: bool = False
+    xmp: bytes | None = None

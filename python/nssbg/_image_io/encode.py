@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg._errors import ImageEncodeError, NssbgError, OptionError
 from nssbg._image_io.color import eight_bits
-from nssbg._image_io.encodable import Compression, Encodable
+from nssbg._image_io.encodable import SUBSAMPLINGS, Compression, Encodable
 from nssbg._image_io.formats import ALPHA_FORMATS, SIXTEEN_BIT_FORMATS, WRITABLE_FORMATS
 
 __all__ = ["encode"]
@@ -38,6 +38,9 @@ def encode(
     text: Mapping[str, str] | None = None,
     premultiplied: bool = False,
     threads: int = 0,
+    subsampling: str | None = None,
+    progressive: bool = False,
+    xmp: bytes | None = None,
 ) -> bytes:
     """Encode a picture or a mask to the bytes of a file.
 
@@ -56,6 +59,10 @@ def encode(
         premultiplied: The colours are multiplied by alpha. Only TIFF can say so.
         threads: Threads to use at most; 0 for all cores of this process. The bytes of PNG, TIFF,
             JPEG and WebP files do not depend on it.
+        subsampling: "4:4:4", "4:2:2" or "4:2:0" for JPEG and AVIF: how coarse colours are against
+            brightness. None: JPEG 4:4:4 from quality 90 on, else 4:2:0; AVIF 4:4:4.
+        progressive: JPEG that shows coarsely first; smaller, slower to write.
+        xmp: An XMP packet, UTF-8.
 
     Returns:
         The file's bytes.
@@ -77,6 +84,9 @@ def encode(
             text=dict(text or {}),
             premultiplied=premultiplied,
             threads=threads,
+            subsampling=subsampling,
+            progressive=progressive,
+            xmp=xmp,
         ),
     )
     writer = _writer(format)
@@ -120,6 +130,7 @@ def _checked(pixels: NDArray[Any], format: str, given: Encodable) -> Encodable:
             raise OptionError(f"{format.upper()} is lossless and takes no quality; leave it out")
         if not 0 <= given.quality <= 100:
             raise OptionError(f"quality is {given.quality}; expected 0 to 100")
+    _check_coding(format, given)
     if given.threads < 0:
         raise OptionError(f"threads is {given.threads}; expected 0 (all cores) or more")
     if pixels.ndim == 2:
@@ -162,7 +173,25 @@ def _checked(pixels: NDArray[Any], format: str, given: Encodable) -> Encodable:
         text=given.text,
         premultiplied=given.premultiplied,
         threads=given.threads or _core.usable_cores(),
+        subsampling=given.subsampling,
+        progressive=given.progressive,
+        xmp=given.xmp,
     )
+
+
+def _check_coding(format: str, given: Encodable) -> None:
+    """Refuse options of lossy coding that the format has not."""
+    if given.subsampling is not None:
+        if format not in ("jpeg", "avif"):
+            raise OptionError(
+                f"subsampling is for JPEG and AVIF; leave it out for {format.upper()}"
+            )
+        if given.subsampling not in SUBSAMPLINGS:
+            raise OptionError(
+                f"subsampling is {given.subsampling!r}; expected one of {', '.join(SUBSAMPLINGS)}"
+            )
+    if given.progressive and format != "jpeg":
+        raise OptionError(f"progressive is for JPEG; leave it out for {format.upper()}")
 
 
 def _bare(exif: bytes | None) -> bytes | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from nssbg._errors import ImageEncodeError
 from nssbg._image_io.encodable import Encodable
@@ -17,27 +21,33 @@ _FULL_COLOUR_FROM = 90
 _LARGEST_BODY = 65533
 _ICC_TAG = b"ICC_PROFILE\0"
 _EXIF_TAG = b"Exif\0\0"
+# Names the segment of an XMP packet (XMP specification, part 3, JPEG).
+_XMP_TAG = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def write_jpeg(output: Encodable) -> bytes:
     """Encode 8-bit grey or RGB.
 
     Raises:
-        ImageEncodeError: The EXIF block or the profile is larger than a JPEG file can hold.
+        ImageEncodeError: The EXIF block, the XMP packet or the profile is larger than a JPEG file
+            can hold.
     """
-    import simplejpeg
-
     quality = _DEFAULT_QUALITY if output.quality is None else output.quality
     pixels = np.ascontiguousarray(output.pixels)
     gray = pixels.shape[2] == 1
-    sampling = "444" if quality >= _FULL_COLOUR_FROM else "420"
-    data: bytes = simplejpeg.encode_jpeg(
-        pixels,
-        quality=quality,
-        colorspace="GRAY" if gray else "RGB",
-        colorsubsampling="Gray" if gray else sampling,
-        fastdct=False,
-    )
+    sampling = output.subsampling or ("4:4:4" if quality >= _FULL_COLOUR_FROM else "4:2:0")
+    if output.progressive:
+        data = _progressive(pixels, quality, sampling)
+    else:
+        import simplejpeg
+
+        data = simplejpeg.encode_jpeg(
+            pixels,
+            quality=quality,
+            colorspace="GRAY" if gray else "RGB",
+            colorsubsampling="Gray" if gray else sampling.replace(":", ""),
+            fastdct=False,
+        )
     # The encoder's own JFIF segment (density unknown) is the first after the start marker.
     start = 2
     if data[2:4] == b"\xff\xe0":
@@ -55,9 +65,25 @@ def write_jpeg(output: Encodable) -> bytes:
                 f"{_LARGEST_BODY - len(_EXIF_TAG)}; leave it out or use png"
             )
         parts.append(_segment(0xE1, _EXIF_TAG + output.exif))
+    if output.xmp:
+        if len(output.xmp) + len(_XMP_TAG) > _LARGEST_BODY:
+            raise ImageEncodeError(
+                f"cannot write an XMP packet of {len(output.xmp)} bytes as JPEG, which holds "
+                f"{_LARGEST_BODY - len(_XMP_TAG)}; leave it out or use png"
+            )
+        parts.append(_segment(0xE1, _XMP_TAG + output.xmp))
     parts += _profile_segments(output.icc_profile or b"")
     parts.append(data[start:])
     return b"".join(parts)
+
+
+def _progressive(pixels: NDArray[Any], quality: int, sampling: str) -> bytes:
+    """Through Pillow: simplejpeg writes baseline files only."""
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    file = io.BytesIO()
+    options: dict[str, Any] = {} if pixels.shape[2] == 1 else {"subsampling": sampling}
+    image.save(file, "JPEG", quality=quality, progressive=True, optimize=True, **options)
+    return file.getvalue()
 
 
 def _segment(marker: int, body: bytes) -> bytes:

@@ -12,13 +12,15 @@ from typing import Any
 
 from PIL import Image
 
-__all__ = ["dpi_of", "exif_of", "icc_of", "without_orientation"]
+__all__ = ["dpi_of", "exif_of", "icc_of", "named_srgb", "without_orientation", "xmp_of"]
 
 _ORIENTATION = 0x0112
+_EXIF_IFD, _COLOR_SPACE, _INTEROPERABILITY = 0x8769, 0xA001, 0xA005
 _EXIF_PREFIX = b"Exif\0\0"
 # The largest EXIF block that is kept; JPEG can hold 64 KB, maker notes elsewhere more.
 _LARGEST_EXIF = 4 << 20
 _LARGEST_ICC = 16 << 20
+_LARGEST_XMP = 1 << 20
 # A TIFF file's tags are its EXIF; those that tell of the picture rather than of its storage.
 _TIFF_TAGS_KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825)
 
@@ -54,6 +56,51 @@ def without_orientation(exif: bytes) -> tuple[bytes, int]:
     except struct.error:  # cut short: nothing in it can be trusted
         return b"", orientation
     return bytes(block), orientation
+
+
+def named_srgb(exif: bytes) -> bytes:
+    """An EXIF block that calls its pixels sRGB, for a picture that was converted to it.
+
+    Cameras name Adobe RGB in two places, ColorSpace (65535) and the interoperability index ("R03"),
+    and some viewers believe these where there is no profile.
+
+    Args:
+        exif: The block without prefix.
+
+    Returns:
+        The same with both set to sRGB where they are there; unchanged where it is malformed.
+    """
+    block = bytearray(exif)
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(block[:4]))
+    if order is None:
+        return exif
+    try:
+        (start,) = struct.unpack_from(order + "I", block, 4)
+        within = _entries(block, order, start).get(_EXIF_IFD)
+        if within is None:
+            return exif
+        (place,) = struct.unpack_from(order + "I", block, within + 8)
+        tags = _entries(block, order, place)
+        if _COLOR_SPACE in tags:
+            struct.pack_into(order + "HH", block, tags[_COLOR_SPACE] + 8, 1, 0)
+        if _INTEROPERABILITY in tags:
+            (place,) = struct.unpack_from(order + "I", block, tags[_INTEROPERABILITY] + 8)
+            index = _entries(block, order, place).get(1)
+            if index is not None:
+                struct.pack_into("4s", block, index + 8, b"R98\0")
+    except struct.error:  # cut short
+        return exif
+    return bytes(block)
+
+
+def _entries(block: bytearray, order: str, start: int) -> dict[int, int]:
+    """Tag to place of its entry, of one directory."""
+    (count,) = struct.unpack_from(order + "H", block, start)
+    entries = {}
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        (tag,) = struct.unpack_from(order + "H", block, entry)
+        entries[tag] = entry
+    return entries
 
 
 def _drop_thumbnail(block: bytearray, order: str, link: int) -> None:
@@ -113,6 +160,16 @@ def icc_of(image: Image.Image) -> bytes | None:
     if not isinstance(profile, bytes) or not 128 < len(profile) <= _LARGEST_ICC:
         return None
     return profile if profile[36:40] == b"acsp" else None
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The XMP packet of an opened Pillow image, or None where it has none worth keeping."""
+    packet = image.info.get("xmp")
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "replace")
+    if packet is None and image.format == "TIFF":
+        packet = getattr(image, "tag_v2", {}).get(700)
+    return packet if isinstance(packet, bytes) and 0 < len(packet) <= _LARGEST_XMP else None
 
 
 def dpi_of(info: dict[Any, Any]) -> tuple[float, float] | None:

@@ -22,7 +22,7 @@ from PIL import Image
 from nssbg._errors import ImageDecodeError
 from nssbg._image_io.arrays import gray_to_rgb, quantized, upright
 from nssbg._image_io.color import gray_is_srgb, to_srgb
-from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation
+from nssbg._image_io.metadata import dpi_of, exif_of, icc_of, without_orientation, xmp_of
 from nssbg._image_io.source import Kind
 from nssbg._types import Frame
 
@@ -139,6 +139,7 @@ def frame_from_pillow(
         alpha=alpha,
         icc_profile=icc,
         exif=exif or None,
+        xmp=xmp_of(image),
         dpi=dpi_of(image.info),
         name=name,
         source_format=format,

@@ -19,6 +19,7 @@ __all__ = ["WRITERS"]
 
 _PREDICTOR = 317
 _HORIZONTAL = 2
+_XMP = 700
 
 
 def _image(output: Encodable) -> Image.Image:
@@ -39,7 +40,11 @@ def _write_webp(output: Encodable) -> bytes:
     image = _image(output)
     if image.mode == "L":
         image = image.convert("RGB")
-    common: dict[str, Any] = {"exif": output.exif, "icc_profile": output.icc_profile}
+    common: dict[str, Any] = {
+        "exif": output.exif,
+        "icc_profile": output.icc_profile,
+        "xmp": output.xmp,
+    }
     if output.quality is None:
         # For lossless WebP "quality" is effort within a method.
         method, effort = {"fast": (0, 0), "default": (1, 0), "best": (6, 100)}[output.compression]
@@ -57,6 +62,8 @@ def _write_tiff(output: Encodable) -> bytes:
     if output.exif:
         tags.load(output.exif)
     tags[_PREDICTOR] = _HORIZONTAL
+    if output.xmp:
+        tags[_XMP] = output.xmp
     return _saved(
         _image(output),
         "TIFF",
@@ -80,6 +87,8 @@ def _write_deep_tiff(output: Encodable) -> bytes:
     if output.dpi:
         options["resolution"] = output.dpi
         options["resolutionunit"] = "INCH"
+    if output.xmp:
+        options["extratags"] = [(_XMP, 1, len(output.xmp), output.xmp, True)]
     tifffile.imwrite(
         file,
         pixels[:, :, 0] if channels == 1 else pixels,
@@ -106,7 +115,8 @@ def _write_avif(output: Encodable) -> bytes:
         image,
         "AVIF",
         quality=90 if output.quality is None else output.quality,
-        subsampling="4:4:4",
+        subsampling=output.subsampling or "4:4:4",
+        xmp=output.xmp,
         speed=speed,
         max_threads=output.threads,
         exif=output.exif,
@@ -133,6 +143,7 @@ def _write_jxl(output: Encodable) -> bytes:
         effort=effort,
         num_threads=output.threads,
         exif=output.exif,
+        xmp=output.xmp,
         icc_profile=output.icc_profile,
     )
 

@@ -33,6 +33,8 @@ def write_png(output: Encodable) -> bytes:
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
     if output.exif:
         chunks.append(_chunk(b"eXIf", output.exif))
+    if output.xmp:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + output.xmp))
     chunks += _texts(output.text)
     encoded: bytes = _core.png_encode(
         output.pixels, output.compression, b"".join(chunks), output.threads

@@ -12,7 +12,16 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from nssbg._errors import OptionError
-from nssbg._stages.canvas import Canvas, padded, placed, scaled, subject_box, trimmed
+from nssbg._stages.canvas import (
+    Canvas,
+    drawn,
+    padded,
+    placed,
+    placement,
+    scaled,
+    subject_box,
+    trimmed,
+)
 from nssbg._stages.compose import Fit, blurred_background, over, over_layer, premultiply
 from nssbg._stages.shadow import Shadow, shadow_layer
 from nssbg._types import Picture
@@ -145,21 +154,20 @@ def _framed(rgba: Picture, output: Output, threads: int) -> Picture:
 def _framed_together(
     rgba: Picture, layer: Picture, output: Output, threads: int
 ) -> tuple[Picture, Picture]:
-    """Subject and shadow framed as one: the box is that of both."""
-    if output.canvas is None and not output.trim:
-        return (
-            _sized(_framed(rgba, output, threads), output),
-            _sized(_framed(layer, output, threads), output),
-        )
-    boxes = [subject_box(part, threads=threads) for part in (rgba, layer)]
-    found = [box for box in boxes if box[2] > 0]
-    if found:
-        top, left = min(box[0] for box in found), min(box[1] for box in found)
-        bottom, right = max(box[2] for box in found), max(box[3] for box in found)
-        rgba, layer = rgba[top:bottom, left:right], layer[top:bottom, left:right]
+    """Subject and shadow framed as one; trimmed, the box is that of both."""
     if output.canvas is not None:
-        rgba = placed(rgba, output.canvas, trim=False, threads=threads)
-        layer = placed(layer, output.canvas, trim=False, threads=threads)
+        # The subject is framed; its shadow only stays on the canvas.
+        where = placement(
+            rgba, output.canvas, also=subject_box(layer, threads=threads), threads=threads
+        )
+        rgba, layer = drawn(rgba, where, output.canvas), drawn(layer, where, output.canvas)
+    elif output.trim:
+        boxes = [subject_box(part, threads=threads) for part in (rgba, layer)]
+        found = [box for box in boxes if box[2] > 0]
+        if found:
+            top, left = min(box[0] for box in found), min(box[1] for box in found)
+            bottom, right = max(box[2] for box in found), max(box[3] for box in found)
+            rgba, layer = rgba[top:bottom, left:right], layer[top:bottom, left:right]
     if output.padding:
         rgba, layer = padded(rgba, output.padding), padded(layer, output.padding)
     return _sized(rgba, output), _sized(layer, output)
