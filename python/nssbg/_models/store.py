@@ -87,7 +87,7 @@ def _state(path: Path) -> str:
 def _read_stamps() -> dict[str, list[str]]:
     try:
         stamps = json.loads(_stamps_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamps if isinstance(stamps, dict) else {}
 

@@ -62,7 +62,7 @@ def plan_key(model: ModelDescription, fingerprint: str, choice: Choice) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last: nested beyond all reason
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -245,7 +245,9 @@ def measure_rates(threads: int = 0, *, again: bool = False) -> Rates:
     path = _rates_file()
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
+        kept = {}
+    if not isinstance(kept, dict):
         kept = {}
     if not again and key in kept:
         try:
