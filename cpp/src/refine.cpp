@@ -211,8 +211,8 @@ struct RefineStream<Pixel, T>::State {
 
 template <class Pixel, class T>
 RefineStream<Pixel, T>::RefineStream(ptrdiff_t height, ptrdiff_t width,
-                                     const ImageView<const T>& coarse, const RefineOptions& options)
-{
+                                     const ImageView<const T>& coarse,
+                                     const RefineOptions& options) {
     check(options);
     if (height < 1 || width < 1 || coarse.empty() || coarse.channels != 1)
         throw std::invalid_argument("refine: the picture and the coarse alpha may not be empty");
