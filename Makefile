@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 lint sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make test-aarch64  the cross-built wheel and C++ tests under emulation: the same bytes"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
+	@echo "make fuzz      every parser and kernel on damaged input, MINUTES=5 of it; fails where it finds anything"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
 	@echo "make wheel     a wheel in dist/ that installs without a compiler"
 	@echo "make dev       an editable install for work on nssbg itself"
@@ -58,8 +59,26 @@ build/release/cpp/tests/nssbg_tests: $(shell find cpp cmake -type f) CMakeLists.
 
 test-cpp: build/release/cpp/tests/nssbg_tests
 	build/release/cpp/tests/nssbg_tests
+	$(call fuzzers,build/release,100)
 
-lint: $(VENV)/.test-tools $(VENV)/.installed
+# Every fuzz target of a build for a fixed seed, on $(2) inputs, and on what was ever found.
+define fuzzers
+@set -e; for fuzzer in $(1)/cpp/fuzz/nssbg_fuzz_*; do \
+  name=$${fuzzer##*nssbg_fuzz_}; $$fuzzer $(2) 1 60; \
+  for found in tests/fuzzing/corpus/cpp/$$name/*; do if [ -f "$$found" ]; then $$fuzzer "$$found"; fi; done; \
+done
+endef
+
+# One definition of every type across all files, which only a link of the whole program sees (GCC).
+odr: | $(VENV)/.build-tools
+	@if ! $(CXX) --version | grep -qi "free software foundation"; then \
+	  echo "odr: skipped: $(CXX) is not GCC, which alone has -Wodr"; \
+	else \
+	  PATH="$(abspath $(BIN)):$$PATH" cmake --preset odr >/dev/null && \
+	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/odr --target nssbg_tests; \
+	fi
+
+lint: $(VENV)/.test-tools $(VENV)/.installed odr
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -95,8 +114,23 @@ sanitize: $(VENV)/.build-tools
 	  PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
 	  export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 && \
 	  build/$$preset/cpp/tests/nssbg_tests && \
-	  build/$$preset/cpp/fuzz/nssbg_fuzz_prepare 2000 1 || exit 1; \
+	  for fuzzer in build/$$preset/cpp/fuzz/nssbg_fuzz_*; do $$fuzzer 300 1 30 || exit 1; done || exit 1; \
 	done
+
+MINUTES ?= 5
+LIBFUZZER = printf 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' \
+  | clang++ -fsanitize=fuzzer,address -x c++ - -o /dev/null 2>/dev/null
+
+# Half the time goes to the C++ targets under ASan and UBSan, half to the Python readers.
+fuzz: $(VENV)/.test-tools $(VENV)/.installed
+	@if $(LIBFUZZER); then preset=fuzz; flags=; \
+	else preset=fuzz-unguided; flags=--unguided; \
+	  echo "fuzz: C++ inputs are random, not guided: no clang++ with libFuzzer (Debian: clang, libclang-rt-*-dev)"; fi; \
+	PATH="$(abspath $(BIN)):$$PATH" cmake --preset $$preset >/dev/null && \
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build build/$$preset && \
+	cd tests && UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=abort_on_error=1 \
+	  $(abspath $(BIN))/python -m fuzzing.run --minutes $(MINUTES) $$flags \
+	  --binaries $(abspath build)/$$preset/cpp/fuzz --findings $(abspath build)/fuzz-findings
 
 # One wheel for every CPython from 3.10 on, its platform tag as old as its symbols allow.
 wheel: $(VENV)/.build-tools

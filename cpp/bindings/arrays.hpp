@@ -49,10 +49,22 @@ ImageView<T> view_of(const Array<T, 2>& array) {
 template <class T>
 nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape) {
     std::size_t count = 1;
-    for (const std::size_t size : shape) count *= size;
-    void* memory = pool_take(count * sizeof(T));
+    for (const std::size_t size : shape) {
+        // A view may repeat one element for ever (strides of 0); its copy needs real memory.
+        if (size != 0 && count > static_cast<std::size_t>(-1) / size) throw std::bad_alloc();
+        count *= size;
+    }
+    void* memory = pool_take_items(count, sizeof(T));
     nb::capsule owner(memory, [](void* block) noexcept { pool_give(block); });
     return nb::ndarray<nb::numpy, T>(static_cast<T*>(memory), shape, owner);
+}
+
+// An array that takes over a block from the pool; shape says how it is read.
+template <class T>
+nb::ndarray<nb::numpy, T> pooled_array(Scratch<T> block, std::initializer_list<std::size_t> shape) {
+    T* memory = block.release();
+    nb::capsule owner(memory, [](void* given) noexcept { pool_give(given); });
+    return nb::ndarray<nb::numpy, T>(memory, shape, owner);
 }
 
 void bind_calls(nb::module_& module);

@@ -42,7 +42,8 @@ void bind_form(nb::module_& module, const char* name) {
            int threads) {
             PrepareOptions options;
             options.filter = filter_named(filter);
-            options.content = {content[0], content[1], content[2], content[3]};
+            // Python has boxes as Pillow has them: left, top, right, bottom.
+            options.content = {content[1], content[0], content[3], content[2]};
             options.fill = fill;
             options.mean = mean;
             options.std = std;

@@ -2,7 +2,10 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "arrays.hpp"
 #include "native_call.hpp"
@@ -105,9 +108,21 @@ void bind_cleanup(nb::module_& module) {
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }
 
+// A stream as Python has it: threads may push at once, since push lets go of the interpreter's
+// lock; they take turns.
+template <class Pixel, class T>
+struct SharedStream {
+    RefineStream<Pixel, T> stream;
+    mutable std::mutex turn;
+
+    SharedStream(std::ptrdiff_t height, std::ptrdiff_t width, const ImageView<const T>& coarse,
+                 const RefineOptions& options)
+        : stream(height, width, coarse, options) {}
+};
+
 template <class Pixel, class T>
 void bind_stream(nb::module_& module, const char* name) {
-    using Stream = RefineStream<Pixel, T>;
+    using Stream = SharedStream<Pixel, T>;
     nb::class_<Stream>(module, name)
         .def(
             "__init__",
@@ -124,17 +139,31 @@ void bind_stream(nb::module_& module, const char* name) {
             "push",
             [](Stream& self, const Array<const Pixel, 3>& rows) {
                 const ImageView<const Pixel> view = view_of(rows);
+                Scratch<T> finished;
+                std::ptrdiff_t height = 0;
                 {
                     const NativeCall call;
-                    self.push(view);
+                    const std::lock_guard<std::mutex> guard(self.turn);
+                    self.stream.push(view);
+                    height = self.stream.ready();
+                    // At least one: an array over no memory at all has no owner.
+                    finished = Scratch<T>(
+                        static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, height * view.width)));
+                    self.stream.take(packed_view(finished.data(), height, view.width, 1));
                 }
-                const auto width = static_cast<std::size_t>(view.width);
-                auto alpha = pooled_array<T>({static_cast<std::size_t>(self.ready()), width});
-                self.take(packed_view(alpha.data(), self.ready(), view.width, 1));
-                return alpha;
+                return pooled_array(std::move(finished), {static_cast<std::size_t>(height),
+                                                          static_cast<std::size_t>(view.width)});
             },
             nb::arg("rows").noconvert())
-        .def("report", [](const Stream& self) { return dict_of(self.report()); });
+        .def("report", [](const Stream& self) {
+            RefineReport report;
+            {
+                const NativeCall call;
+                const std::lock_guard<std::mutex> guard(self.turn);
+                report = self.stream.report();
+            }
+            return dict_of(report);
+        });
 }
 
 template <class Pixel, class T>

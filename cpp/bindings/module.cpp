@@ -4,14 +4,12 @@
 NB_MODULE(_core, module) {
     module.doc() = "C++ core of nssbg: kernels and what they run on.";
     nssbg::bindings::bind_calls(module);
-    nssbg::bindings::bind_runtime(module);
     nssbg::bindings::bind_messages(module);
-    nssbg::bindings::bind_png(module);
-    nssbg::bindings::bind_studio(module);
-    nssbg::bindings::bind_decontaminate(module);
-    nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_compose(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_png(module);
     nssbg::bindings::bind_prepare(module);
+    nssbg::bindings::bind_refine(module);
+    nssbg::bindings::bind_runtime(module);
+    nssbg::bindings::bind_studio(module);
 }

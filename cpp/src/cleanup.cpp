@@ -66,6 +66,10 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
         throw std::invalid_argument("cleanup: an alpha with one channel and packed rows is needed");
     if (alpha.width > std::numeric_limits<std::int32_t>::max() / 2)
         throw std::invalid_argument("cleanup: the alpha is too wide");
+    const auto is_share = [](double value) { return value >= 0.0 && value <= 1.0; };  // no NaN
+    if (!is_share(options.level) || !is_share(options.deepest) || !is_share(options.of_largest) ||
+        !is_share(options.faint))
+        throw std::invalid_argument("cleanup: level, deepest, of_largest and faint must be 0 to 1");
     ComponentReport report;
     const auto level = static_cast<T>(options.level * full<T>());
     const double deepest = options.deepest * full<T>();
@@ -150,6 +154,7 @@ template <class T>
 void feather(const ImageView<const T>& alpha, double sigma, int threads, const ImageView<T>& out) {
     if (!(sigma > 0) || sigma > 64)
         throw std::invalid_argument("feather: sigma must be above 0 and at most 64 pixels");
+    if (threads < 1) throw std::invalid_argument("feather: threads must be at least 1");
     if (alpha.empty() || alpha.height != out.height || alpha.width != out.width ||
         (out.stride_x != 1 && out.width > 1))
         throw std::invalid_argument("feather: the views must have one size and packed results");

@@ -120,6 +120,7 @@ void suppress_spill(ImageView<const T> rgba, ImageView<T> out, int screen, float
 template <class T>
 Box subject_box(ImageView<const T> rgba, T threshold, int threads) {
     check(rgba, rgba.height, rgba.width, 4, "rgba");
+    if (threads < 1) throw std::invalid_argument("subject_box: threads must be at least 1");
     if (rgba.empty()) return {};
     const auto& kernels = compose_rows<T>(active_compose_kernels());
     std::vector<std::vector<std::uint8_t>> columns(threads,

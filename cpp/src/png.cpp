@@ -444,6 +444,7 @@ Byte* code_strip(const Filtered& strip, const Layout& layout, PngCompression com
 
 template <class T>
 PngFile encode(const ImageView<const T>& pixels, const PngOptions& options) {
+    if (options.threads < 1) throw std::invalid_argument("png_encode: threads must be at least 1");
     const Layout layout = layout_of(pixels.height, pixels.width, pixels.channels, 8 * sizeof(T));
     const std::size_t strips = static_cast<std::size_t>(layout.strips);
     PngFile file;

@@ -211,18 +211,16 @@ struct RefineStream<Pixel, T>::State {
 
 template <class Pixel, class T>
 RefineStream<Pixel, T>::RefineStream(ptrdiff_t height, ptrdiff_t width,
-                                     const ImageView<const T>& coarse, const RefineOptions& options)
-    : state_(nullptr) {
+                                     const ImageView<const T>& coarse,
+                                     const RefineOptions& options) {
     check(options);
     if (height < 1 || width < 1 || coarse.empty() || coarse.channels != 1)
         throw std::invalid_argument("refine: the picture and the coarse alpha may not be empty");
-    state_ = new State(height, width, coarse, options);
+    state_ = std::make_unique<State>(height, width, coarse, options);
 }
 
 template <class Pixel, class T>
-RefineStream<Pixel, T>::~RefineStream() {
-    delete state_;
-}
+RefineStream<Pixel, T>::~RefineStream() = default;
 
 template <class Pixel, class T>
 void RefineStream<Pixel, T>::push(const ImageView<const Pixel>& rows) {

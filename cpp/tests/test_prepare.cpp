@@ -35,7 +35,7 @@ std::vector<Out> prepared(const ImageView<const std::uint8_t>& source, std::ptrd
     std::vector<Out> target(3 * height * width);
     PrepareOptions options;
     options.filter = filter;
-    options.content = {0, 0, width, height};
+    options.content = {0, 0, height, width};
     options.threads = threads;
     prepare<std::uint8_t, Out>(source, {target.data(), height, width, 3, width, 1, height * width},
                                options);
@@ -153,7 +153,7 @@ TEST(prepare_fills_the_bars_and_only_the_bars) {
     const auto samples = noise(3 * 20 * 30, 8);
     std::vector<std::uint8_t> target(3 * 16 * 16, 111);
     PrepareOptions options;
-    options.content = {2, 5, 14, 11};
+    options.content = {5, 2, 11, 14};
     options.fill = {1, 2, 3};
     prepare<std::uint8_t, std::uint8_t>(view_of(samples, 20, 30, 3),
                                         {target.data(), 16, 16, 3, 16, 1, 256}, options);

@@ -1,7 +1,10 @@
 // The refinement's drivers: what they refuse, what they keep constant, streaming,
 // and the matting solver against a residual computed by its own definition.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <vector>
 
@@ -222,4 +225,56 @@ void check_faint_blobs(T full) {
 TEST(faint_blobs_beside_a_larger_one_go) {
     check_faint_blobs<float>(1.0f);
     check_faint_blobs<std::uint8_t>(255);
+}
+
+TEST(a_stream_keeps_nothing_that_its_caller_may_free) {
+    const Scene scene;
+    RefineOptions options;
+    for (const RefineLevel level :
+         {RefineLevel::none, RefineLevel::guided, RefineLevel::matting, RefineLevel::automatic}) {
+        options.level = level;
+        std::vector<std::uint8_t> whole(height * width);
+        refine<std::uint8_t, std::uint8_t>(scene.view(), scene.map(), {},
+                                           packed_view(whole.data(), height, width, 1), options,
+                                           nullptr);
+        // Freed, and overwritten first, as soon as the call that it was for is over.
+        auto map = std::make_unique<std::vector<std::uint8_t>>(scene.coarse);
+        RefineStream<std::uint8_t, std::uint8_t> stream(
+            height, width, packed_view<const std::uint8_t>(map->data(), map_height, map_width, 1),
+            options);
+        std::fill(map->begin(), map->end(), std::uint8_t{99});
+        map.reset();
+        std::vector<std::uint8_t> alpha;
+        for (std::ptrdiff_t y = 0; y < height; y += 50) {
+            auto rows = std::make_unique<std::vector<std::uint8_t>>(
+                scene.image.begin() + y * width * 3, scene.image.begin() + (y + 50) * width * 3);
+            stream.push(packed_view<const std::uint8_t>(rows->data(), 50, width, 3));
+            std::fill(rows->begin(), rows->end(), std::uint8_t{99});
+            rows.reset();
+            std::vector<std::uint8_t> part(stream.ready() * width);
+            stream.take(packed_view(part.data(), stream.ready(), width, 1));
+            alpha.insert(alpha.end(), part.begin(), part.end());
+        }
+        CHECK(alpha == whole);
+    }
+}
+
+TEST(cleanup_refuses_options_outside_their_range) {
+    std::vector<std::uint8_t> alpha(16, 200), out(16);
+    const auto view = packed_view(alpha.data(), 4, 4, 1);
+    for (const double wrong : {-0.1, 1.1, std::nan("")}) {
+        for (double ComponentOptions::* field :
+             {&ComponentOptions::level, &ComponentOptions::deepest, &ComponentOptions::of_largest,
+              &ComponentOptions::faint}) {
+            ComponentOptions options;
+            options.*field = wrong;
+            CHECK_THROWS(clean_components(view, options), std::invalid_argument);
+        }
+    }
+    const auto from = packed_view<const std::uint8_t>(alpha.data(), 4, 4, 1);
+    const auto to = packed_view(out.data(), 4, 4, 1);
+    for (const double sigma : {0.0, -1.0, 65.0, std::nan("")})
+        CHECK_THROWS(feather(from, sigma, 1, to), std::invalid_argument);
+    for (const int threads : {0, -1})
+        CHECK_THROWS(feather(from, 2.0, threads, to), std::invalid_argument);
 }

@@ -171,4 +171,9 @@ TEST(large_pool_blocks_are_aligned_and_writable_to_their_end) {
     }
 }
 
-TEST(pool_refuses_an_impossible_size) { CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc); }
+TEST(pool_refuses_an_impossible_size) {
+    CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc);
+    // Products that wrap around to something small.
+    CHECK_THROWS(pool_take_items(SIZE_MAX / 4 + 2, 4), std::bad_alloc);
+    CHECK_THROWS(Scratch<double>(SIZE_MAX / 8 + 2), std::bad_alloc);
+}

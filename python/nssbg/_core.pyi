@@ -18,39 +18,6 @@ def leave_call() -> None:
 def keep_for_ever(object: object) -> None:
     """Never destroy this object, not even when the interpreter ends."""
 
-def isa_levels() -> list[str]:
-    """ISA levels compiled in that this processor can run, lowest first."""
-
-def isa() -> str:
-    """The ISA level in use: NSSBG_ISA where set, else the highest available."""
-
-def set_isa(name: str) -> None:
-    """
-    Force an ISA level ('v1'..'v4' or 'auto'); ValueError if it cannot run here.
-    """
-
-def compiled_isa() -> int:
-    """
-    The level that the active kernels were compiled for, by the compiler's word.
-    """
-
-def usable_cores() -> int:
-    """Cores this process may use: affinity mask and cgroup quota."""
-
-def pool_statistics() -> dict:
-    """
-    Bytes of the memory pool: held by results, idle for reuse, and the idle limit.
-    """
-
-def pool_trim() -> None:
-    """Free the pool's idle blocks."""
-
-def pool_set_idle_limit(bytes: int) -> None:
-    """Keep at most this many idle bytes for reuse."""
-
-def empty_u8(height: int, width: int, channels: int) -> NDArray[numpy.uint8]:
-    """An H x W x C uint8 array over pooled memory, contents undefined."""
-
 def stand_before_error_handler(setter: int) -> None:
     """
     Put a handler that can be silenced before libtiff's; takes TIFFSetErrorHandler's address.
@@ -62,70 +29,48 @@ def silence_thread(silent: bool) -> None:
     """
 
 @overload
-def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
+def over_picture(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
 
 @overload
-def png_encode(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
+def over_picture(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
+    """H x W x 3: straight rgba over a picture (whose row stride may be 0)."""
 
 @overload
-def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
+def over_gradient(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], colors: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], radial: bool, origin: float, across: float, down: float, center_x: float, center_y: float, scale: float, threads: int = 1) -> NDArray[numpy.uint8]: ...
 
 @overload
-def png_encode(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes:
+def over_gradient(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], colors: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], radial: bool, origin: float, across: float, down: float, center_x: float, center_y: float, scale: float, threads: int = 1) -> NDArray[numpy.uint16]:
+    """H x W x 3: straight rgba over a gradient given as a table of colours."""
+
+@overload
+def over_layer(front: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], back: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
+
+@overload
+def over_layer(front: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], back: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
+    """H x W x 4: one straight layer over another, straight result."""
+
+@overload
+def subject_box(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threshold: int, threads: int = 1) -> tuple: ...
+
+@overload
+def subject_box(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threshold: int, threads: int = 1) -> tuple:
     """
-    Encode H x W x C samples (C 1, 3 or 4; uint8 or uint16, any strides) to a PNG file's bytes; chunks are whole chunks to stand before the pixels.
-    """
-
-@overload
-def orient(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint8]: ...
-
-@overload
-def orient(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint16]: ...
-
-@overload
-def orient(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint8]: ...
-
-@overload
-def orient(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint16]:
-    """
-    Turn H x W x C pixels (C 1, 3 or 4; uint8 or uint16, packed rows) as an EXIF orientation, 1 to 8, asks.
-    """
-
-@overload
-def png_unfilter(filtered: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], pixel_bytes: int) -> NDArray[numpy.uint8]: ...
-
-@overload
-def png_unfilter(filtered: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], pixel_bytes: int) -> NDArray[numpy.uint8]:
-    """
-    Undo PNG's row filters: height x (1 + row_bytes) to height x row_bytes, uint8.
+    (top, left, bottom, right) of the pixels whose alpha is above the threshold.
     """
 
 @overload
-def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple: ...
+def suppress_spill(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], screen: int, strength: float = 1.0, threads: int = 1) -> NDArray[numpy.uint8]: ...
 
 @overload
-def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple:
-    """
-    Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
-    """
+def suppress_spill(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], screen: int, strength: float = 1.0, threads: int = 1) -> NDArray[numpy.uint16]:
+    """A copy of rgba with a chroma screen's spill taken down."""
 
 @overload
-def decontaminate(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint8]: ...
+def premultiply(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
 
 @overload
-def decontaminate(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint8]: ...
-
-@overload
-def decontaminate(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint8]: ...
-
-@overload
-def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint16]: ...
-
-@overload
-def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint16]: ...
-
-@overload
-def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint16]: ...
+def premultiply(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
+    """Straight to premultiplied alpha."""
 
 @overload
 def decontaminate(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint8]: ...
@@ -147,6 +92,56 @@ def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None
     """
     Straight H x W x 4 from H x W x 3 and its alpha, edge colours freed of the background.
     """
+
+@overload
+def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
+
+@overload
+def png_encode(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes:
+    """
+    Encode H x W x C samples (C 1, 3 or 4; uint8 or uint16, any strides) to a PNG file's bytes; chunks are whole chunks to stand before the pixels.
+    """
+
+@overload
+def orient(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def orient(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], orientation: int, threads: int) -> NDArray[numpy.uint16]:
+    """
+    Turn H x W x C pixels (C 1, 3 or 4; uint8 or uint16, packed rows) as an EXIF orientation, 1 to 8, asks.
+    """
+
+def png_unfilter(filtered: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], pixel_bytes: int) -> NDArray[numpy.uint8]:
+    """
+    Undo PNG's row filters: height x (1 + row_bytes) to height x row_bytes, uint8.
+    """
+
+def prepare_f32_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def prepare_f16_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def prepare_u8_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def prepare_f32_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def prepare_f16_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def prepare_u8_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
+
+def empty_planar_f32(height: int, width: int) -> NDArray[numpy.float32]:
+    """A 1 x 3 x H x W float32 array over pooled memory, contents undefined."""
+
+def empty_planar_u16(height: int, width: int) -> NDArray[numpy.uint16]:
+    """A 1 x 3 x H x W uint16 array over pooled memory, contents undefined."""
+
+def empty_planar_u8(height: int, width: int) -> NDArray[numpy.uint8]:
+    """A 1 x 3 x H x W uint8 array over pooled memory, contents undefined."""
 
 @overload
 def refine(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], coarse: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], trimap: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, level: str, threads: int, tile: int) -> tuple: ...
@@ -203,73 +198,44 @@ def feather(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), devi
 def feather(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.float32]:
     """Gaussian blur of an alpha."""
 
-@overload
-def over_picture(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
+def isa_levels() -> list[str]:
+    """ISA levels compiled in that this processor can run, lowest first."""
 
-@overload
-def over_picture(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
-    """H x W x 3: straight rgba over a picture (whose row stride may be 0)."""
+def isa() -> str:
+    """The ISA level in use: NSSBG_ISA where set, else the highest available."""
 
-@overload
-def over_gradient(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], colors: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], radial: bool, origin: float, across: float, down: float, center_x: float, center_y: float, scale: float, threads: int = 1) -> NDArray[numpy.uint8]: ...
-
-@overload
-def over_gradient(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], colors: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], radial: bool, origin: float, across: float, down: float, center_x: float, center_y: float, scale: float, threads: int = 1) -> NDArray[numpy.uint16]:
-    """H x W x 3: straight rgba over a gradient given as a table of colours."""
-
-@overload
-def over_layer(front: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], back: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
-
-@overload
-def over_layer(front: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], back: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
-    """H x W x 4: one straight layer over another, straight result."""
-
-@overload
-def subject_box(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threshold: int, threads: int = 1) -> tuple: ...
-
-@overload
-def subject_box(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threshold: int, threads: int = 1) -> tuple:
+def set_isa(name: str) -> None:
     """
-    (top, left, bottom, right) of the pixels whose alpha is above the threshold.
+    Force an ISA level ('v1'..'v4' or 'auto'); ValueError if it cannot run here.
     """
 
-@overload
-def suppress_spill(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], screen: int, strength: float = 1.0, threads: int = 1) -> NDArray[numpy.uint8]: ...
+def compiled_isa() -> int:
+    """
+    The level that the active kernels were compiled for, by the compiler's word.
+    """
+
+def usable_cores() -> int:
+    """Cores this process may use: affinity mask and cgroup quota."""
+
+def pool_statistics() -> dict:
+    """
+    Bytes of the memory pool: held by results, idle for reuse, and the idle limit.
+    """
+
+def pool_trim() -> None:
+    """Free the pool's idle blocks."""
+
+def pool_set_idle_limit(bytes: int) -> None:
+    """Keep at most this many idle bytes for reuse."""
+
+def empty_u8(height: int, width: int, channels: int) -> NDArray[numpy.uint8]:
+    """An H x W x C uint8 array over pooled memory, contents undefined."""
 
 @overload
-def suppress_spill(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], screen: int, strength: float = 1.0, threads: int = 1) -> NDArray[numpy.uint16]:
-    """A copy of rgba with a chroma screen's spill taken down."""
+def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple: ...
 
 @overload
-def premultiply(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
-
-@overload
-def premultiply(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
-    """Straight to premultiplied alpha."""
-
-def prepare_f32_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def prepare_f16_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def prepare_u8_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def prepare_f32_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def prepare_f16_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def prepare_u8_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
-    """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
-
-def empty_planar_f32(height: int, width: int) -> NDArray[numpy.float32]:
-    """A 1 x 3 x H x W float32 array over pooled memory, contents undefined."""
-
-def empty_planar_u16(height: int, width: int) -> NDArray[numpy.uint16]:
-    """A 1 x 3 x H x W uint16 array over pooled memory, contents undefined."""
-
-def empty_planar_u8(height: int, width: int) -> NDArray[numpy.uint8]:
-    """A 1 x 3 x H x W uint8 array over pooled memory, contents undefined."""
+def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple:
+    """
+    Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
+    """

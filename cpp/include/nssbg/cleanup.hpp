@@ -29,7 +29,8 @@ struct ComponentReport {
     bool gave_up = false;  // more runs than allowed: alpha is as it was
 };
 
-// Throws std::invalid_argument for a view that is empty or has more than one channel.
+// Throws std::invalid_argument for a view that is empty or has more than one channel, and for
+// options outside their range.
 template <class T>
 ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptions& options);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "nssbg/box.hpp"
 #include "nssbg/image_view.hpp"
 
 namespace nssbg {
@@ -44,14 +45,8 @@ void premultiply(ImageView<const T> rgba, ImageView<T> out, int threads);
 template <class T>
 void suppress_spill(ImageView<const T> rgba, ImageView<T> out, int screen, float strength,
                     int threads);
-// The smallest box around all pixels whose alpha is above the threshold, as half-open ranges;
-// all zero where there is none.
-struct Box {
-    std::ptrdiff_t top = 0;
-    std::ptrdiff_t left = 0;
-    std::ptrdiff_t bottom = 0;
-    std::ptrdiff_t right = 0;
-};
+// The smallest box around all pixels whose alpha is above the threshold; all zero where there
+// is none.
 template <class T>
 Box subject_box(ImageView<const T> rgba, T threshold, int threads);
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nssbg/box.hpp"
 #include "nssbg/image_view.hpp"
 
 namespace nssbg {
@@ -17,14 +18,6 @@ enum class Filter { box, bilinear, bicubic, lanczos, torch_bilinear };
 // IEEE 754 binary16 by its bits; C++17 has no type for it.
 struct Half {
     std::uint16_t bits;
-};
-
-// A part of the target, in pixels, right and bottom exclusive.
-struct Box {
-    std::ptrdiff_t left = 0;
-    std::ptrdiff_t top = 0;
-    std::ptrdiff_t right = 0;
-    std::ptrdiff_t bottom = 0;
 };
 
 struct PrepareOptions {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,8 @@ extern template void refine(const ImageView<const std::uint16_t>&, const ImageVi
 template <class Pixel, class T>
 class RefineStream {
 public:
-    // A picture of height x width; options.tile is not used. Throws std::invalid_argument.
+    // A picture of height x width; options.tile is not used. `coarse` is copied, as are the rows
+    // that push takes: neither has to outlive its call. Throws std::invalid_argument.
     RefineStream(std::ptrdiff_t height, std::ptrdiff_t width, const ImageView<const T>& coarse,
                  const RefineOptions& options);
     ~RefineStream();
@@ -83,8 +85,8 @@ public:
     const RefineReport& report() const;
 
 private:
-    struct State;
-    State* state_;
+    struct State;  // holds a copy of the coarse map and of the rows that are still needed
+    std::unique_ptr<State> state_;
 };
 
 extern template class RefineStream<std::uint8_t, std::uint8_t>;

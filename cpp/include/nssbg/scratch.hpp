@@ -4,12 +4,18 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 namespace nssbg {
 
 // Takes a 64-byte aligned block of at least `bytes` bytes (contents undefined).
 // Throws std::bad_alloc.
 void* pool_take(std::size_t bytes);
+// The same for `count` items of `size` bytes, whose product may be more than memory can hold.
+inline void* pool_take_items(std::size_t count, std::size_t size) {
+    if (size != 0 && count > static_cast<std::size_t>(-1) / size) throw std::bad_alloc();
+    return pool_take(count * size);
+}
 // Gives a block back; nullptr is allowed.
 void pool_give(void* block) noexcept;
 // Frees blocks that nobody holds.
@@ -29,7 +35,7 @@ template <class T>
 class Scratch {
 public:
     explicit Scratch(std::size_t count = 0)
-        : data_(count == 0 ? nullptr : static_cast<T*>(pool_take(count * sizeof(T)))),
+        : data_(count == 0 ? nullptr : static_cast<T*>(pool_take_items(count, sizeof(T)))),
           count_(count) {}
     ~Scratch() { pool_give(data_); }
     Scratch(Scratch&& other) noexcept : data_(other.data_), count_(other.count_) {
@@ -48,6 +54,14 @@ public:
     }
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
+
+    // The block without its owner: whoever takes it gives it back.
+    T* release() {
+        T* const data = data_;
+        data_ = nullptr;
+        count_ = 0;
+        return data;
+    }
 
     T* data() const { return data_; }
     std::size_t size() const { return count_; }

@@ -263,11 +263,6 @@ void double_f32(const float* __restrict in, ptrdiff_t count, float* __restrict o
     }
 }
 
-void lerp_rows(const float* __restrict low, const float* __restrict high, float fraction,
-               ptrdiff_t count, float* __restrict out) {
-    for (ptrdiff_t x = 0; x < count; ++x) out[x] = low[x] + fraction * (high[x] - low[x]);
-}
-
 void lerp_columns(const float* __restrict row, const int32_t* __restrict first,
                   const float* __restrict fraction, ptrdiff_t count, float* __restrict out) {
     for (ptrdiff_t x = 0; x < count; ++x) {
@@ -316,8 +311,7 @@ const RefineKernels refine_kernels{
     &cubic_columns_u8, &cubic_rows_u8, &cubic_columns_f32,  &cubic_rows_f32,  &planar_from_rgb_u8,
     &halve_u8,         &double_u8,     &guided_moments_row, &subtract,        &add,
     &guided_solve_row, &sum9_columns,  &mean9_rows,         &guided_apply_u8, &mix_rows,
-    &double_f32,       &lerp_rows,     &lerp_columns,       &weighted_sum,    &guided_blend_u8,
-    &guided_blend_f32,
+    &double_f32,       &lerp_columns,  &weighted_sum,       &guided_blend_u8, &guided_blend_f32,
 };
 
 }  // namespace nssbg::NSSBG_LEVEL

@@ -68,9 +68,6 @@ struct RefineKernels {
     void (*mix_rows)(const float* near, const float* far, std::ptrdiff_t count, float* out);
     // Linear doubling of count cells (in[-1] and in[count] are read too).
     void (*double_f32)(const float* in, std::ptrdiff_t count, float* out);
-    // out = low (1 - fraction) + high fraction.
-    void (*lerp_rows)(const float* low, const float* high, float fraction, std::ptrdiff_t count,
-                      float* out);
     // out[x] = row[first[x]] + fraction[x] (row[first[x] + 1] - row[first[x]]).
     void (*lerp_columns)(const float* row, const std::int32_t* first, const float* fraction,
                          std::ptrdiff_t count, float* out);

@@ -157,8 +157,16 @@ class ModelDescription:
 _KEYS = {field.name for field in fields(ModelDescription)} - {"path"}
 
 
+# A value from a file may be as long as the file; an error is one line.
+_LONGEST_MESSAGE = 400
+
+
 def _wrong(source: str, what: str) -> ModelError:
-    return ModelError(f"{source}: {what}")
+    text = " ".join(what.split())
+    if len(text) > _LONGEST_MESSAGE:
+        half = _LONGEST_MESSAGE // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return ModelError(f"{source}: {text}")
 
 
 def _short(value: Any) -> str:
@@ -277,8 +285,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         import tomli as tomllib  # type: ignore[no-redef]
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read as TOML: {error}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _wrong(str(path), f"cannot be read as TOML: {error}") from error
+    except RecursionError:
+        raise _wrong(str(path), "cannot be read as TOML: it is nested too deeply") from None
 
 
 def find_sidecar(weights: Path) -> Path | None:
@@ -312,8 +322,10 @@ def read_sidecar(path: Path, *, weights: Path | None = None) -> ModelDescription
     if path.suffix == ".json":
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"{path}: cannot be read as JSON: {error}") from error
+        except (OSError, ValueError) as error:
+            raise _wrong(str(path), f"cannot be read as JSON: {error}") from error
+        except RecursionError:
+            raise _wrong(str(path), "cannot be read as JSON: it is nested too deeply") from None
         if not isinstance(data, dict):
             raise ModelError(f"{path}: expected an object of keys and values")
     else:

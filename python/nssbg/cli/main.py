@@ -50,8 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Takes the background out of pictures, on this machine. "
         "`nssbg photo.jpg` writes photo-cutout.png beside it.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong use, 3 a picture cannot be read, 4 a "
-        "result cannot be written, 5 model, 6 licence, 7 device, 8 some of many failed, 130 Ctrl-C, "
-        "143 SIGTERM, 129 SIGHUP.",
+        "result cannot be written, 5 model, 6 licence, 7 device, 8 some of many failed, "
+        "130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.",
     )
     parser.add_argument("--version", action="store_true", help="version and ISA level in use")
     parser.add_argument("--debug", action="store_true", help="show tracebacks and debug logging")

@@ -1,0 +1,60 @@
+"""Every kernel is called by a driver, and every binding is registered once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+CPP = Path(__file__).parents[2] / "cpp"
+# Tables of function pointers: struct SomethingKernels or SomethingRows.
+_TABLE = re.compile(r"^struct (\w+(?:Kernels|Rows)) \{\n(.*?)^\};", re.M | re.S)
+_POINTER = re.compile(r"\(\*(\w+)\)\(")
+
+
+def _kernels():
+    for header in sorted((CPP / "src" / "kernels").glob("*.hpp")):
+        for table in _TABLE.finditer(header.read_text()):
+            for name in _POINTER.findall(table[2]):
+                yield f"{table[1]}.{name}"
+
+
+KERNELS = list(_kernels())
+# Drivers lie beside kernels/, never in it; the probe's driver is its binding.
+DRIVERS = "\n".join(
+    path.read_text()
+    for folder in ("src", "bindings")
+    for suffix in ("*.cpp", "*.hpp")
+    for path in sorted((CPP / folder).rglob(suffix))
+    if "kernels" not in path.relative_to(CPP).parts
+)
+
+
+def test_the_tables_are_found():
+    tables = {name.partition(".")[0] for name in KERNELS}
+    dispatched = {
+        name
+        for header in (CPP / "src" / "kernels").glob("*.hpp")
+        for name in re.findall(r"NSSBG_DISPATCH\((\w+),", header.read_text())
+    }
+    # ComposeKernels holds two tables of ComposeRows and no pointer of its own.
+    assert tables == dispatched - {"ComposeKernels"} | {"ComposeRows"}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_driver_calls_the_kernel(kernel):
+    name = kernel.partition(".")[2]
+    assert re.search(rf"(?:\.|->|::){name}\b", DRIVERS), f"no driver calls {kernel}: remove it"
+
+
+def test_every_binding_is_registered_once():
+    module = (CPP / "bindings" / "module.cpp").read_text()
+    registered = re.findall(r"bindings::(bind_\w+)\(module\)", module)
+    declared = re.findall(r"void (bind_\w+)\(", (CPP / "bindings" / "arrays.hpp").read_text())
+    assert sorted(registered) == sorted(declared)
+
+
+def test_the_stubs_declare_no_signature_twice():
+    stubs = (CPP.parent / "python" / "nssbg" / "_core.pyi").read_text()
+    signatures = re.findall(r"^def (\w+\(.*\)) ->", stubs, re.M)
+    assert len(signatures) > 10
+    assert len(signatures) == len(set(signatures))

@@ -1,0 +1,16 @@
+"""Faults that fuzzing finds and that are not mended yet: label and verdict, and why.
+
+Each has a file in corpus/known/, whose test is expected to fail; once it does not, entry and file
+have to go (the file to corpus/python/, where it must stay harmless).
+"""
+
+from __future__ import annotations
+
+__all__ = ["KNOWN", "REFUSED_SEEDS"]
+
+KNOWN = {
+    "tif: a library's line on stderr": "libtiff and tifffile speak to stderr by themselves",
+}
+
+# Sound files that may be refused: TIFF with float samples in colour or of 64 bits.
+REFUSED_SEEDS = frozenset({"half.tif", "float32.tif", "double.tif"})
