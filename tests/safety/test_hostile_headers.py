@@ -435,3 +435,16 @@ def test_a_pipe_is_not_read_by_peek(tmp_path, product_jpeg):
         assert decode(pipe).height == 300
     finally:
         writer.join(10)
+
+
+def test_a_hostile_background_is_refused_from_its_header(product, tmp_path):
+    """Backgrounds go through the same readers: no bomb, no other program, one error."""
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(png(100_000, 100_000, deflated_zeros(1000)))
+    postscript = tmp_path / "a.eps"
+    postscript.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    missing = tmp_path / "missing.png"
+    for path, said in ((bomb, "max_pixels"), (postscript, "text"), (missing, "no such file")):
+        with pytest.raises(ImageDecodeError, match=said) as caught:
+            nssbg.remove(product[0], model="studio", background=path)
+        assert f"background picture {path}" in str(caught.value)

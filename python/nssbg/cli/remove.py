@@ -227,9 +227,7 @@ def _one(
 ) -> None:
     from nssbg._delivery import encoded, write
 
-    cutout = remover.cutout(
-        sys.stdin.buffer if source == "-" else Path(source), **_how(arguments)
-    )
+    cutout = remover.cutout(sys.stdin.buffer if source == "-" else Path(source), **_how(arguments))
     what = {**what, "threads": arguments.threads}
     if output == "-":
         sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what))
