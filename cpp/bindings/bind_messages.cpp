@@ -32,7 +32,8 @@ void bind_messages(nb::module_& module) {
             if (before != &handle) behind.store(before);
         },
         nb::arg("setter"),
-        "Put a handler that can be silenced before libtiff's; takes TIFFSetErrorHandler's address.");
+        "Put a handler that can be silenced before libtiff's; takes TIFFSetErrorHandler's "
+        "address.");
     module.def(
         "silence_thread", [](bool silent) { silenced += silent ? 1 : -1; }, nb::arg("silent"),
         "Drop libtiff's messages on this thread; calls with True and False come in pairs.");

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _core as _typed_core
+from nssbg import _image_io as image_io
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._stages.color_profile import converted_color, converted_picture
 from nssbg._types import Picture
@@ -290,18 +291,9 @@ def _background_picture(
 
 
 def _opened(path: Path) -> tuple[Picture, bytes | None]:
-    """A picture file, upright, with its profile. The image_io room lies above this one."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(upright.convert("RGB")), image.info.get("icc_profile")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageDecodeError(
-            f"{path}: the background picture cannot be read ({error}); "
-            "check that the file is there and is a whole JPEG, PNG, WebP or TIFF"
-        ) from error
+    """A picture file, upright, with its profile; read as carefully as the pictures themselves."""
+    frame = image_io.decode(path, name=f"the background picture {path}")
+    return frame.rgb, frame.icc_profile
 
 
 def _over_gradient(
