@@ -21,7 +21,7 @@ def without_end():
 
 def sources():
     yield from pictures
-    time.sleep(60)
+    time.sleep(3600)
 
 
 if how == "daemon":

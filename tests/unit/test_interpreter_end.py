@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +17,7 @@ REPEATS = {"break": 8, "raise": 8, "exit": 8, "daemon": 8, "held": 2, "blocked":
 def ended(how, model, backend):
     # onnxruntime's usage telemetry has a thread of its own; nssbg is not to have it started.
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+    # The generator of "blocked" sleeps for an hour.
     command = [sys.executable, "-W", "error", str(SCRIPT), how, model, backend]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
@@ -27,7 +27,6 @@ def ended(how, model, backend):
 )
 @pytest.mark.parametrize("how", CODES)
 def test_a_script_may_end_while_pictures_run(how, model, backend):
-    begun = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda _: ended(how, model, backend), range(REPEATS[how])))
     assert [run.returncode for run in runs] == [CODES[how]] * REPEATS[how]
@@ -37,5 +36,3 @@ def test_a_script_may_end_while_pictures_run(how, model, backend):
             assert run.stderr.count("Traceback") == 1
         else:
             assert run.stderr == ""
-    # The generator of "blocked" sleeps for a minute.
-    assert time.monotonic() - begun < 60
