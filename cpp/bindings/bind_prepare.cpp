@@ -39,7 +39,7 @@ void bind_form(nb::module_& module, const char* name) {
         [](const Array<const In, 3>& source, const Array<Stored, 3>& target,
            const std::string& filter, std::array<std::ptrdiff_t, 4> content,
            std::array<std::uint8_t, 3> fill, std::array<double, 3> mean, std::array<double, 3> std,
-           int threads) {
+           int threads, std::array<double, 4> part) {
             PrepareOptions options;
             options.filter = filter_named(filter);
             // Python has boxes as Pillow has them: left, top, right, bottom.
@@ -48,6 +48,7 @@ void bind_form(nb::module_& module, const char* name) {
             options.mean = mean;
             options.std = std;
             options.threads = threads;
+            options.part = {part[0], part[1], part[2], part[3]};
             const ImageView<const In> from = view_of<const In>(source);
             const ImageView<Out> to = planar_view<Out, Stored>(target);
             const NativeCall call;
@@ -55,6 +56,7 @@ void bind_form(nb::module_& module, const char* name) {
         },
         nb::arg("source"), nb::arg("target"), nb::arg("filter"), nb::arg("content"),
         nb::arg("fill"), nb::arg("mean"), nb::arg("std"), nb::arg("threads"),
+        nb::arg("part") = std::array<double, 4>{0.0, 0.0, 0.0, 0.0},
         "Fill target (3 x H x W) from source (H x W x 1, 3 or 4).");
 }
 

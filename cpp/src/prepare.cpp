@@ -142,11 +142,13 @@ std::vector<Tile> tiles_of(const ResampleTable& table) {
 // Pictures often come in one size: each thread keeps the tables of the last few axes that it
 // made, as long as they are small.
 std::shared_ptr<const ResampleTable> kept_table(Filter filter, std::ptrdiff_t source,
-                                                std::ptrdiff_t outputs) {
+                                                std::ptrdiff_t outputs, double begin, double end) {
     struct Kept {
         Filter filter;
         std::ptrdiff_t source;
         std::ptrdiff_t outputs;
+        double begin;
+        double end;
         std::shared_ptr<const ResampleTable> table;
     };
     constexpr std::size_t most_kept = 4;
@@ -155,11 +157,12 @@ std::shared_ptr<const ResampleTable> kept_table(Filter filter, std::ptrdiff_t so
     thread_local std::size_t oldest = 0;
     for (const Kept& entry : kept)
         if (entry.table && entry.filter == filter && entry.source == source &&
-            entry.outputs == outputs)
+            entry.outputs == outputs && entry.begin == begin && entry.end == end)
             return entry.table;
-    auto table = std::make_shared<const ResampleTable>(resample_table(filter, source, outputs));
+    auto table =
+        std::make_shared<const ResampleTable>(resample_table(filter, source, outputs, begin, end));
     if (table->weights.size() <= most_weights) {
-        kept[oldest] = {filter, source, outputs, table};
+        kept[oldest] = {filter, source, outputs, begin, end, table};
         oldest = (oldest + 1) % most_kept;
     }
     return table;
@@ -250,12 +253,14 @@ private:
 
 template <class In, class Out>
 void resample(const ImageView<const In>& source, const ImageView<Out>& target, const Box& content,
-              Filter filter, const Normalisation& norm, int threads) {
+              const Part& part, Filter filter, const Normalisation& norm, int threads) {
     const std::ptrdiff_t width = content.right - content.left;
     const std::ptrdiff_t height = content.bottom - content.top;
     const std::ptrdiff_t channels = source.channels == 1 ? 1 : 3;
-    const std::shared_ptr<const ResampleTable> table_x = kept_table(filter, source.width, width);
-    const std::shared_ptr<const ResampleTable> table_y = kept_table(filter, source.height, height);
+    const std::shared_ptr<const ResampleTable> table_x =
+        kept_table(filter, source.width, width, part.left, part.right);
+    const std::shared_ptr<const ResampleTable> table_y =
+        kept_table(filter, source.height, height, part.top, part.bottom);
     const ResampleTable& along_x = *table_x;
     const ResampleTable& along_y = *table_y;
     const std::vector<Tile> tiles = tiles_of(along_x);
@@ -350,12 +355,23 @@ void prepare(const ImageView<const In>& source, const ImageView<Out>& target,
         box.left >= box.right || box.top >= box.bottom)
         refuse("the content box must lie inside the target of " +
                size_text(target.height, target.width) + " and hold at least one pixel");
+    Part part = options.part;
+    if (part.left == 0.0 && part.top == 0.0 && part.right == 0.0 && part.bottom == 0.0)
+        part = {0.0, 0.0, static_cast<double>(source.width), static_cast<double>(source.height)};
+    else if (options.filter == Filter::torch_bilinear)
+        refuse("torch-bilinear shows the whole picture; give no part");
+    // Written so that a NaN is refused.
+    if (!(part.left >= 0.0 && part.top >= 0.0 && part.right <= static_cast<double>(source.width) &&
+          part.bottom <= static_cast<double>(source.height) && part.left < part.right &&
+          part.top < part.bottom))
+        refuse("the part must lie inside the picture of " + size_text(source.height, source.width) +
+               " and hold something");
     const int threads = resolve_threads(options.threads);
     const Normalisation norm = normalisation_of(options, std::is_same_v<Out, Half>);
     if (options.filter == Filter::torch_bilinear)
         interpolate(source, target, box, norm, threads);
     else
-        resample(source, target, box, options.filter, norm, threads);
+        resample(source, target, box, part, options.filter, norm, threads);
     fill_bars(target, box, options, norm);
 }
 

@@ -49,8 +49,9 @@ double weight_of(Filter filter, double x) {
 
 }  // namespace
 
-ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs) {
-    const double scale = static_cast<double>(source) / static_cast<double>(outputs);
+ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs,
+                             double box_begin, double box_end) {
+    const double scale = (box_end - box_begin) / static_cast<double>(outputs);
     const double stretch = std::max(scale, 1.0);
     const double support = support_of(filter) * stretch;
     const double per_stretch = 1.0 / stretch;
@@ -63,7 +64,7 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
     ResampleTable table;
     table.source = source;
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
-        const double center = (static_cast<double>(i) + 0.5) * scale;
+        const double center = box_begin + (static_cast<double>(i) + 0.5) * scale;
         const auto begin = static_cast<std::ptrdiff_t>(center - support + 0.5);
         const auto end = static_cast<std::ptrdiff_t>(center + support + 0.5);
         windows[i] = {std::max<std::ptrdiff_t>(begin, 0), std::min(end, source)};
@@ -74,7 +75,7 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
     double largest = 0.0;
     double largest_sum = 0.0;
     for (std::ptrdiff_t i = 0; i < outputs; ++i) {
-        const double center = (static_cast<double>(i) + 0.5) * scale;
+        const double center = box_begin + (static_cast<double>(i) + 0.5) * scale;
         const auto [begin, end] = windows[i];
         double* const window = weights.data() + i * table.pairs * 2;
         double sum = 0.0;

@@ -27,7 +27,12 @@ struct ResampleTable {
 
 // Pillow's windows and weights, rounded to 16 bits with as many fraction bits as fit; where
 // these are few (large weights: an enlargement or a slight reduction), in two sets of 16 bits.
-ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs);
+// The outputs lie over begin..end of the samples, fractions included, as Pillow's box has it.
+ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs,
+                             double begin, double end);
+inline ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs) {
+    return resample_table(filter, source, outputs, 0.0, static_cast<double>(source));
+}
 
 // The two neighbours of every output and the weight of the second, as torch has them.
 struct NeighbourTable {

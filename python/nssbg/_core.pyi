@@ -116,22 +116,22 @@ def png_unfilter(filtered: Annotated[NDArray[numpy.uint8], dict(shape=(None, Non
     Undo PNG's row filters: height x (1 + row_bytes) to height x row_bytes, uint8.
     """
 
-def prepare_f32_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_f32_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
-def prepare_f16_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_f16_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
-def prepare_u8_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_u8_from_u8(source: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
-def prepare_f32_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_f32_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
-def prepare_f16_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_f16_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
-def prepare_u8_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int) -> None:
+def prepare_u8_from_u16(source: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], target: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], filter: str, content: Sequence[int], fill: Sequence[int], mean: Sequence[float], std: Sequence[float], threads: int, part: Sequence[float] = [0.0, 0.0, 0.0, 0.0]) -> None:
     """Fill target (3 x H x W) from source (H x W x 1, 3 or 4)."""
 
 def empty_planar_f32(height: int, width: int) -> NDArray[numpy.float32]:

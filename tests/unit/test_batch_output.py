@@ -213,6 +213,10 @@ def test_keep_keeps_all_and_adds_provenance():
     made = one(hostile, dataclasses.replace(profile_of(), metadata="keep"))
     assert b"ENTITY" not in made.data
     assert "malformed" in made.notes[0]
+    other = XMP.replace(b"rdf:", b"r:").replace(b"xmlns:rdf", b"xmlns:r")
+    made = one(cutout_of(product(), xmp=other), dataclasses.replace(profile_of(), metadata="keep"))
+    assert other in made.data
+    assert "provenance could not be added" in made.notes[0]
 
 
 def test_several_outputs_of_one_cutout_and_a_mask(tmp_path):

@@ -121,6 +121,15 @@ def test_the_fingerprint_follows_what_changes_the_result(tmp_path):
         (PLAIN + "canvas = [9, 9]\n[require]\nleast_long_side = 10\n", "canvas: is smaller"),
         (PLAIN + "canvas = [9, 9]\n[require]\nmost_pixels = 80\n", "canvas: is larger"),
         (PLAIN + "canvas = [9, 9]\n[require]\nleast_fill = 0.9\n", "less than require.least_fill"),
+        (
+            PLAIN.replace("white", "#f0f0f0") + 'exact_background = true\ncolor_space = "keep"\n',
+            "other numbers in each picture's own colour space",
+        ),
+        (PLAIN + '[require]\nbackground = "black"\n', "white is not require.background"),
+        (
+            PLAIN + '[require]\nbackground = "#fff"\nexact_background = true\n',
+            r"outputs\[1\]\.exact_background: is false",
+        ),
         ("outputs = 3\n", r"each under \[\[outputs\]\]"),
     ],
 )

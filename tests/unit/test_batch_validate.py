@@ -66,6 +66,15 @@ def test_ringing_within_the_subjects_blocks_is_no_fault(quality, subsampling):
     assert abs(result.fill - 0.9) <= 0.02
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_turned_jpeg_of_odd_size_is_measured_by_the_blocks_it_was_coded_by(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.ascontiguousarray(picture(404)[:, 1:])
+    data = saved(pixels, "JPEG", quality=75, subsampling=0, exif=exif)
+    assert failed(data, demanding(least_fill=None)) == set()
+
+
 def test_a_background_one_level_off_is_found_everywhere():
     assert failed(saved(picture(level=254))) == {"background"}
     assert failed(saved(picture(level=254), "JPEG", quality=95)) == {"background"}
@@ -222,6 +231,21 @@ def test_what_every_shipped_profile_makes_passes_its_own_checks(profile, dtype):
         assert full.passed, full.failures
         assert quick.passed, quick.failures
         assert abs(full.fill - quick.fill) <= 0.01
+
+
+def test_a_transparent_output_that_is_opaque_everywhere_is_not_transparent():
+    rgba = np.full((60, 50, 4), 255, np.uint8)
+    rgba[..., :3] = (120, 60, 30)
+    made = profile_of(
+        format="png", quality=None, subsampling=None, background=None, exact_background=False,
+        width=None, height=None,
+    )  # fmt: skip
+    profile = dataclasses.replace(made, require=Requirements(transparency="required"))
+    (opaque,) = render_outputs(cutout_of(rgba), profile, stem="a")
+    assert "transparency" in {check.name for check in validate_rendered(opaque, profile).failures}
+    rgba[30, 20] = 0
+    (open_,) = render_outputs(cutout_of(rgba), profile, stem="a")
+    assert validate_rendered(open_, profile).passed
 
 
 def test_faint_remnants_far_from_the_subject_are_cleared_where_white_has_to_be_exact():

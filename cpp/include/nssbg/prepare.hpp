@@ -20,10 +20,21 @@ struct Half {
     std::uint16_t bits;
 };
 
+// A part of the picture, in its pixels, fractions included.
+struct Part {
+    double left = 0.0;
+    double top = 0.0;
+    double right = 0.0;
+    double bottom = 0.0;
+};
+
 struct PrepareOptions {
     Filter filter = Filter::lanczos;
     // Where the picture lands in the target; the rest is filled with `fill`.
     Box content;
+    // What of the picture is shown there; empty: all of it. Not for torch_bilinear. Pixels around
+    // it count where the filter reaches them.
+    Part part;
     std::array<std::uint8_t, 3> fill{0, 0, 0};
     // float and Half targets get (value / 255 - mean) / std; uint8 targets the values themselves.
     std::array<double, 3> mean{0.0, 0.0, 0.0};

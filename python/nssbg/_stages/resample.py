@@ -1,4 +1,4 @@
-"""Resamples cut-outs and alphas: Lanczos on premultiplied values.
+"""Resamples cut-outs and alphas: Lanczos on premultiplied values, by the core's prepare kernels.
 
 Colours of transparent pixels never bleed in, because they count for nothing.
 """
@@ -79,6 +79,25 @@ def window(
     return _resampled(part, height, width, inside)
 
 
+def _planes(
+    source: NDArray[np.uint8], height: int, width: int, box: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    """The first three channels (or one, thrice) of the part in box at a size: 3 x H x W."""
+    target = np.empty((3, height, width), np.uint8)
+    _core.prepare_u8_from_u8(
+        source,
+        target,
+        "lanczos",
+        (0, 0, width, height),
+        (0, 0, 0),
+        (0.0, 0.0, 0.0),
+        (1.0, 1.0, 1.0),
+        threads=1,
+        part=box,
+    )
+    return target
+
+
 def _resampled(
     pixels: Picture, height: int, width: int, box: tuple[float, float, float, float] | None
 ) -> Picture:
@@ -87,13 +106,19 @@ def _resampled(
 
     lanczos = Image.Resampling.LANCZOS
     size = (width, height)
-    if pixels.dtype == np.uint8 and pixels.ndim == 2:
-        flat = Image.fromarray(np.ascontiguousarray(pixels))
-        return np.asarray(flat.resize(size, lanczos, box=box))
     if pixels.dtype == np.uint8:
-        own = np.ascontiguousarray(_core.premultiply(np.ascontiguousarray(pixels)))
-        image = Image.frombuffer("RGBa", own.shape[1::-1], own, "raw", "RGBa", 0, 1)
-        return np.asarray(image.resize(size, lanczos, box=box).convert("RGBA"))
+        whole = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
+        eight = cast("NDArray[np.uint8]", pixels)
+        if pixels.ndim == 2:
+            return cast("Picture", _planes(eight[:, :, np.newaxis], height, width, box or whole)[0])
+        own = _core.premultiply(np.ascontiguousarray(eight))
+        result = np.empty((height, width, 4), np.uint8)
+        for channel, plane in enumerate(_planes(own, height, width, box or whole)):
+            result[..., channel] = plane
+        result[..., 3] = _planes(eight[:, :, 3:], height, width, box or whole)[0]
+        # Where ripples leave colour above alpha, it is cut to what alpha allows.
+        image = Image.frombuffer("RGBa", size, result, "raw", "RGBa", 0, 1)
+        return np.asarray(image.convert("RGBA"))
     full = np.float32(np.iinfo(pixels.dtype).max)
 
     def resized(plane: NDArray[Any]) -> NDArray[np.float32]:

@@ -164,9 +164,11 @@ def _with_added(packet: bytes, made: dict[str, str]) -> tuple[bytes | None, tupl
     """A photograph's own packet with provenance added to it."""
     if not made:
         return packet, ()
-    end = packet.rfind(b"</rdf:RDF>")
-    if end < 0 or _parsed(packet) is None:
+    if _parsed(packet) is None:
         return _packet(_description(made)), ("the picture's XMP is malformed and was left out",)
+    end = packet.rfind(b"</rdf:RDF>")
+    if end < 0:
+        return packet, ("provenance could not be added to the picture's own XMP",)
     # The tool that made the photograph stays named; ours stands in our own words.
     if b"CreatorTool" in packet:
         made = {name: value for name, value in made.items() if name != "xmp:CreatorTool"}
@@ -210,10 +212,12 @@ def _exif_text(exif: bytes | None, tag: int) -> str:
 
 def _parsed(packet: bytes) -> Any:
     """The packet's XML, or None for what is malformed or would define entities."""
-    if b"<!" in packet.replace(b"<!--", b""):
+    packet = packet.strip(b"\0 \r\n\t")
+    # A zero within: UTF-16, where "<!" is written otherwise.
+    if b"\0" in packet or b"<!" in packet.replace(b"<!--", b""):
         return None
     try:
-        return ElementTree.fromstring(packet.strip(b"\0 \r\n\t"))
+        return ElementTree.fromstring(packet)
     except (ElementTree.ParseError, ValueError):
         return None
 

@@ -133,6 +133,13 @@ def _check_possible(table: Table, number: int, output: OutputSpec, require: Requ
         raise wrong("background", "a transparent output where require.transparency forbids it")
     if not transparent and require.transparency == "required":
         raise wrong("background", "an opaque output where require.transparency requires it")
+    if require.background is not None:
+        from nssbg._stages.compose import color_from
+
+        if color_from(output.background or "black") != color_from(require.background):
+            raise wrong("background", f"{output.background} is not require.background")
+        if require.exact_background and not output.exact_background:
+            raise wrong("exact_background", "is false where require.exact_background is true")
     if output.width is None or output.height is None:
         return
     if require.least_fill is not None and output.fill < require.least_fill:
@@ -225,12 +232,19 @@ def _check_exactness(table: Table, made: OutputSpec) -> None:
             "exact_background",
             f"{made.format} turns lossy to keep within max_bytes, and then holds no colour exactly",
         )
-    if made.format != "jpeg" or made.kind == "mask":
+    if made.kind == "mask":
         return
     from nssbg._stages.compose import color_from
     from nssbg.batch.flatness import ever_exact
 
-    if not ever_exact(color_from(made.background), made.subsampling):
+    color = color_from(made.background)
+    if made.color_space == "keep" and color != (255, 255, 255):
+        raise table.wrong(
+            "exact_background",
+            f"{made.background} has other numbers in each picture's own colour space; use white, "
+            'or color_space = "srgb"',
+        )
+    if made.format == "jpeg" and not ever_exact(color, made.subsampling):
         raise table.wrong(
             "exact_background",
             f"jpeg cannot hold {made.background} exactly (white it can); use png",

@@ -140,9 +140,14 @@ def _measured_before_coding(rendered: Rendered) -> Measured:
     half = np.iinfo(alpha.dtype).max // 2
     top, left, bottom, right = rendered.subject
     edges = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    transparent = rendered.spec.kind == "cutout" and rendered.spec.background is None
+    transparent = (
+        rendered.spec.kind == "cutout"
+        and rendered.spec.background is None
+        # The border nearly always tells already.
+        and bool((edges < 2 * half + 1).any() or (alpha < 2 * half + 1).any())
+    )
     worst = off = strays = 0
-    if not transparent and rendered.spec.kind == "cutout":
+    if rendered.spec.kind == "cutout" and rendered.spec.background is not None:
         worst, off, strays = _background_before_coding(rendered)
     return Measured(
         transparent=transparent,
