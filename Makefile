@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
+	@echo "make test-pythons  the wheel under every Python from 3.10 on that is here"
 	@echo "make test-aarch64  the cross-built wheel and C++ tests under emulation: the same bytes"
 	@echo "make coverage  lines that tests run, C++ and Python, with a floor for each"
 	@echo "make mutate    faults planted in the kernels, each of which a test must catch"
@@ -116,8 +117,8 @@ $(VENV)/.coverage-tools: pyproject.toml | $(VENV)/.test-tools
 
 # Lines that tests run: of the core by its C++ tests alone, of the package by the quick Python tests
 # (what they start in processes of their own is not counted). The floors stand a little below what was measured.
-CPP_COVERAGE = 0
-PYTHON_COVERAGE = 0
+CPP_COVERAGE = 80
+PYTHON_COVERAGE = 88
 coverage: $(VENV)/.coverage-tools $(VENV)/.installed
 	PATH="$(abspath $(BIN)):$$PATH" cmake --preset coverage >/dev/null
 	PATH="$(abspath $(BIN)):$$PATH" cmake --build build/coverage --target nssbg_tests
@@ -177,6 +178,16 @@ $(AARCH64)/wheel/.built: $(SOURCES) | $(VENV)/.build-tools
 	@touch $@
 
 wheel-aarch64: $(AARCH64)/wheel/.built
+
+# The one wheel under every Python that is here (or named: make test-pythons PYTHONS="/path/to/python3.13").
+PYTHONS ?= $(foreach minor,10 11 12 13 14,$(shell command -v python3.$(minor)))
+test-pythons: wheel
+	for python in $(PYTHONS); do \
+	  place=build/pythons/$$(basename $$(dirname $$(dirname $$python)))-$$(basename $$python) && \
+	  $$python -m venv $$place && $$place/bin/python -m pip install -q --upgrade "pip>=25.1" && \
+	  $$place/bin/python -m pip install -q --group test dist/*.whl && \
+	  $$place/bin/python -VV && $$place/bin/python -m pytest tests/golden tests/unit tests/contract/test_surface.py || exit 1; \
+	done
 
 # Its C++ tests, the golden files and whole cut-outs, under emulation (Debian's qemu-user and packages).
 test-aarch64: $(VENV)/.test-tools $(VENV)/.installed

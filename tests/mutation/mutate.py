@@ -77,9 +77,9 @@ MUTATIONS = (
         "const float ridge = epsilon;",
     ),
     Mutation(
-        "decontaminate: full alpha counts as soft",
+        "decontaminate: alpha 1 does not count as soft",
         "any_soft |= static_cast<T>(a[i] - 1) < static_cast<T>(opaque - 1);",
-        "any_soft |= static_cast<T>(a[i] - 1) < static_cast<T>(opaque);",
+        "any_soft |= static_cast<T>(a[i] - 2) < static_cast<T>(opaque - 2);",
     ),
     Mutation(
         "blur-fusion: the background's share is not weighted",

@@ -144,3 +144,12 @@ def test_letterbox_keeps_proportions_and_maps_back(seed, height, width, size):
     assert abs(right - left - width * scale) <= 1
     assert min(top, left) >= 0
     assert abs(top - (size[0] - bottom)) <= 1
+
+
+@pytest.mark.parametrize("filter_name", ["torch-bilinear", "bilinear", "lanczos"])
+def test_sixteen_bits_are_read_on_the_scale_of_eight(filter_name, isa_level):
+    """A value v of 8 bits is 257 v in 16, and gives the same tensor."""
+    picture = noise(11, (37, 53, 3), False)
+    wide = picture.astype(np.uint16) * 257
+    eight = prepare(picture, (24, 32), filter=filter_name)
+    np.testing.assert_array_equal(prepare(wide, (24, 32), filter=filter_name), eight)
