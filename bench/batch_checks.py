@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image
 
 import nssbg
-from nssbg._image_io import decode, encode
-from nssbg._stages.canvas import Canvas, drawn, placement
+from nssbg._compose.canvas import Canvas, drawn, placement
+from nssbg._io import decode, encode
 from nssbg.batch.blocks import block_alpha, block_distance, sorted_blocks
 from nssbg.batch.output import Rendered, render_outputs
 from nssbg.batch.profile import load_profile

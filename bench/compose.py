@@ -13,8 +13,8 @@ import numpy as np
 from bench.decontaminate import large_scene
 from bench.timing import gigabytes_per_second, interleaved, print_header
 from nssbg import _core
-from nssbg._stages.compose import Gradient, over, over_layer, premultiply
-from nssbg._stages.decontaminate import decontaminate
+from nssbg._compose.background import Gradient, over, over_layer, premultiply
+from nssbg._ops.foreground import decontaminate
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ from bench.ground_truth import (
 from bench.ground_truth.pictures import linear_from_srgb, srgb_from_linear
 from bench.timing import copy_floor, interleaved, print_header
 from nssbg import _core
-from nssbg._stages.decontaminate import decontaminate
+from nssbg._ops.foreground import decontaminate
 
 Float = npt.NDArray[np.floating]
 Estimator = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], Float]

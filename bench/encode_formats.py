@@ -16,7 +16,7 @@ import numpy as np
 from bench.encode_png import Bytes, cut_out
 from bench.timing import interleaved, print_header
 from nssbg import ImageEncodeError, _core
-from nssbg._image_io import decode, encode
+from nssbg._io import decode, encode
 
 COMPRESSIONS = ("fast", "default", "best")
 # Format and quality; None is the format's own default, which is lossless but for JPEG and AVIF.

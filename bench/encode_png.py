@@ -20,7 +20,7 @@ from PIL import Image
 from bench.photos import photograph, photograph_mask
 from bench.timing import copy_floor, interleaved, print_header, read_floor
 from nssbg import _core
-from nssbg._image_io import encode
+from nssbg._io import encode
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -126,7 +126,7 @@ KINDS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
 def in_own_process(kind: str, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run one measurement in a fresh interpreter and return its figures."""
     command = [sys.executable, "-m", "bench.memory", kind, "--folder", str(folder)]
-    command += ["--model", arguments.model, "--pictures", str(arguments.pictures)]
+    command += ["--model", arguments.model, "--images", str(arguments.pictures)]
     command += ["--workers", str(arguments.workers)]
     command += ["--bound-mb", *map(str, arguments.bound_mb)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -141,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--megapixels", type=float, nargs="+")
-    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--model", default="nssbg-lite")
     parser.add_argument("--workers", type=int, default=0, help="0: the cores; bound: 4")
     parser.add_argument("--bound-mb", type=int, nargs="+", default=[0, 400, 800])

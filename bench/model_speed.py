@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.timing import interleaved
-from nssbg._models.description import read_sidecar
+from nssbg._models.sidecar import read_sidecar
 
 MODEL = Path(__file__).parent.parent / "python/nssbg/_models/bundled/nssbg-lite.onnx"
 TARGET = 5.0  # U-2-Net-p's time over nssbg-lite's that is to be reached at least

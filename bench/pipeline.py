@@ -26,7 +26,7 @@ from bench.photos import photograph
 from nssbg import _core
 
 
-def make_pictures(folder: Path, count: int, megapixels: float) -> list[Path]:
+def make_images(folder: Path, count: int, megapixels: float) -> list[Path]:
     """`count` different JPEGs: few distinct pictures, each mirrored or shifted, as shoots are."""
     paths = []
     for index in range(count):
@@ -54,7 +54,7 @@ def worker_times() -> dict[str, tuple[float, float]]:
 def main() -> None:
     """Run once to warm up, once measured."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--model", default="auto")
     parser.add_argument("--workers", type=int, default=0)
@@ -66,7 +66,7 @@ def main() -> None:
         nssbg.Remover(arguments.model, backend=arguments.backend) as remover,
     ):
         folder = Path(name)
-        paths = make_pictures(folder, arguments.pictures, arguments.megapixels)
+        paths = make_images(folder, arguments.pictures, arguments.megapixels)
         out = folder / "out"
         out.mkdir()
         settings = {

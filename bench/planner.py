@@ -41,8 +41,8 @@ if kind == "defaults":
     feed = {session.get_inputs()[0].name: tensor}
     run = lambda: session.run(None, feed)
 else:
-    from nssbg._backends import open_backend
-    from nssbg._models.description import ModelDescription
+    from nssbg._runtime import open_backend
+    from nssbg._models.sidecar import ModelDescription
     backend, precision = kind.split(":")
     model = ModelDescription(name=name, file=Path(path).name, height=size, width=size)
     opened = open_backend(model.at(path), backend=backend, device="cpu", precision=precision,
@@ -106,20 +106,19 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(SIZES), default=["u2netp", "isnet"])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "nssbg-nets")
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--pictures", type=int, default=200, help="for memory that must not grow")
+    parser.add_argument("--images", type=int, default=200, help="for memory that must not grow")
     parser.add_argument("--skip-defaults", action="store_true", help="they need 12 GB for BiRefNet")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     os.environ["NSSBG_HOME"] = str(args.folder / "home")
 
-    from nssbg._hardware import hardware, usable_threads
-    from nssbg._models.description import ModelDescription
-    from nssbg._models.places import compiled_folder
+    from nssbg._models.paths import compiled_folder
     from nssbg._models.prepared import prepared
-    from nssbg._planner import Choice, candidates
-    from nssbg._planner import calibrate as calibrating
-    from nssbg._planner.calibrate import calibrate, calibration_tensors
-    from nssbg._planner.fitting import fit
+    from nssbg._models.sidecar import ModelDescription
+    from nssbg._planner import PlanRequest, benchmark, candidates
+    from nssbg._planner.benchmark import autotune, synthetic_tensors
+    from nssbg._planner.resource_estimate import fit
+    from nssbg._runtime.devices import hardware, usable_threads
 
     print_header("planner", threads=usable_threads())
     machine = hardware()
@@ -131,14 +130,14 @@ def main() -> None:
         model = ModelDescription(name=name, file=path.name, height=size, width=size, **family)
         model = model.at(path)
         ready = prepared(model)
-        tensor = calibration_tensors(model, 1)[0]
-        found = candidates(machine, model, Choice())
+        tensor = synthetic_tensors(model, 1)[0]
+        found = candidates(machine, model, PlanRequest())
         calls: dict[str, Any] = {}
         if not args.skip_defaults:
             calls["onnxruntime, rembg's defaults"] = defaults(path, tensor)
         opened = {}
         for candidate in found:
-            opened[candidate] = calibrating._open(ready, candidate, None, compiled_folder())
+            opened[candidate] = benchmark._open(ready, candidate, None, compiled_folder())
             calls[str(candidate)] = partial(opened[candidate].run, tensor)
         timed = interleaved(calls, runs=args.runs, warmup=2, title=f"{name} at {size}")
         for backend in opened.values():
@@ -148,10 +147,10 @@ def main() -> None:
         gc.collect()
 
         # Random weights: the bound would judge them, not the arithmetic (see above).
-        mean_bound, max_bound = calibrating.MEAN_ERROR, calibrating.MAX_ERROR
-        calibrating.MEAN_ERROR = calibrating.MAX_ERROR = 1.0
-        measured = calibrate(ready, found, tensors=[tensor], cache=compiled_folder(), rounds=5)
-        calibrating.MEAN_ERROR, calibrating.MAX_ERROR = mean_bound, max_bound
+        mean_bound, max_bound = benchmark.MEAN_ERROR, benchmark.MAX_ERROR
+        benchmark.MEAN_ERROR = benchmark.MAX_ERROR = 1.0
+        measured = autotune(ready, found, tensors=[tensor], cache=compiled_folder(), rounds=5)
+        benchmark.MEAN_ERROR, benchmark.MAX_ERROR = mean_bound, max_bound
         good = [item for item in measured if not item.problem]
         chosen = min(good, key=lambda item: item.milliseconds)
         exhaustive = {str(c): timed.medians[str(c)] for c in found}

@@ -16,7 +16,7 @@ from PIL import Image
 
 from bench import timing
 from nssbg import _core
-from nssbg._stages.prepare import IMAGENET_MEAN, IMAGENET_STD, prepare
+from nssbg._ops.prepare import IMAGENET_MEAN, IMAGENET_STD, prepare
 
 HEIGHT, WIDTH, SIDE = 4000, 6000, 1024
 TAPS_X = 6 * WIDTH / SIDE

@@ -21,7 +21,7 @@ from PIL import Image
 from bench.photos import photograph, photograph_mask, size_from_megapixels
 from bench.timing import copy_floor, interleaved, print_header, read_floor
 from nssbg import _core
-from nssbg._stages.refine import refine, refine_with_report
+from nssbg._ops.refine import refine, refine_with_report
 
 EXAMPLE = "porcelain"
 LEVELS = ["none", "guided", "matting", "scaling", "pymatting"]
@@ -211,7 +211,7 @@ def _scratch_bytes(image: np.ndarray, coarse: np.ndarray, level: str) -> int:
     before = _core.pool_statistics()
     _core.pool_set_idle_limit(1 << 40)  # what is given back stays countable
     try:
-        alpha = refine(image, coarse, level=level, threads=1, drop_specks=0)
+        alpha = refine(image, coarse, level=level, threads=1, min_component_area=0)
         after = _core.pool_statistics()
     finally:
         _core.pool_set_idle_limit(before["idle_limit"])

@@ -125,11 +125,11 @@ def compare(title: str, samples: Iterable[Sample], remover: nssbg.Remover) -> No
                 measured(cutout.alpha, truth), (row.overlap, row.error, row.edge), strict=True
             ):
                 into.append(value)
-            look, stages = cutout.closer_look, cutout.timings.stages
+            look, stages = cutout.second_pass, cutout.timings.stages
             row.runs.append(look.runs if look else 1)
             row.gain.append(look.gain if look else 1.0)
             row.network.append(stages["prepare"] + stages["infer"])
-            row.closer.append(stages.get("look closer", 0.0))
+            row.closer.append(stages.get("second pass", 0.0))
             row.refine.append(stages["refine"])
     first = rows["fast"]
     if not first.overlap:
@@ -178,7 +178,7 @@ def sheet(samples: Iterable[Sample], remover: nssbg.Remover, path: Path, side: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=Path, nargs="*", default=[])
+    parser.add_argument("--images", type=Path, nargs="*", default=[])
     parser.add_argument("--subjects", type=Path, nargs="*", help="for the scenes: default as above")
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--model", default="nssbg-lite")

@@ -22,7 +22,7 @@ import numpy as np
 from bench import ground_truth
 from bench.matting_metrics import matting_errors, trimap_from_alpha, unknown_band
 from bench.timing import print_header
-from nssbg._stages.refine import refine
+from nssbg._ops.refine import refine
 
 SIDES = (320, 1024)
 Case = dict[str, np.ndarray]
@@ -109,7 +109,7 @@ def same_trimap(cases: dict[str, Case]) -> None:
         **{
             level: functools.partial(
                 lambda level, c: refine(
-                    c["image"], c["map320"], level=level, trimap=c["trimap"], drop_specks=0
+                    c["image"], c["map320"], level=level, trimap=c["trimap"], min_component_area=0
                 ),
                 level,
             )

@@ -122,11 +122,11 @@ def command(which: str, graph: Path, source: Path, target: Path) -> dict[str, fl
 
 def compare_commands(graph: Path, megapixels: float, rounds: int) -> None:
     """One picture by each in turn, caches warm; prints both and the ratio."""
-    from bench.pipeline import make_pictures
+    from bench.pipeline import make_images
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (source,) = make_pictures(folder, 1, megapixels)
+        (source,) = make_images(folder, 1, megapixels)
         runs: dict[str, list[dict[str, float]]] = {"rembg": [], "nssbg": []}
         for _ in range(rounds + 1):
             for which, list_ in runs.items():
@@ -159,11 +159,11 @@ def measure(which: str, graph: Path, folder: Path) -> dict[str, float]:
 
 def compare(graph: Path, megapixels: float, count: int, rounds: int) -> None:
     """Both in turn over the same pictures; prints a row each and the ratio."""
-    from bench.pipeline import make_pictures
+    from bench.pipeline import make_images
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_pictures(folder, count, megapixels)
+        make_images(folder, count, megapixels)
         results: dict[str, list[dict[str, float]]] = {"rembg": [], "nssbg": []}
         for _ in range(rounds):
             for which, list_ in results.items():
@@ -181,7 +181,7 @@ def compare(graph: Path, megapixels: float, count: int, rounds: int) -> None:
 def main() -> None:
     """Parse, make the graph where none is given, compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[4, 12])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--graph", type=Path, required=True, help="an ONNX file, 320 x 320 in")

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.studio_cases import make_case
 from bench.timing import interleaved
-from nssbg._stages.studio import studio_alpha
+from nssbg._ops.studio import studio_alpha
 
 SIZES = {12: (3000, 4000), 24: (4000, 6000)}
 

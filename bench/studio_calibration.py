@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.studio_cases import BACKDROPS, COLORS, STUDIO, SUBJECTS, Case, iou, make_case
-from nssbg._stages.studio import studio_alpha
+from nssbg._ops.studio import studio_alpha
 
 Array = npt.NDArray[np.float64]
 GOOD = 0.9

@@ -1,7 +1,7 @@
 """Fits the confidence measure on watched photographs and generated pictures that were not trained
 on, and reports how well it follows the real error on the held-out sets.
 
-Prints the weights to be put into python/nssbg/_confidence.py.
+Prints the weights to be put into python/nssbg/_segment/confidence.py.
 """
 
 from __future__ import annotations

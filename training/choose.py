@@ -1,7 +1,7 @@
 """Fits what `model="auto"` chooses by, and reports how often it takes the better method.
 
 Runs the network and the studio method (the package has to be installed) on pictures kept aside
-for choices, fits the weights of python/nssbg/_methods/choice.py on them and measures the choice on
+for choices, fits the weights of python/nssbg/_segment/selector.py on them and measures the choice on
 the held-out sets. A choice is right where the taken alpha's IoU is at most TIE below the other's.
 """
 
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import sets
 
-from nssbg._confidence import confidence
-from nssbg._methods import auto, choice
-from nssbg._stages.studio import studio_alpha
+from nssbg._ops.studio import studio_alpha
+from nssbg._segment import auto, selector
+from nssbg._segment.confidence import confidence
 
 Floats = npt.NDArray[np.float64]
 RIDGE = 0.5  # the features go together: none is to be trusted alone
@@ -41,8 +41,8 @@ def looked_at(
         coarse = (alpha + mirrored) / 2
         full = evaluate.enlarged(coarse, rgb)
         found = studio_alpha(rgb, threads=1)
-        small = choice.sampled(found.alpha, *coarse.shape)
-        features = choice.choice_features(small, found.confidence, coarse, expected)
+        small = selector.sampled(found.alpha, *coarse.shape)
+        features = selector.selector_features(small, found.confidence, coarse, expected)
         studio = measures.overlap(found.alpha.astype(np.float32) / 255, truth)
         network = measures.overlap(full, truth)
         border = found.backdrop.border_share
@@ -73,8 +73,8 @@ def weights_of_choice(seen: dict[str, Floats]) -> Floats:
 
 
 def chosen(seen: dict[str, Floats], weights: Floats) -> npt.NDArray[np.bool_]:
-    """Where the studio method is taken, by the rule of `choice.choose` with these weights."""
-    edges = (seen["features"][:, 2] >= choice.AGREEING) & (seen["sure"] >= choice.TRUSTED)
+    """Where the studio method is taken, by the rule of `selector.choose` with these weights."""
+    edges = (seen["features"][:, 2] >= selector.AGREEING) & (seen["sure"] >= selector.TRUSTED)
     return asked(seen) & (edges | (calibrate.logistic(seen["features"], weights) > 0.5))
 
 

@@ -102,7 +102,7 @@ def whole_package(threads: int) -> Predictor:
 
 def weights_free(threads: int) -> Predictor:
     """The studio method of the package, which has to be installed for this."""
-    from nssbg._stages.studio import studio_alpha
+    from nssbg._ops.studio import studio_alpha
 
     def predict(rgb: banks.Pixels) -> Floats:
         return studio_alpha(rgb, threads=threads).alpha.astype(np.float32) / 255

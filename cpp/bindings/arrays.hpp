@@ -11,7 +11,7 @@
 #include <string>
 
 #include "nssbg/image_view.hpp"
-#include "nssbg/scratch.hpp"
+#include "nssbg/pool.hpp"
 
 namespace nssbg::bindings {
 
@@ -55,7 +55,7 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
         count *= size;
     }
     void* memory = pool_take_items(count, sizeof(T));
-    nb::capsule owner(memory, [](void* block) noexcept { pool_give(block); });
+    nb::capsule owner(memory, [](void* block) noexcept { pool_release(block); });
     return nb::ndarray<nb::numpy, T>(static_cast<T*>(memory), shape, owner);
 }
 
@@ -63,7 +63,7 @@ nb::ndarray<nb::numpy, T> pooled_array(std::initializer_list<std::size_t> shape)
 template <class T>
 nb::ndarray<nb::numpy, T> pooled_array(Scratch<T> block, std::initializer_list<std::size_t> shape) {
     T* memory = block.release();
-    nb::capsule owner(memory, [](void* given) noexcept { pool_give(given); });
+    nb::capsule owner(memory, [](void* given) noexcept { pool_release(given); });
     return nb::ndarray<nb::numpy, T>(memory, shape, owner);
 }
 

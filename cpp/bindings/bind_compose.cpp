@@ -15,14 +15,14 @@ ImageView<T> result_view(T* data, const Array<const T, 3>& like, std::ptrdiff_t 
 template <class T>
 void bind_type(nb::module_& module) {
     module.def(
-        "over_picture",
+        "over_image",
         [](const Array<const T, 3>& rgba, const Array<const T, 3>& background, int threads) {
             auto out = pooled_array<T>({rgba.shape(0), rgba.shape(1), 3});
             const auto view = result_view(static_cast<T*>(out.data()), rgba, 3);
             const auto front = view_of(rgba);
             const auto back = view_of(background);
             const NativeCall call;
-            over_picture<T>(front, back, view, threads);
+            over_image<T>(front, back, view, threads);
             return out;
         },
         nb::arg("rgba").noconvert(), nb::arg("background").noconvert(), nb::arg("threads") = 1,

@@ -3,15 +3,15 @@
 #include <nanobind/stl/vector.h>
 
 #include "arrays.hpp"
-#include "kernels/probe.hpp"
+#include "core/probe_kernels.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/parallel.hpp"
 
 namespace nssbg::bindings {
 
 void bind_runtime(nb::module_& module) {
-    // The package's own error, so that the command tells it from a fault of its own. It is looked up
-    // only then: the core loads without the package's other modules.
+    // The package's own error, so that the command tells it from a fault of its own. It is looked
+    // up only then: the core loads without the package's other modules.
     nb::register_exception_translator([](const std::exception_ptr& raised, void*) {
         try {
             std::rethrow_exception(raised);

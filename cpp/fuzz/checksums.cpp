@@ -1,8 +1,8 @@
 // Fuzzes the checksums against their definitions, cut anywhere.
-#include "checksums.hpp"
+#include "png/checksums.hpp"
 
 #include "harness.hpp"
-#include "kernels/png_filter.hpp"
+#include "png/kernels_filter.hpp"
 #include "png_reader.hpp"
 
 using namespace nssbg;

@@ -70,9 +70,8 @@ void feathering(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
 
 template <class T>
 void run(fuzz::Input& in) {
-    const auto alpha =
-        fuzz::picture<T>(in, in.between(1, 90), in.between(1, 90), 1,
-                         in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
+    const auto alpha = fuzz::image<T>(in, in.between(1, 90), in.between(1, 90), 1,
+                                      in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
     in.flag() ? components<T>(in, alpha) : feathering<T>(in, alpha);
 }
 

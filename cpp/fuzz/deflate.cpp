@@ -1,7 +1,7 @@
 // Fuzzes the Huffman codes: from any counts come complete prefix codes within their limits, and a
 // header that says the same.
-#include "deflate_codes.hpp"
 #include "harness.hpp"
+#include "png/deflate_codes.hpp"
 
 using namespace nssbg;
 

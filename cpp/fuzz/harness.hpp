@@ -116,8 +116,8 @@ enum class Layout { packed, padded_rows, any };
 // A picture of the size asked for; `any` may have spare samples between pixels, stand upside
 // down, run from right to left, or lie in planes.
 template <class T>
-Picture<T> picture(Input& in, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
-                   Layout layout = Layout::packed) {
+Picture<T> image(Input& in, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
+                 Layout layout = Layout::packed) {
     const int how = layout == Layout::packed ? 0 : in.byte();
     const bool free = layout == Layout::any;
     const ptrdiff_t pixel = free ? channels + (how & 1) : channels;

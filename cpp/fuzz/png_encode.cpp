@@ -13,7 +13,7 @@ void run(fuzz::Input& in) {
     // Now and then large enough for several strips.
     const std::ptrdiff_t most = in.rarely(16) ? 400 : 60;
     const auto pixels =
-        fuzz::picture<T>(in, in.between(1, most), in.between(1, most), channels, fuzz::Layout::any);
+        fuzz::image<T>(in, in.between(1, most), in.between(1, most), channels, fuzz::Layout::any);
     const auto view = pixels.constant();
     PngOptions options;
     options.compression = static_cast<PngCompression>(in.byte() % 3);

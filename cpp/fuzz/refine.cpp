@@ -14,7 +14,7 @@ void run(fuzz::Input& in) {
     const std::ptrdiff_t height = given.image.view.height, width = given.image.view.width;
     fuzz::Picture<std::uint8_t> trimap;
     if (in.flag()) {
-        trimap = fuzz::picture<std::uint8_t>(in, height, width, 1, fuzz::Layout::any);
+        trimap = fuzz::image<std::uint8_t>(in, height, width, 1, fuzz::Layout::any);
         for (auto& value : trimap.memory) value = value < 80 ? 0 : value > 160 ? 255 : value;
     }
     std::vector<T> alpha;

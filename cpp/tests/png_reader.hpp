@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "deflate_codes.hpp"
 #include "nssbg/png.hpp"
+#include "png/deflate_codes.hpp"
 
 namespace png_reader {
 

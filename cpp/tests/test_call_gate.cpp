@@ -8,7 +8,7 @@
 #include "check.hpp"
 #include "nssbg/call_gate.hpp"
 #include "nssbg/parallel.hpp"
-#include "nssbg/scratch.hpp"
+#include "nssbg/pool.hpp"
 
 #if !defined(_WIN32)
 #include <sys/wait.h>
@@ -147,7 +147,7 @@ TEST(a_child_forked_amid_calls_has_a_gate_a_pool_and_memory_of_its_own) {
             while (!stop) {
                 enter();
                 parallel_for(3, 64, 1, [](std::ptrdiff_t, std::ptrdiff_t, int) {
-                    pool_give(pool_take(100000));
+                    pool_release(pool_acquire(100000));
                 });
                 gate_leave();
             }
@@ -157,7 +157,7 @@ TEST(a_child_forked_amid_calls_has_a_gate_a_pool_and_memory_of_its_own) {
                   std::atomic<int> done{0};
                   if (!enter()) return 1;
                   parallel_for(4, 100, 1, [&](std::ptrdiff_t, std::ptrdiff_t, int) {
-                      pool_give(pool_take(1000));
+                      pool_release(pool_acquire(1000));
                       ++done;
                   });
                   gate_leave();

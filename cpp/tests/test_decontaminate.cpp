@@ -39,7 +39,7 @@ struct Scene {
                                                   0.5);
             }
     }
-    ImageView<const T> picture() const {
+    ImageView<const T> image_view() const {
         return packed_view<const T>(image.data(), height, width, 3);
     }
     ImageView<const T> matte() const {
@@ -47,7 +47,7 @@ struct Scene {
     }
     std::vector<T> run(const DecontaminateOptions& options) const {
         std::vector<T> rgba(4 * height * width);
-        decontaminate<T, T>(picture(), matte(), packed_view(rgba.data(), height, width, 4), {},
+        decontaminate<T, T>(image_view(), matte(), packed_view(rgba.data(), height, width, 4), {},
                             options);
         return rgba;
     }
@@ -98,7 +98,8 @@ TEST(decontaminate_refuses_what_does_not_fit) {
     const auto out = packed_view(rgba.data(), 6, 9, 4);
     const auto narrow = packed_view(rgba.data(), 6, 8, 4);
     const auto call = [&](ImageView<std::uint8_t> to, const DecontaminateOptions& options) {
-        decontaminate<std::uint8_t, std::uint8_t>(scene.picture(), scene.matte(), to, {}, options);
+        decontaminate<std::uint8_t, std::uint8_t>(scene.image_view(), scene.matte(), to, {},
+                                                  options);
     };
     CHECK_THROWS(call(narrow, {}), std::invalid_argument);
     DecontaminateOptions options;
@@ -110,7 +111,7 @@ TEST(decontaminate_refuses_what_does_not_fit) {
     std::vector<float> alpha(6 * 9, 0.5f);
     alpha[17] = std::nanf("");
     const auto matte = packed_view<const float>(alpha.data(), 6, 9, 1);
-    CHECK_THROWS((decontaminate<std::uint8_t, float>(scene.picture(), matte, out, {}, {})),
+    CHECK_THROWS((decontaminate<std::uint8_t, float>(scene.image_view(), matte, out, {}, {})),
                  std::invalid_argument);
 }
 
@@ -123,8 +124,8 @@ TEST(over_picture_is_exact_and_reads_one_row_for_a_colour) {
             const std::vector<std::uint8_t> color(3 * width, 200);
             std::vector<std::uint8_t> out(3 * 3 * width);
             ImageView<const std::uint8_t> back{color.data(), 3, width, 3, 0, 3, 1};
-            over_picture<std::uint8_t>(packed_view<const std::uint8_t>(rgba.data(), 3, width, 4),
-                                       back, packed_view(out.data(), 3, width, 3), 2);
+            over_image<std::uint8_t>(packed_view<const std::uint8_t>(rgba.data(), 3, width, 4),
+                                     back, packed_view(out.data(), 3, width, 3), 2);
             bool exact = true;
             for (std::ptrdiff_t i = 0; i < 3 * width; ++i)
                 for (int c = 0; c < 3; ++c) {

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "check.hpp"
-#include "checksums.hpp"
-#include "deflate_codes.hpp"
-#include "kernels/png_filter.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
+#include "png/checksums.hpp"
+#include "png/deflate_codes.hpp"
+#include "png/kernels_filter.hpp"
 #include "png_reader.hpp"
 
 using namespace nssbg;

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "check.hpp"
-#include "half.hpp"
-#include "kernels/prepare.hpp"
+#include "core/half.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/prepare.hpp"
-#include "resample_table.hpp"
+#include "prepare/kernels.hpp"
+#include "prepare/resample_table.hpp"
 
 namespace nssbg::level_plain {
 extern const PrepareKernels prepare_kernels;  // test_prepare_plain.cpp

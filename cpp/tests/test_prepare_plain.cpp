@@ -2,4 +2,4 @@
 // test_prepare.cpp holds every ISA level against.
 #define NSSBG_LEVEL level_plain
 #define NSSBG_PLAIN_LANES 1
-#include "kernels/prepare.cpp"  // NOLINT(bugprone-suspicious-include)
+#include "prepare/kernels.cpp"  // NOLINT(bugprone-suspicious-include)

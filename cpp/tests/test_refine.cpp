@@ -12,7 +12,7 @@
 #include "nssbg/cleanup.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/refine.hpp"
-#include "refine_matting.hpp"
+#include "refine/matting.hpp"
 
 using namespace nssbg;
 

@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "check.hpp"
-#include "kernels/probe.hpp"
+#include "core/probe_kernels.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/parallel.hpp"
-#include "nssbg/scratch.hpp"
+#include "nssbg/pool.hpp"
 
 using namespace nssbg;
 
@@ -92,15 +92,15 @@ TEST(parallel_for_refuses_bad_arguments) {
 
 TEST(pool_blocks_are_aligned_writable_and_reused) {
     pool_trim();
-    void* first = pool_take(1000000);
+    void* first = pool_acquire(1000000);
     CHECK(reinterpret_cast<std::uintptr_t>(first) % 64 == 0);
     std::memset(first, 7, 1000000);
-    pool_give(first);
+    pool_release(first);
     CHECK(pool_statistics().idle_bytes >= 1000000);
-    void* second = pool_take(990000);
+    void* second = pool_acquire(990000);
     CHECK(second == first);
     CHECK(pool_statistics().idle_bytes == 0);
-    pool_give(second);
+    pool_release(second);
     pool_trim();
     CHECK(pool_statistics().idle_bytes == 0);
 }
@@ -110,8 +110,8 @@ TEST(pool_keeps_its_idle_limit) {
     pool_trim();
     pool_set_idle_limit(1 << 20);
     void* blocks[4];
-    for (auto& block : blocks) block = pool_take(500000);
-    for (auto& block : blocks) pool_give(block);
+    for (auto& block : blocks) block = pool_acquire(500000);
+    for (auto& block : blocks) pool_release(block);
     CHECK(pool_statistics().idle_bytes <= (1 << 20));
     pool_set_idle_limit(before);
     pool_trim();
@@ -121,18 +121,18 @@ TEST(pool_lets_go_of_what_has_lain_idle_longest) {
     const std::size_t before = pool_statistics().idle_limit;
     pool_trim();
     constexpr std::size_t unit = 256 << 10;
-    void* small = pool_take(unit);
-    void* large = pool_take(4 * unit);
-    void* middle = pool_take(2 * unit);
-    pool_give(small);
-    pool_give(large);
-    pool_give(middle);
+    void* small = pool_acquire(unit);
+    void* large = pool_acquire(4 * unit);
+    void* middle = pool_acquire(2 * unit);
+    pool_release(small);
+    pool_release(large);
+    pool_release(middle);
     pool_set_idle_limit(6 * unit);
     // The small one went, though the large one alone would have made as much room.
     CHECK(pool_statistics().idle_bytes == 6 * unit);
-    void* again = pool_take(4 * unit);
+    void* again = pool_acquire(4 * unit);
     CHECK(again == large);
-    pool_give(again);  // now the middle one is the oldest
+    pool_release(again);  // now the middle one is the oldest
     pool_set_idle_limit(5 * unit);
     CHECK(pool_statistics().idle_bytes == 4 * unit);
     pool_set_idle_limit(before);
@@ -143,10 +143,10 @@ TEST(pool_frees_idle_blocks_that_do_not_fit_before_it_grows) {
     pool_trim();
     // The most ever in use here, whatever other tests took.
     constexpr std::size_t most = std::size_t{64} << 20;
-    pool_give(pool_take(most));
+    pool_release(pool_acquire(most));
     const std::size_t held = pool_statistics().held_bytes;
     for (std::size_t bytes = 1 << 20; bytes < most; bytes = bytes * 5 / 2) {
-        pool_give(pool_take(bytes));
+        pool_release(pool_acquire(bytes));
         CHECK(pool_statistics().idle_bytes <= most * 4 / 3);
     }
     CHECK(pool_statistics().held_bytes == held);
@@ -158,21 +158,21 @@ TEST(large_pool_blocks_are_aligned_and_writable_to_their_end) {
     // Around the sizes where blocks begin to be mapped by themselves.
     for (const std::size_t bytes : {(std::size_t{4} << 20) - 4096, std::size_t{4} << 20,
                                     (std::size_t{6} << 20) + 1, std::size_t{36000000}}) {
-        auto* block = static_cast<unsigned char*>(pool_take(bytes));
+        auto* block = static_cast<unsigned char*>(pool_acquire(bytes));
         CHECK(reinterpret_cast<std::uintptr_t>(block) % 64 == 0);
         std::memset(block, 9, bytes);
         CHECK(block[bytes - 1] == 9);
-        pool_give(block);
-        void* again = pool_take(bytes - bytes / 50);
+        pool_release(block);
+        void* again = pool_acquire(bytes - bytes / 50);
         CHECK(again == block);
-        pool_give(again);
+        pool_release(again);
         pool_trim();
         CHECK(pool_statistics().idle_bytes == 0);
     }
 }
 
 TEST(pool_refuses_an_impossible_size) {
-    CHECK_THROWS(pool_take(SIZE_MAX - 8), std::bad_alloc);
+    CHECK_THROWS(pool_acquire(SIZE_MAX - 8), std::bad_alloc);
     // Products that wrap around to something small.
     CHECK_THROWS(pool_take_items(SIZE_MAX / 4 + 2, 4), std::bad_alloc);
     CHECK_THROWS(Scratch<double>(SIZE_MAX / 8 + 2), std::bad_alloc);

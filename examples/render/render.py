@@ -38,7 +38,7 @@ STRENGTHS = (2.0, 5.0, 11.0)
 MASK_SAMPLES = 8  # a pixel of the full size; eleven of those make one of the small mask
 ATTEMPTS = 12
 
-Picture = npt.NDArray[np.float32]
+ImageArray = npt.NDArray[np.float32]
 
 
 def render_passes(name: str, scale: float, samples: int | None, seed: int, folder: Path) -> None:
@@ -63,7 +63,7 @@ def render_passes(name: str, scale: float, samples: int | None, seed: int, folde
 
 def rendered(
     name: str, scale: float, samples: int | None, seed: int, folder: Path
-) -> tuple[Picture, Picture, Picture]:
+) -> tuple[ImageArray, ImageArray, ImageArray]:
     """The linear picture and its standard error, H x W x 3, and the mask, H x W.
 
     They are rendered in a process of their own.
@@ -102,7 +102,7 @@ def _whole(scene: Scene, scale: float, samples: int) -> dict[str, object]:
     }
 
 
-def render_mask(scene: Scene, scale: float, samples: int, seed: int) -> Picture:
+def render_mask(scene: Scene, scale: float, samples: int, seed: int) -> ImageArray:
     """How much of each pixel the subject covers, H x W: the same lens, the subject alone.
 
     Glass counts as solid: its mask is the outline.
@@ -134,7 +134,7 @@ def _film(scene: Scene, scale: float, pixels: str) -> dict[str, object]:
 
 
 def photograph(
-    linear: Picture, exposure: float, seed: int, error: Picture | None = None
+    linear: ImageArray, exposure: float, seed: int, error: ImageArray | None = None
 ) -> npt.NDArray[np.uint8]:
     """Linear light to an 8-bit sRGB photograph; a given standard error is smoothed away."""
     rng = np.random.default_rng(seed)
@@ -166,7 +166,7 @@ def photograph(
     return np.rint(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
 
 
-def _tone(light: Picture) -> Picture:
+def _tone(light: ImageArray) -> ImageArray:
     """sRGB with a shoulder: linear up to 0.7, then a soft approach to white."""
     knee = 0.70
     over = np.maximum(light - knee, 0)

@@ -260,8 +260,8 @@ def headphones(folder: Path, seed: int) -> Scene:
     band = solids.torus((0, 0, top), 1, span, (0.018, 0.075), stretch=1.12)
     cushion = solids.torus((0, 0, top), 1, span - 0.045, (0.035, 0.085), stretch=1.12)
 
-    def above(solid: solids.Distance, level: float) -> solids.Distance:
-        return lambda p: np.maximum(solid(p), level - p[:, 2])
+    def above(opaque_subject: solids.Distance, level: float) -> solids.Distance:
+        return lambda p: np.maximum(opaque_subject(p), level - p[:, 2])
 
     arch = above(band, top - 0.18)
     pad = above(cushion, top + 0.42)
@@ -288,12 +288,12 @@ def headphones(folder: Path, seed: int) -> Scene:
         disc = solids.cylinder((x + side * 0.088, 0, 0.345), 0, 0.20, 0.014, 0.008)
         box_low = (x - 0.3, -0.4, -0.02)
         box_high = (x + 0.3, 0.4, 0.85)
-        for name, solid, bsdf in (
+        for name, opaque_subject, bsdf in (
             ("shell", shell, plastic((0.075, 0.075, 0.085), 0.18)),
             ("ring", ring, plastic((0.17, 0.155, 0.15), 0.45)),
             ("disc", disc, metal((0.86, 0.80, 0.72), 0.28)),
         ):
-            mesh = solids.mesh_from_distance(solid, box_low, box_high, 0.008)
+            mesh = solids.mesh_from_distance(opaque_subject, box_low, box_high, 0.008)
             label = f"{name}{side + 1}"
             subject[label] = shape(mesh, bsdf, label, lean, ground)
     # The cable leaves the left cup, lies down and makes a loose figure on the paper.
@@ -311,11 +311,13 @@ def headphones(folder: Path, seed: int) -> Scene:
     )
     sleeve = solids.capsule((0.53, -1.12, 0.024), (0.42, -1.12, 0.024), 0.022, 0.024)
     pin = solids.capsule((0.42, -1.12, 0.024), (0.32, -1.12, 0.024), 0.010, 0.009)
-    for name, solid, bsdf in (
+    for name, opaque_subject, bsdf in (
         ("sleeve", sleeve, plastic((0.08, 0.08, 0.09), 0.2)),
         ("pin", pin, metal((0.95, 0.80, 0.50), 0.15)),
     ):
-        mesh = solids.mesh_from_distance(solid, (0.2, -1.2, -0.02), (0.6, -1.04, 0.08), 0.003)
+        mesh = solids.mesh_from_distance(
+            opaque_subject, (0.2, -1.2, -0.02), (0.6, -1.04, 0.08), 0.003
+        )
         subject[name] = shape(mesh, bsdf, name)
     view = camera((0.75, -6.2, 2.15), (0.02, -0.28, 0.47), 22.5, aperture=0.025)
     lights = studio((0.90, 0.46, 0.36), key=11.0, fill=4.0, back=3.5, ambient=0.16)
@@ -416,9 +418,9 @@ def bear(folder: Path, seed: int) -> Scene:
         (snout, muzzle, (0.95, 0.87, 0.74), 9000, 0.050),
     )
     both = solids.union(body, muzzle)
-    for index, (mesh, solid, colour, count, length) in enumerate(coats):
+    for index, (mesh, opaque_subject, colour, count, length) in enumerate(coats):
         roots = solids.points_on_mesh(mesh, count, rng)
-        normal = solids.gradient(solid, roots)
+        normal = solids.gradient(opaque_subject, roots)
         # Fur lies back and down, in tufts that share a direction.
         tuft = solids.noise3(roots, 0.035, np.random.default_rng(seed + 1))
         wave = solids.noise3(roots, 0.30, np.random.default_rng(seed + 2))

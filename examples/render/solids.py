@@ -119,32 +119,36 @@ def union(*parts: Distance, blend: float = 0.0) -> Distance:
     return distance
 
 
-def without(solid: Distance, hole: Distance, blend: float = 0.0) -> Distance:
+def without(opaque_subject: Distance, hole: Distance, blend: float = 0.0) -> Distance:
     """A solid less another."""
-    joined = union(lambda p: -solid(p), hole, blend=blend)
+    joined = union(lambda p: -opaque_subject(p), hole, blend=blend)
     return lambda p: -joined(p)
 
 
-def gradient(solid: Distance, points: Array, step: float = 1e-4) -> Array:
+def gradient(opaque_subject: Distance, points: Array, step: float = 1e-4) -> Array:
     """Unit normals by central differences."""
     result = np.empty_like(points)
     for axis in range(3):
         shift = np.zeros(3)
         shift[axis] = step
-        result[:, axis] = solid(points + shift) - solid(points - shift)
+        result[:, axis] = opaque_subject(points + shift) - opaque_subject(points - shift)
     return result / np.maximum(np.linalg.norm(result, axis=1, keepdims=True), 1e-12)
 
 
-def projected(solid: Distance, points: Array, offset: float = 0.0, rounds: int = 3) -> Array:
+def projected(
+    opaque_subject: Distance, points: Array, offset: float = 0.0, rounds: int = 3
+) -> Array:
     """Points moved along the gradient to `offset` from the surface."""
     for _ in range(rounds):
         slope = np.empty_like(points)
         for axis in range(3):
             shift = np.zeros(3)
             shift[axis] = 1e-4
-            slope[:, axis] = (solid(points + shift) - solid(points - shift)) / 2e-4
+            slope[:, axis] = (
+                opaque_subject(points + shift) - opaque_subject(points - shift)
+            ) / 2e-4
         squared = np.maximum((slope**2).sum(1, keepdims=True), 0.05)
-        points = points - slope * (solid(points) - offset)[:, None] / squared
+        points = points - slope * (opaque_subject(points) - offset)[:, None] / squared
     return points
 
 
@@ -153,7 +157,10 @@ def projected(solid: Distance, points: Array, offset: float = 0.0, rounds: int =
 
 
 def mesh_from_distance(
-    solid: Distance, low: tuple[float, float, float], high: tuple[float, float, float], cell: float
+    opaque_subject: Distance,
+    low: tuple[float, float, float],
+    high: tuple[float, float, float],
+    cell: float,
 ) -> Mesh:
     """The zero surface by naive surface nets (Gibson 1998), vertices moved onto the surface."""
     axes = [np.arange(a, b + cell, cell) for a, b in zip(low, high, strict=True)]
@@ -162,7 +169,7 @@ def mesh_from_distance(
     for k, x in enumerate(axes[0]):  # slice by slice, to keep memory small
         y, z = np.meshgrid(axes[1], axes[2], indexing="ij")
         points = np.stack([np.full(y.size, x), y.ravel(), z.ravel()], 1)
-        values[k] = solid(points).reshape(y.shape)
+        values[k] = opaque_subject(points).reshape(y.shape)
     inside = values < 0
     corners = [
         inside[i : shape[0] - 1 + i, j : shape[1] - 1 + j, k : shape[2] - 1 + k]
@@ -175,7 +182,7 @@ def mesh_from_distance(
     number = np.full(cells.shape, -1, np.int64)
     number[cells] = np.arange(cells.sum())
     vertices = np.asarray(low) + (np.argwhere(cells) + 0.5) * cell
-    vertices = projected(solid, vertices)
+    vertices = projected(opaque_subject, vertices)
     faces = []
     for axis in range(3):  # one quad for each grid edge that crosses the surface
         first = [slice(None)] * 3
@@ -195,7 +202,7 @@ def mesh_from_distance(
                 ring.append(number[tuple(shifted.T)])
             a, b, c, d = ring[::-1] if flip else ring
             faces += [np.stack([a, b, c], 1), np.stack([a, c, d], 1)]
-    return Mesh(vertices, np.concatenate(faces), gradient(solid, vertices))
+    return Mesh(vertices, np.concatenate(faces), gradient(opaque_subject, vertices))
 
 
 def mesh_from_lathe(profile: Array, turns: int = 192, ripple: Callable | None = None) -> Mesh:

@@ -18,26 +18,26 @@ __version__ = "0.1.0"
 
 # Public name -> the private module it lives in. tests/contract pins this table.
 _HOMES = {
-    "Canvas": "_stages.canvas",
+    "Canvas": "_compose.canvas",
     "Cutout": "_cutout",
     "DeviceError": "_errors",
     "ForkError": "_errors",
-    "Gradient": "_stages.compose",
+    "Gradient": "_compose.background",
     "ImageDecodeError": "_errors",
     "ImageEncodeError": "_errors",
     "LicenseError": "_errors",
     "ModelError": "_errors",
     "NssbgError": "_errors",
     "OptionError": "_errors",
-    "Output": "_stages.outputs",
+    "Output": "_compose.output",
     "Plan": "_types",
     "Remover": "_remover",
-    "Shadow": "_stages.shadow",
-    "decontaminate": "_stages.decontaminate",
-    "prepare": "_stages.prepare",
-    "refine": "_stages.refine",
+    "Shadow": "_compose.shadow",
+    "decontaminate": "_ops.foreground",
+    "prepare": "_ops.prepare",
+    "refine": "_ops.refine",
     "remove": "_remover",
-    "suppress_spill": "_stages.decontaminate",
+    "suppress_spill": "_ops.foreground",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -29,10 +29,10 @@ def silence_thread(silent: bool) -> None:
     """
 
 @overload
-def over_picture(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
+def over_image(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint8]: ...
 
 @overload
-def over_picture(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
+def over_image(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
     """H x W x 3: straight rgba over a picture (whose row stride may be 0)."""
 
 @overload

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
+from nssbg._compose.background import over
+from nssbg._compose.output import Output, render
 from nssbg._errors import OptionError
-from nssbg._stages.compose import over
-from nssbg._stages.locate import LocateReport
-from nssbg._stages.outputs import Output, render
+from nssbg._segment.second_pass.run import SecondPassReport
 from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Cutout", "Report", "inputs_of"]
@@ -29,9 +29,9 @@ class Report:
         plan: See `Cutout`; so for the others.
         timings: Milliseconds per stage.
         confidence: 0 to 1.
-        weak: See `Cutout`.
+        low_confidence: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
-        closer_look: Runs on parts of the picture, or None.
+        second_pass: Runs on parts of the picture, or None.
     """
 
     width: int
@@ -39,9 +39,9 @@ class Report:
     plan: Plan
     timings: Timings
     confidence: float
-    weak: bool = False
+    low_confidence: bool = False
     notes: tuple[str, ...] = ()
-    closer_look: LocateReport | None = None
+    second_pass: SecondPassReport | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Cutout:
         timings: Milliseconds per stage.
         confidence: 0 to 1, how far the alpha is to be trusted: the overlap (IoU) with the truth
             that is expected; of model="studio", the probability that it is at least 0.9.
-        weak: The confidence is so low (below 0.75; of model="studio" 0.5) that the result is to
-            be looked at, or another model to be tried; a note says so.
+        low_confidence: The confidence is so low (below 0.75; of model="studio" 0.5) that the result
+            is to be looked at, or another model to be tried; a note says so.
         notes: What the stages had to say: fallbacks, repairs, warnings.
-        closer_look: What the network's runs on parts of the picture (see `effort`) brought and
+        second_pass: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
             ran once.
     """
@@ -70,8 +70,8 @@ class Cutout:
     timings: Timings
     confidence: float
     notes: tuple[str, ...] = ()
-    closer_look: LocateReport | None = None
-    weak: bool = False
+    second_pass: SecondPassReport | None = None
+    low_confidence: bool = False
 
     @property
     def alpha(self) -> NDArray[Any]:
@@ -87,9 +87,9 @@ class Cutout:
             plan=self.plan,
             timings=self.timings,
             confidence=self.confidence,
-            weak=self.weak,
+            low_confidence=self.low_confidence,
             notes=self.notes,
-            closer_look=self.closer_look,
+            second_pass=self.second_pass,
         )
 
     def over(self, background: Any) -> NDArray[Any]:
@@ -135,7 +135,7 @@ class Cutout:
             background: As in `over`; None keeps the transparency.
             output: What the result looks like, in place of background. A premultiplied one is
                 named so in TIFF; formats that cannot say it refuse it.
-            settings: `compression` and `quality`, as `nssbg._image_io.encode` takes them.
+            settings: `compression` and `quality`, as `nssbg._io.encode` takes them.
 
         Raises:
             ImageEncodeError: The format cannot hold what was asked for.

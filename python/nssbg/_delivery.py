@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _fs
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
+from nssbg._compose.output import Output
 from nssbg._cutout import Cutout, inputs_of
 from nssbg._errors import OptionError
-from nssbg._stages.outputs import Output
 
 __all__ = ["SourceFiles", "default_output", "encoded", "give_back", "target_of", "write"]
 
@@ -46,7 +46,7 @@ def give_back(
         )
     if frame.kind in ("bytes", "file"):
         return encoded(cutout, format or "png", background=background, mask=mask, threads=threads)
-    pixels = picture_of(cutout, background=background, mask=mask)
+    pixels = pixels_of(cutout, background=background, mask=mask)
     if frame.kind == "pil":
         return as_pil(cutout, pixels)
     if frame.float_input:
@@ -54,7 +54,7 @@ def give_back(
     return pixels
 
 
-def picture_of(cutout: Cutout, *, background: Any, mask: bool) -> NDArray[Any]:
+def pixels_of(cutout: Cutout, *, background: Any, mask: bool) -> NDArray[Any]:
     """The pixels asked for: H x W for a mask, H x W x 3 over a background, else H x W x 4."""
     if mask:
         return np.ascontiguousarray(cutout.alpha)

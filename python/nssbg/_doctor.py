@@ -11,18 +11,18 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from nssbg._backends.compiled_cache import CompiledCache
 from nssbg._errors import DeviceError, ModelError, NssbgError
-from nssbg._hardware import Hardware, hardware
 from nssbg._models.catalog import catalog, describe
-from nssbg._models.description import ModelDescription
-from nssbg._models.places import compiled_folder, home, home_problem, models_folder
+from nssbg._models.paths import compiled_folder, home, home_problem, models_folder
 from nssbg._models.prepared import prepared
+from nssbg._models.sidecar import ModelDescription
 from nssbg._models.store import locate
-from nssbg._planner import Choice, measured, plan
+from nssbg._planner import PlanRequest, measured, plan
 from nssbg._planner.candidates import Candidate
-from nssbg._planner.fitting import Fit, fit
 from nssbg._planner.opening import int8_form
+from nssbg._planner.resource_estimate import Fit, fit
+from nssbg._runtime.compiled_cache import CompiledCache
+from nssbg._runtime.devices import Hardware, hardware
 from nssbg._runtime_imports import telemetry_doubts, telemetry_measures
 from nssbg._types import Plan
 
@@ -148,15 +148,15 @@ def _cache() -> CacheReport:
     )
 
 
-def _model_report(model: ModelDescription, machine: Hardware, choice: Choice) -> ModelReport:
+def _model_report(model: ModelDescription, machine: Hardware, request: PlanRequest) -> ModelReport:
     try:
         ready = prepared(model)
         chosen: Candidate
         made, chosen = plan(
             machine,
             model,
-            choice,
-            measured(model, choice),
+            request,
+            measured(model, request),
             has_int8=int8_form(ready) is not None,
         )
     except NssbgError as error:
@@ -172,20 +172,23 @@ def _model_report(model: ModelDescription, machine: Hardware, choice: Choice) ->
 
 
 def examine(
-    models: tuple[str, ...] = (), *, choice: Choice | None = None, machine: Hardware | None = None
+    models: tuple[str, ...] = (),
+    *,
+    request: PlanRequest | None = None,
+    machine: Hardware | None = None,
 ) -> Report:
     """Look at the machine and at the models that are here, or at those named.
 
     Args:
         models: Names or paths; empty: every model whose weights are here.
-        choice: What the plans are made for.
+        request: What the plans are made for.
         machine: The hardware; None: probe it.
 
     Raises:
         ModelError: A model that was named is unknown or not here.
     """
     here = machine or hardware()
-    wanted = choice or Choice()
+    wanted = request or PlanRequest()
     reports: list[ModelReport] = []
     for described in [describe(name) for name in models] or list(catalog().values()):
         try:

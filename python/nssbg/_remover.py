@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
+from nssbg._compose.output import Output
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
 from nssbg._options import Decontaminate, Effort, Options, Refine
-from nssbg._pipeline.many import Stream
-from nssbg._pipeline.memory import predicted_bytes
+from nssbg._pipeline.memory_estimate import predicted_bytes
+from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
-from nssbg._stages.outputs import Output
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun
@@ -45,11 +45,11 @@ def _samples(images: Iterable[Any]) -> list[Any]:
 
 def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
     """Whether a network that was opened for one run should be planned anew for another."""
-    if before is None or now.calibrate is False:
+    if before is None or now.autotune is False:
         return before is None
-    if now.calibrate and not before.calibrate:
+    if now.autotune and not before.autotune:
         return True
-    return (now.pictures or 0) > 2 * (before.pictures or 0)
+    return (now.image_count or 0) > 2 * (before.image_count or 0)
 
 
 def _is_mask(result: Output | None) -> bool:
@@ -111,44 +111,44 @@ class Remover:
             max_pixels=max_pixels,
             max_memory=max_memory,
         )
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
-        self._narrow: Pipeline | None = None
-        self._narrow_for: BatchRun | None = None
+        self._batch_pipeline: Pipeline | None = None
+        self._batch_run: BatchRun | None = None
         self._pid = os.getpid()
 
-    def _forget_if_forked(self) -> None:
+    def _reset_if_forked(self) -> None:
         # What the parent opened is kept as it is, for ever (_lifecycle), and the lock may have been
         # held by a thread that does not exist here.
         if os.getpid() != self._pid:
-            self._forget()
+            self._reset()
 
     def _open(self) -> Pipeline:
-        self._forget_if_forked()
+        self._reset_if_forked()
         with self._lock:
             if self._pipeline is None:
                 self._pipeline = Pipeline(self._settings)
             return self._pipeline
 
     def _open_for_many(
-        self, workers: int, pictures: int | None, samples: list[Any], calibrate: bool | None
+        self, workers: int, image_count: int | None, samples: list[Any], autotune: bool | None
     ) -> Pipeline:
         """The pipeline for `map`: one kernel thread a picture, all threads for the network."""
         from nssbg._planner import BatchRun
 
-        run = BatchRun(self._settings.thread_count, workers, pictures, samples, calibrate)
-        self._forget_if_forked()
+        run = BatchRun(self._settings.thread_count, workers, image_count, samples, autotune)
+        self._reset_if_forked()
         with self._lock:
-            if self._narrow is None or _worth_another_look(self._narrow_for, run):
+            if self._batch_pipeline is None or _worth_another_look(self._batch_run, run):
                 # The one before is only let go of, as another run may be using it; and first, as
                 # else two networks would lie in memory.
-                self._narrow = None
-                self._narrow = Pipeline(replace(self._settings, threads=1), run=run)
-                self._narrow_for = run
-            return self._narrow
+                self._batch_pipeline = None
+                self._batch_pipeline = Pipeline(replace(self._settings, threads=1), run=run)
+                self._batch_run = run
+            return self._batch_pipeline
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the settings travel: the model is opened anew where this is unpickled."""
@@ -156,17 +156,17 @@ class Remover:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._settings = state["settings"]
-        self._forget()
+        self._reset()
 
     def close(self) -> None:
         """Let go of the model and its memory; the next use opens it again.
 
         In a forked child the parent's model is left as it is.
         """
-        self._forget_if_forked()
+        self._reset_if_forked()
         with self._lock:
-            opened = (self._pipeline, self._narrow)
-            self._pipeline = self._narrow = self._narrow_for = None
+            opened = (self._pipeline, self._batch_pipeline)
+            self._pipeline = self._batch_pipeline = self._batch_run = None
         for one in opened:
             if one is not None:
                 one.close()
@@ -327,9 +327,9 @@ class Remover:
         overwrite: bool = True,
         ordered: bool = True,
         workers: int = 0,
-        most_in_flight: int | None = None,
+        max_in_flight: int | None = None,
         max_memory: int | None = None,
-        calibrate: bool | None = None,
+        autotune: bool | None = None,
         effort: Effort = "balanced",
         refine: Refine = "guided",
         decontaminate: Decontaminate = "multilevel",
@@ -359,9 +359,9 @@ class Remover:
                 pictures is written over, whichever it is a result of.
             ordered: Results in the order of the sources; False: as completed.
             workers: Threads; 0 means the Remover's own number.
-            most_in_flight: Pictures between pull and hand-over; None: workers + 2.
+            max_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
-            calibrate: Whether to measure first which runtime and precision is fastest here,
+            autotune: Whether to measure first which runtime and precision is fastest here,
                 where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
                 True: in any case; False: never. What was done is in each result's plan.
@@ -386,16 +386,16 @@ class Remover:
         if result is not None and (mask or background is not None):
             raise OptionError("give result, or background and mask: a result has its own")
         count = workers or self._settings.thread_count
-        in_flight = count + 2 if most_in_flight is None else most_in_flight
-        for name, value in (("workers", count), ("most_in_flight", in_flight)):
+        in_flight = count + 2 if max_in_flight is None else max_in_flight
+        for name, value in (("workers", count), ("max_in_flight", in_flight)):
             if value < 1:
                 raise OptionError(f"{name} must be at least 1, got {value}")
-        deliver: Callable[[Any, Cutout], Any] | None = None
+        sink: Callable[[Any, Cutout], Any] | None = None
         if output is not None:
             chosen = output
             sources = SourceFiles(images)
 
-            def deliver(source: Any, cutout: Cutout) -> Path:
+            def sink(source: Any, cutout: Cutout) -> Path:
                 target = Path(chosen(source))
                 sources.check(target)
                 return write(
@@ -411,17 +411,17 @@ class Remover:
                     threads=1,
                 )
 
-        pictures = operator.length_hint(images, 0) or None
-        samples = _samples(images) if calibrate is not False else []
+        image_count = operator.length_hint(images, 0) or None
+        samples = _samples(images) if autotune is not False else []
         return Stream(
-            self._open_for_many(count, pictures, samples, calibrate),
+            self._open_for_many(count, image_count, samples, autotune),
             images,
             options,
             workers=count,
-            most_in_flight=in_flight,
+            max_in_flight=in_flight,
             max_memory=max_memory,
             predict=predicted_bytes,
-            deliver=deliver,
+            sink=sink,
             ordered=ordered,
         )
 

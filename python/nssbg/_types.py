@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Frame", "Plan", "Timings"]
 
-Picture = NDArray[np.uint8] | NDArray[np.uint16]
+ImageArray = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Frame:
         notes: What was changed while reading, for the report: "first of 12 frames", ...
     """
 
-    rgb: Picture
-    alpha: Picture | None = None
+    rgb: ImageArray
+    alpha: ImageArray | None = None
     icc_profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
@@ -77,7 +77,7 @@ class Plan:
         streams: Pictures that the runtime takes at the same time.
         batch: Pictures in one tensor.
         reasons: One line for each choice that was made.
-        degraded: One line for each thing that was asked for and is not what runs.
+        fallbacks: One line for each thing that was asked for and is not what runs.
         license: SPDX name of the licence of the weights.
     """
 
@@ -87,7 +87,7 @@ class Plan:
     precision: str = "float32"
     threads: int = 1
     reasons: tuple[str, ...] = ()
-    degraded: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
     license: str = "Apache-2.0"
     streams: int = 1
     batch: int = 1

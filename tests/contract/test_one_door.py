@@ -42,6 +42,6 @@ def test_the_search_sees_every_kind_of_import():
     seen = imports_of(
         "import onnxruntime\nfrom openvino.opset8 import add\n"
         "m = __import__('openvino')\nx = importlib.import_module('nncf')\n"
-        "from nssbg._backends.onnxruntime import OnnxRuntimeBackend\nfrom . import openvino\n"
+        "from nssbg._runtime.onnxruntime import OnnxRuntimeBackend\nfrom . import openvino\n"
     )
     assert [line for line, _ in seen] == [1, 2, 3, 4]

@@ -34,8 +34,8 @@ def test_the_guides_are_found():
 def test_the_code_of_a_guide_runs(path, tmp_path, monkeypatch):
     shoot = tmp_path / "shoot"
     shoot.mkdir()
-    for picture in PICTURES.glob("*.jpg"):
-        shutil.copy(picture, tmp_path)
+    for image in PICTURES.glob("*.jpg"):
+        shutil.copy(image, tmp_path)
     for name in ("bear.jpg", "mug.jpg"):
         shutil.copy(PICTURES / name, shoot)
     monkeypatch.chdir(tmp_path)

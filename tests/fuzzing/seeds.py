@@ -53,7 +53,7 @@ def picture_seeds() -> Iterator[tuple[str, bytes]]:
     import tifffile
     from PIL import Image, features
 
-    from nssbg._image_io import encode
+    from nssbg._io import encode
 
     pixels = _pixels()
     deep = pixels.astype(np.uint16) * 257
@@ -138,9 +138,9 @@ def picture_seeds() -> Iterator[tuple[str, bytes]]:
             plugin.register_heif_opener()
         saved.append((f"rgb.{suffix}", image, format, {}))
         saved.append((f"alpha.{suffix}", with_alpha, format, {}))
-    for name, picture, format, options in saved:
+    for name, image, format, options in saved:
         file = io.BytesIO()
-        picture.save(file, format, **options)
+        image.save(file, format, **options)
         yield name, file.getvalue()
 
     for name, array, options in (
@@ -219,5 +219,5 @@ def _fields_of(kind: type) -> dict:
 
 def seeds() -> list[tuple[str, str, bytes]]:
     """All seeds: kind, name, bytes."""
-    pictures = [("picture", name, data) for name, data in picture_seeds()]
-    return [*pictures, *model_seeds()]
+    images = [("picture", name, data) for name, data in picture_seeds()]
+    return [*images, *model_seeds()]

@@ -26,8 +26,8 @@ _NAME = "fuzzed-file"
 
 
 def _picture(data: bytes, folder: Path) -> None:
-    from nssbg._image_io import decode
-    from nssbg._image_io.peek import peek_size
+    from nssbg._io import decode
+    from nssbg._io.peek import peek_size
 
     size = peek_size(data)
     assert size is None or (len(size) == 3 and all(side >= 0 for side in size)), size
@@ -52,7 +52,7 @@ def _onnx(data: bytes, folder: Path) -> None:
 
 def _sidecar(suffix: str) -> Callable[[bytes, Path], None]:
     def read(data: bytes, folder: Path) -> None:
-        from nssbg._models.description import read_sidecar
+        from nssbg._models.sidecar import read_sidecar
 
         path = folder / f"{_NAME}{suffix}"
         path.write_bytes(data)
@@ -65,7 +65,7 @@ def _sidecar(suffix: str) -> Callable[[bytes, Path], None]:
 
 
 def _catalog(data: bytes, folder: Path) -> None:
-    from nssbg._models.description import description_from_mapping, read_toml
+    from nssbg._models.sidecar import description_from_mapping, read_toml
 
     path = folder / f"{_NAME}.toml"
     path.write_bytes(data)
@@ -75,13 +75,13 @@ def _catalog(data: bytes, folder: Path) -> None:
 
 
 def _plans(data: bytes, folder: Path) -> None:
-    from nssbg._planner import cache
+    from nssbg._planner import store
 
     path = folder / f"{_NAME}.json"
     path.write_bytes(data)
-    measured = cache.load(path, "key")
-    cache.store(path, "key", measured)
-    assert cache.load(path, "key") == measured
+    measured = store.load(path, "key")
+    store.store(path, "key", measured)
+    assert store.load(path, "key") == measured
 
 
 TARGETS: dict[str, Callable[[bytes, Path], None]] = {

@@ -8,8 +8,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from nssbg._stages.compose import Gradient, over, over_layer, premultiply
-from nssbg._stages.decontaminate import decontaminate, estimate_colors, suppress_spill
+from nssbg._compose.background import Gradient, over, over_layer, premultiply
+from nssbg._ops.foreground import decontaminate, estimate_colors, suppress_spill
 
 
 def scene(dtype):

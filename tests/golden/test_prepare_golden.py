@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from nssbg import _core
-from nssbg._stages.prepare import prepare
+from nssbg._ops.prepare import prepare
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     """Smooth waves, hard edges and noise, from integers alone."""
     y, x = np.mgrid[0:height, 0:width].astype(np.uint32)
     hashed = (x * 2654435761 + y * 40503) >> 7
@@ -41,7 +41,7 @@ def test_checksum(filter_name, level, threads):
         digest = hashlib.sha256()
         for height, width in ((811, 1237), (37, 53)):
             digest.update(
-                prepare(picture(height, width), (224, 192), filter=filter_name, threads=threads)
+                prepare(image(height, width), (224, 192), filter=filter_name, threads=threads)
             )
     finally:
         _core.set_isa("auto")

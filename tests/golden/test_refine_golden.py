@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nssbg import _core
-from nssbg._stages.refine import refine
+from nssbg._ops.refine import refine
 
 # Levels, and how many times finer than 48 x 64 the map is: 1, 3 and 4 give models on grids of
 # 4 and 2, of 2 and 1, and of 1 pixel.
@@ -41,7 +41,9 @@ def digest(level: str, finer: int) -> str:
     y, x = np.mgrid[0 : 48 * finer, 0 : 64 * finer].astype(np.int64)
     distance = ((y * 2 - 46 * finer) ** 2 + (x * 2 - 64 * finer) ** 2) // finer**2
     coarse = np.clip(900 - distance, -128, 127) + 128
-    alpha = refine(image.astype(np.uint8), coarse.astype(np.uint8), level=level, drop_specks=0)
+    alpha = refine(
+        image.astype(np.uint8), coarse.astype(np.uint8), level=level, min_component_area=0
+    )
     assert 0 < alpha.mean() < 255
     return hashlib.sha256(alpha.tobytes()).hexdigest()[:16]
 

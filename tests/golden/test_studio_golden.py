@@ -16,7 +16,7 @@ from nssbg import _core
 GOLDEN = {(303, 401): "a992975d69270d68", (1003, 1517): "6447bce414b51b31"}
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     """A striped red disc on a graded, grained backdrop, from integers alone."""
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     grain = ((x * 2654435761 + y * 40503) >> 7) % 3
@@ -33,7 +33,7 @@ def test_checksum(size, level, threads):
     _core.set_isa(level)
     try:
         with nssbg.Remover(model="studio", threads=threads) as remover:
-            cutout = remover.cutout(picture(*size))
+            cutout = remover.cutout(image(*size))
     finally:
         _core.set_isa("auto")
     digest = hashlib.sha256(np.ascontiguousarray(cutout.alpha)).hexdigest()[:16]

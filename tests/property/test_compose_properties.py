@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from nssbg._errors import ImageDecodeError, OptionError
-from nssbg._stages.canvas import Canvas, padded, placed, scaled, subject_box, trimmed
-from nssbg._stages.color_profile import converted_color, converted_picture
-from nssbg._stages.compose import (
+from nssbg._color.convert import converted_color, converted_image
+from nssbg._color.icc_matrix import MatrixProfile, read_matrix_profile, srgb_profile
+from nssbg._compose.background import (
     Gradient,
     blurred_background,
     color_from,
@@ -18,9 +17,10 @@ from nssbg._stages.compose import (
     premultiply,
     scaled_to,
 )
-from nssbg._stages.icc_matrix import MatrixProfile, read_matrix_profile, srgb_profile
-from nssbg._stages.outputs import Output, render
-from nssbg._stages.shadow import Shadow, shadow_layer
+from nssbg._compose.canvas import Canvas, padded, placed, scaled, subject_box, trimmed
+from nssbg._compose.output import Output, render
+from nssbg._compose.shadow import Shadow, shadow_layer
+from nssbg._errors import ImageDecodeError, OptionError
 
 DTYPES = [np.uint8, np.uint16]
 
@@ -116,13 +116,13 @@ def test_colors_are_read_in_all_ways():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pictures_cover_or_are_contained(dtype):
     full = np.iinfo(dtype).max
-    picture = np.zeros((20, 60, 3), dtype)
-    picture[:, 20:40] = full
-    covered = scaled_to(picture, 40, 40)
+    image = np.zeros((20, 60, 3), dtype)
+    image[:, 20:40] = full
+    covered = scaled_to(image, 40, 40)
     assert covered.shape == (40, 40, 3)
     assert covered.dtype == dtype
     assert (covered[:, 4:36] > 0.9 * full).all(), "the middle third fills the square"
-    contained = scaled_to(picture, 60, 60, "contain")
+    contained = scaled_to(image, 60, 60, "contain")
     assert contained[30, 30].min() > 0.95 * full
     assert contained[30, 5].max() < 0.05 * full
     assert np.abs(contained[2, 30].astype(float) - full / 3).max() <= full / 100
@@ -204,13 +204,13 @@ ADOBE = matrix_profile_bytes(
 
 def test_own_profile_arithmetic_agrees_with_littlecms():
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    eight = converted_picture(picture, None, ADOBE)
-    sixteen = converted_picture(picture.astype(np.uint16) * 257, None, ADOBE)
+    image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    eight = converted_image(image, None, ADOBE)
+    sixteen = converted_image(image.astype(np.uint16) * 257, None, ADOBE)
     assert sixteen.dtype == np.uint16
     assert np.abs(sixteen / 257 - eight).max() <= 1.5
-    back = converted_picture(sixteen, ADOBE, None)
-    assert np.abs(back / 257 - picture).max() <= 0.1, "16 bits stay 16 bits, there and back"
+    back = converted_image(sixteen, ADOBE, None)
+    assert np.abs(back / 257 - image).max() <= 0.1, "16 bits stay 16 bits, there and back"
 
 
 def test_a_background_color_is_placed_into_the_profile():
@@ -233,9 +233,9 @@ def test_a_picture_with_its_own_profile_is_converted():
 
 def test_srgb_profile_bytes_mean_no_conversion():
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
-    converted = converted_picture(picture, None, srgb)
-    assert converted is picture
+    image = np.random.default_rng(0).integers(0, 65536, (5, 6, 3)).astype(np.uint16)
+    converted = converted_image(image, None, srgb)
+    assert converted is image
     parsed = read_matrix_profile(srgb)
     assert isinstance(parsed, MatrixProfile)
     assert np.allclose(parsed.to_xyz, srgb_profile().to_xyz, atol=2e-3)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from nssbg import _core
 from nssbg._errors import OptionError
-from nssbg._stages.decontaminate import decontaminate, estimate_colors, suppress_spill
+from nssbg._ops.foreground import decontaminate, estimate_colors, suppress_spill
 
 METHODS = ("multilevel", "blur-fusion", "off")
 
 
-def picture(seed, height, width, dtype=np.uint8):
+def scene(seed, height, width, dtype=np.uint8):
     """A random picture with opaque, clear and soft regions."""
     rng = np.random.default_rng(seed)
     full = np.iinfo(dtype).max
@@ -34,7 +34,7 @@ def picture(seed, height, width, dtype=np.uint8):
     strength=st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_opaque_pixels_and_alpha_stay(seed, height, width, dtype, method, matte, strength):
-    image, alpha = picture(seed, height, width, dtype)
+    image, alpha = scene(seed, height, width, dtype)
     rgba = decontaminate(image, alpha, method=method, matte=matte, strength=strength)
     assert rgba.shape == (height, width, 4)
     assert rgba.dtype == dtype
@@ -51,7 +51,7 @@ def test_opaque_pixels_and_alpha_stay(seed, height, width, dtype, method, matte,
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_same_bytes_for_all_threads_and_isa_levels(method, dtype):
-    image, alpha = picture(11, 210, 333, dtype)
+    image, alpha = scene(11, 210, 333, dtype)
     before = _core.isa()
     try:
         results = set()
@@ -68,7 +68,7 @@ def test_the_same_bytes_for_all_threads_and_isa_levels(method, dtype):
 @pytest.mark.parametrize("method", ["multilevel", "blur-fusion"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_constant_picture_stays_constant(method, dtype):
-    _, alpha = picture(12, 150, 170, dtype)
+    _, alpha = scene(12, 150, 170, dtype)
     color = np.array([200, 31, 90], dtype) * (np.iinfo(dtype).max // 255)
     image = np.broadcast_to(color, (150, 170, 3)).copy()
     rgba = decontaminate(image, alpha, method=method, matte="extend")
@@ -83,7 +83,7 @@ def test_a_constant_picture_stays_constant(method, dtype):
 
 def test_tiles_do_not_show():
     # The same scene, shifted by whole blocks of the coarsest level: the same colours.
-    image, alpha = picture(13, 64, 64)
+    image, alpha = scene(13, 64, 64)
     plain = np.full((128, 128, 3), 77, np.uint8)
     cover = np.zeros((128, 128), np.uint8)
     plain[:64, :64], cover[:64, :64] = image, alpha
@@ -142,7 +142,7 @@ def test_alpha_out_of_range_is_refused(bad, dtype):
 
 
 def test_alphas_of_all_types_agree():
-    image, alpha = picture(14, 60, 70)
+    image, alpha = scene(14, 60, 70)
     expected = decontaminate(image, alpha)
     assert np.array_equal(decontaminate(image, (alpha / 255).astype(np.float32)), expected)
     assert np.array_equal(decontaminate(image, alpha / 255), expected)
@@ -152,7 +152,7 @@ def test_alphas_of_all_types_agree():
 
 
 def test_views_of_any_stride_are_taken():
-    image, alpha = picture(15, 60, 70)
+    image, alpha = scene(15, 60, 70)
     expected = decontaminate(image[::-1, ::2], alpha[::-1, ::2])
     copies = decontaminate(image[::-1, ::2].copy(), alpha[::-1, ::2].copy())
     assert np.array_equal(expected, copies)

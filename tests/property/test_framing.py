@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nssbg._errors import OptionError
-from nssbg._stages.canvas import (
+from nssbg._compose.canvas import (
     Canvas,
     drawn,
     placed,
@@ -15,7 +14,8 @@ from nssbg._stages.canvas import (
     shared_canvas,
     subject_box,
 )
-from nssbg._stages.outputs import Output, render
+from nssbg._compose.output import Output, render
+from nssbg._errors import OptionError
 
 
 def soft_shape(height, width, box, edge, dtype=np.uint8, power=2.0):

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nssbg._stages.locate import locate
-from nssbg._stages.locate_blend import resized
+from nssbg._segment.second_pass.blend import resized
+from nssbg._segment.second_pass.run import run_second_pass
 
 
 @given(
@@ -38,7 +38,7 @@ def test_any_shape_gives_a_map_of_the_whole_picture(
         answer = resized(crop[..., 0].astype(np.float32) / 255, map_height, map_width)
         return answer + rng.normal(0, 0.01, answer.shape).astype(np.float32)
 
-    coarse, report = locate(image, model, effort="best")
+    coarse, report = run_second_pass(image, model, effort="best")
     assert report.runs == len(crops) <= 17
     assert coarse.dtype == np.float32
     assert coarse.shape[0] >= map_height

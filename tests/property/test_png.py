@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nssbg import _core
-from nssbg._image_io import decode, encode
+from nssbg._io import decode, encode
 
 COMPRESSIONS = ("fast", "default", "best")
 
 
 @st.composite
-def pictures(draw):
+def images(draw):
     """Cut-outs, gradients, repeats, noise and flat colour, H x W x 1, 3 or 4, 8 or 16 bits."""
     height = draw(st.integers(1, 48))
     width = draw(st.one_of(st.integers(1, 80), st.integers(1000, 3000)))
@@ -95,7 +95,7 @@ def strict_samples(data: bytes) -> np.ndarray:
 
 
 @settings(max_examples=150, deadline=None)
-@given(pictures(), st.sampled_from(COMPRESSIONS), st.integers(1, 3))
+@given(images(), st.sampled_from(COMPRESSIONS), st.integers(1, 3))
 def test_every_reader_gives_the_pixels_back(pixels, compression, threads):
     data = encode(pixels, format="png", compression=compression, threads=threads)
     np.testing.assert_array_equal(strict_samples(data), pixels)
@@ -112,7 +112,7 @@ def test_every_reader_gives_the_pixels_back(pixels, compression, threads):
 
 
 @settings(max_examples=40, deadline=None)
-@given(pictures(), st.sampled_from(COMPRESSIONS))
+@given(images(), st.sampled_from(COMPRESSIONS))
 def test_bytes_depend_on_the_picture_alone(pixels, compression):
     expected = encode(pixels, compression=compression, threads=1)
     flipped = pixels[::-1, ::-1].copy()[::-1, ::-1]
@@ -147,10 +147,10 @@ def test_checkers_have_nothing_to_say(program, tmp_path):
 def test_small_beside_pillow():
     rng = np.random.default_rng(5)
     rows, columns = np.mgrid[:600, :800].astype(np.float32)
-    picture = 120 + 60 * np.sin(rows / 90) + 50 * np.cos(columns / 130)
-    picture = picture[:, :, None] + rng.normal(0, 1.5, (600, 800, 3))
+    image = 120 + 60 * np.sin(rows / 90) + 50 * np.cos(columns / 130)
+    image = image[:, :, None] + rng.normal(0, 1.5, (600, 800, 3))
     alpha = np.clip(280 - np.hypot(rows - 300, columns - 400), 0, 1)
-    pixels = np.dstack([picture * (alpha > 0)[:, :, None], alpha * 255]).astype(np.uint8)
+    pixels = np.dstack([image * (alpha > 0)[:, :, None], alpha * 255]).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     pillow = file.tell()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nssbg import _core
-from nssbg._stages.refine import refine
+from nssbg._ops.refine import refine
 
 LEVELS = ("none", "guided", "matting", "auto")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nssbg import _core
 from nssbg._errors import OptionError
-from nssbg._stages.refine import RefineStream, refine, refine_with_report
+from nssbg._ops.refine import RefineStream, refine, refine_with_report
 
 
 def scene(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def test_a_stream_gives_the_bytes_of_the_whole(level, height, width, pieces, as_
         image = image.astype(np.uint16) * 257
     if as_float:
         coarse = coarse.astype(np.float32) / np.float32(255)
-    whole = refine(image, coarse, level=level, drop_specks=0)
+    whole = refine(image, coarse, level=level, min_component_area=0)
     stream = RefineStream(height, width, coarse, dtype=image.dtype.type, level=level)
     finished, y, turn = [], 0, 0
     while y < height:
@@ -51,7 +51,7 @@ def test_a_stream_gives_the_bytes_of_the_whole_on_several_grids(level, height, w
     """Maps fine enough for models on grids of 1, and of 2 and 1 pixels."""
     image, coarse = scene(height, width, 1)
     coarse = np.kron(coarse, np.ones((finer, finer), np.uint8))
-    whole = refine(image, coarse, level=level, drop_specks=0)
+    whole = refine(image, coarse, level=level, min_component_area=0)
     stream = RefineStream(height, width, coarse, level=level)
     finished = [stream.push(image[y : y + 97]) for y in range(0, height, 97)]
     np.testing.assert_array_equal(np.concatenate(finished), whole)
@@ -79,7 +79,7 @@ def test_scratch_does_not_grow_with_the_picture(level):
         _core.pool_trim()
         before = _core.pool_statistics()
         _core.pool_set_idle_limit(1 << 40)  # everything taken stays countable
-        alpha, _ = refine_with_report(image, coarse, level=level, threads=1, drop_specks=0)
+        alpha, _ = refine_with_report(image, coarse, level=level, threads=1, min_component_area=0)
         after = _core.pool_statistics()
         taken = after["idle_bytes"] + after["held_bytes"] - before["held_bytes"]
         most[side] = taken - alpha.nbytes

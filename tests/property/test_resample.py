@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nssbg import _core
-from nssbg._stages.resample import scaled, window
+from nssbg._ops.resample import scaled, window
 
 
 def core_planes(source, size, part, filter="lanczos", threads=1):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.studio_cases import make_case
 from nssbg import _core
-from nssbg._stages.studio import studio_alpha
+from nssbg._ops.studio import studio_alpha
 
 
 @pytest.fixture(autouse=True)
@@ -62,15 +62,15 @@ def test_threads_and_levels_change_nothing(rgb, threads):
 
 
 @settings(max_examples=40, deadline=None)
-@given(rgb=pictures(), mirror=st.booleans())
-def test_strides_change_nothing(rgb, mirror):
+@given(rgb=pictures(), flip_tta=st.booleans())
+def test_strides_change_nothing(rgb, flip_tta):
     expected = studio_alpha(rgb).alpha
     planar = np.ascontiguousarray(rgb.transpose(2, 0, 1)).transpose(1, 2, 0)
     assert np.array_equal(studio_alpha(planar).alpha, expected)
     padded = np.zeros((rgb.shape[0] + 3, rgb.shape[1] + 5, 3), rgb.dtype)
     padded[2:-1, 1:-4] = rgb
     assert np.array_equal(studio_alpha(padded[2:-1, 1:-4]).alpha, expected)
-    if mirror:
+    if flip_tta:
         back = np.ascontiguousarray(rgb[::-1, ::-1])[::-1, ::-1]
         assert np.array_equal(studio_alpha(back).alpha, expected)
 

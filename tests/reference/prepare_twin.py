@@ -55,11 +55,11 @@ def fraction_bits(tables: list[tuple[int, np.ndarray]]) -> int:
     return bits if bits >= FEWEST_BITS else MOST_BITS
 
 
-def filter_axis(picture: np.ndarray, axis: int, filter_name: str, outputs: int) -> np.ndarray:
+def filter_axis(image: np.ndarray, axis: int, filter_name: str, outputs: int) -> np.ndarray:
     """Resize one axis of a uint8 picture to uint8."""
-    tables = windows(filter_name, picture.shape[axis], outputs)
+    tables = windows(filter_name, image.shape[axis], outputs)
     bits = fraction_bits(tables)
-    samples = np.moveaxis(picture, axis, 0).astype(np.int64)
+    samples = np.moveaxis(image, axis, 0).astype(np.int64)
     rows = []
     for begin, values in tables:
         scaled = values * 2.0**bits
@@ -69,27 +69,27 @@ def filter_axis(picture: np.ndarray, axis: int, filter_name: str, outputs: int) 
     return np.moveaxis(np.stack(rows), 0, axis).astype(np.uint8)
 
 
-def resize(picture: np.ndarray, size: tuple[int, int], filter_name: str) -> np.ndarray:
+def resize(image: np.ndarray, size: tuple[int, int], filter_name: str) -> np.ndarray:
     """H x W x C uint8 to `size`: along x, rounded to 8 bits, then along y."""
-    return filter_axis(filter_axis(picture, 1, filter_name, size[1]), 0, filter_name, size[0])
+    return filter_axis(filter_axis(image, 1, filter_name, size[1]), 0, filter_name, size[0])
 
 
-def eight_bits(picture: np.ndarray) -> np.ndarray:
+def eight_bits(image: np.ndarray) -> np.ndarray:
     """Rounded to 8 bits: round(value / 257)."""
-    if picture.dtype == np.uint8:
-        return picture
-    return ((picture.astype(np.uint32) * 2 + 257) // 514).astype(np.uint8)
+    if image.dtype == np.uint8:
+        return image
+    return ((image.astype(np.uint32) * 2 + 257) // 514).astype(np.uint8)
 
 
 def prepare(
-    picture: np.ndarray,
+    image: np.ndarray,
     size: tuple[int, int],
     filter_name: str,
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> np.ndarray:
     """1 x 3 x H x W float32, normalised."""
-    colours = np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture[..., :3]
+    colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
     values = resize(eight_bits(colours), size, filter_name).astype(np.float32)
     scale = (1.0 / (255.0 * np.array(std))).astype(np.float32)
     bias = (-np.array(mean) / np.array(std)).astype(np.float32)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import nssbg
-from nssbg._confidence import confidence
-from nssbg._models.description import read_sidecar
+from nssbg._models.sidecar import read_sidecar
+from nssbg._segment.confidence import confidence
 
 BUNDLED = Path(nssbg.__file__).parent / "_models" / "bundled"
 DATA = Path(__file__).parent.parent / "data"
@@ -149,7 +149,7 @@ def test_confidence_tells_a_product_from_noise(description, on_onnxruntime):
     noise = Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
     noise_alone, noisy = judged(noise)
     assert clear.overlap > 0.8
-    assert not clear.weak
+    assert not clear.low_confidence
     assert noisy.overlap < clear.overlap
     assert noise_alone.overlap < clear_alone.overlap
 

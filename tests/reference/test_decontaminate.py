@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nssbg import _core
-from nssbg._stages.decontaminate import decontaminate, estimate_colors
+from nssbg._ops.foreground import decontaminate, estimate_colors
 from tests import multilevel_twin
 
 

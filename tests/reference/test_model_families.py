@@ -17,11 +17,11 @@ from model_graphs import mask_network, run_reference
 from onnx import TensorProto
 from PIL import Image
 
-from nssbg import _image_io as image_io
-from nssbg._backends import open_backend
+from nssbg import _io as image_io
 from nssbg._models.catalog import builtin_catalog
-from nssbg._models.readout import coarse_alpha
-from nssbg._stages.prepare import prepare
+from nssbg._models.postprocess import coarse_alpha
+from nssbg._ops.prepare import prepare
+from nssbg._runtime import open_backend
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -114,7 +114,7 @@ FAMILIES = {
 }
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     """A subject on a graded backdrop, with grain: something a resize filter shows on."""
     random = np.random.default_rng(height)
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
@@ -177,7 +177,7 @@ def test_as_published_within_one_step(tmp_path, name, dynamic, backend):
         model = replace(model, height=model.height // 4, width=model.width // 4)
     else:
         model = replace(model, height=160, width=160)
-    rgb = picture(371, 523)
+    rgb = image(371, 523)
     size = model.input_size(371, 523)
     if not model.static:
         assert size == (160, 224)

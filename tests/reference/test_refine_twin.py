@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nssbg._stages.refine import refine
+from nssbg._ops.refine import refine
 
 RADIUS, EPSILON, GAIN_MOST = 4, 6.5, 4.0
 MATTING_EPSILON, MATTING_PRIOR, FLAT_PRIOR, FLAT_VARIANCE = 1e-6, 1e-2, 150.0, 2e-4
@@ -155,7 +155,7 @@ def test_guided_is_the_contrast_restored_guided_filter(height, width, cells, ste
     """Grids of 4 and 2 pixels; finer ones where cells of the map and the picture are small."""
     image, coarse = scene(height, width, cells=cells)
     model = guided_twin(image, coarse, steps)
-    ours = refine(image, coarse, level="guided", drop_specks=0).astype(float)
+    ours = refine(image, coarse, level="guided", min_component_area=0).astype(float)
     # The band is where the map is in doubt; its inside has full weight.
     inner = cubic_matrix(height, coarse.shape[0]) @ coarse @ cubic_matrix(width, coarse.shape[1]).T
     inside = (inner > 25) & (inner < 230)
@@ -204,8 +204,8 @@ def test_matting_solves_the_matting_laplacian(contrast):
     trimap[:, :6] = 0
     trimap[8:16, 14:22] = 255
     as_float = (coarse / np.float32(255)).astype(np.float32)
-    guided = refine(image, as_float, level="guided", trimap=trimap, drop_specks=0)
-    solved = refine(image, as_float, level="matting", trimap=trimap, drop_specks=0)
+    guided = refine(image, as_float, level="guided", trimap=trimap, min_component_area=0)
+    solved = refine(image, as_float, level="matting", trimap=trimap, min_component_area=0)
     unknown = (trimap == 128).ravel()
     matrix = laplacian(image)
     known = np.where(trimap.ravel() == 255, 1.0, 0.0)
@@ -227,6 +227,6 @@ def test_sure_pixels_of_a_trimap_are_kept():
     rng = np.random.default_rng(0)
     trimap = rng.choice(np.array([0, 128, 255], np.uint8), image.shape[:2])
     for level in ("guided", "matting", "auto"):
-        alpha = refine(image, coarse, level=level, trimap=trimap, drop_specks=0)
+        alpha = refine(image, coarse, level=level, trimap=trimap, min_component_area=0)
         assert (alpha[trimap == 0] == 0).all()
         assert (alpha[trimap == 255] == 255).all()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.ground_truth import make_case as make_hard_case
 from bench.studio_cases import STUDIO, iou, make_case
-from nssbg._stages.studio import studio_alpha
+from nssbg._ops.studio import studio_alpha
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

@@ -48,7 +48,7 @@ def test_a_plain_installation_is_small_and_cuts_out(wheel, make_environment):
     assert plain.nssbg("--version").stdout.split()[:2] == ["nssbg", nssbg.__version__]
     told = cut_out(plain, "--model", "nssbg-lite")
     assert told["backend"] == "openvino"
-    assert told["degraded"] == []
+    assert told["fallbacks"] == []
     assert plain.megabytes() < MOST_MEGABYTES
     assert plain.python("-m", "pip", "check").returncode == 0
 
@@ -62,7 +62,7 @@ def test_each_runtime_alone_cuts_out(runtime, wheel, requirements, make_environm
     for model in ("nssbg-lite", "auto"):
         told = cut_out(alone, "--model", model)
         assert told["backend"] == runtime
-        assert told["degraded"] == []
+        assert told["fallbacks"] == []
 
 
 def test_without_a_runtime_the_studio_method_works_and_the_network_is_one_clear_error(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nssbg import _core
-from nssbg._stages.refine import RefineStream, refine
+from nssbg._ops.refine import RefineStream, refine
 
 HEIGHT, WIDTH = 600, 90
 RNG = np.random.default_rng(3)

@@ -33,10 +33,10 @@ from PIL import Image
 
 import nssbg
 from nssbg import ImageDecodeError
-from nssbg._image_io import decode, peek_header, peek_size
-from nssbg._image_io.admission import read_header
-from nssbg._image_io.header import HeaderError
-from nssbg._image_io.span import Span
+from nssbg._io import decode, peek_header, peek_size
+from nssbg._io.admission import read_header
+from nssbg._io.header import HeaderError
+from nssbg._io.span import Span
 
 SMALL = Image.new("L", (8, 8), 90)
 # A header and a few blocks; no file here may cost more (seconds include a loaded machine's).
@@ -51,7 +51,7 @@ def peak_of(code: str, *arguments: str) -> tuple[int, str]:
     script = (
         "import sys, nssbg\n"
         "from pathlib import Path\n"
-        "from nssbg._image_io import decode, peek_size\n"
+        "from nssbg._io import decode, peek_size\n"
         "from nssbg import ImageDecodeError\n"
         "def peak():\n"
         "    lines = Path('/proc/self/status').read_text().splitlines()\n"
@@ -97,8 +97,8 @@ def test_a_side_beyond_what_the_kernels_count_is_one_pictures_error(shape, kind)
 
 @pytest.mark.parametrize("model", ["studio", "auto"])
 def test_a_batch_goes_on_beside_a_side_too_long(model, product):
-    pictures = [product[0], np.full((2, 262_145, 3), 200, np.uint8), product[0]]
-    with nssbg.Remover(model, threads=1).map(pictures, effort="fast") as outcomes:
+    images = [product[0], np.full((2, 262_145, 3), 200, np.uint8), product[0]]
+    with nssbg.Remover(model, threads=1).map(images, effort="fast") as outcomes:
         errors = [outcome.error for outcome in outcomes]
     assert [type(error) for error in errors] == [type(None), ImageDecodeError, type(None)]
 
@@ -121,7 +121,7 @@ def test_bytes_are_predicted_and_refused_before_decoding(bits):
 
 
 def test_without_a_limit_a_share_of_the_free_memory_holds(monkeypatch):
-    from nssbg._image_io import admission
+    from nssbg._io import admission
 
     data = png(14_000, 14_000, deflated_zeros(1000), bits=16)
     monkeypatch.setattr(admission, "available_memory", lambda: 1 << 30)
@@ -290,17 +290,17 @@ def test_jpeg_scans_are_bounded_by_number_and_by_pixels():
     refused(jpeg_of_scans(200, 4000), "more than 500 scans")
     refused(jpeg_of_scans(8000, 60), "more than 40 scans")
     # Elaborate scripts are read, and what lies behind the picture is not counted.
-    picture = saved(Image.effect_noise((200, 200), 50), "JPEG", progressive=True)
-    assert decode(picture + b"\xff\xda\0\x08" * 5000).width == 200
+    image = saved(Image.effect_noise((200, 200), 50), "JPEG", progressive=True)
+    assert decode(image + b"\xff\xda\0\x08" * 5000).width == 200
     plain = saved(Image.effect_noise((200, 200), 50), "JPEG")
     assert decode(plain + b"\xff\xda\0\x08" * 5000).width == 200
 
 
 def test_jpeg_segments_without_end_are_refused():
-    picture = saved(SMALL, "JPEG")[2:]
-    refused(b"\xff\xd8" + b"\xff\xe0\0\2" * 500_000 + picture, "no frame header")
+    image = saved(SMALL, "JPEG")[2:]
+    refused(b"\xff\xd8" + b"\xff\xe0\0\2" * 500_000 + image, "no frame header")
     exif = b"\xff\xe1" + struct.pack(">H", 65_535) + b"Exif\0\0" + bytes(65_527)
-    refused(b"\xff\xd8" + exif * 400 + picture, "EXIF block is longer")
+    refused(b"\xff\xd8" + exif * 400 + image, "EXIF block is longer")
 
 
 def test_gif_frames_are_counted_no_further_than_needed():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nssbg import ImageDecodeError
-from nssbg._image_io import decode, encode
+from nssbg._io import decode, encode
 
 RNG = np.random.default_rng(5)
 
@@ -65,7 +65,7 @@ def _samples() -> dict[str, bytes]:
 SAMPLES = _samples()
 
 
-def picture_or_error(data: bytes) -> bool:
+def image_or_error(data: bytes) -> bool:
     """Decode; true if a picture came, false if the one allowed error did."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -84,14 +84,14 @@ def picture_or_error(data: bytes) -> bool:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_are_read(name):
-    assert picture_or_error(SAMPLES[name])
+    assert image_or_error(SAMPLES[name])
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_cut_anywhere(name):
     data = SAMPLES[name]
     cuts = sorted({*range(64), *(len(data) * k // 40 for k in range(40))})
-    read = [cut for cut in cuts if cut < len(data) and picture_or_error(data[:cut])]
+    read = [cut for cut in cuts if cut < len(data) and image_or_error(data[:cut])]
     # What still reads lacks no more than what comes after the pixels. (libwebp's and libavif's
     # last bytes are pixels; TIFF keeps its directory at the end; BMP, GIF may miss a tail byte.)
     assert all(cut > len(data) * 0.5 for cut in read), read
@@ -104,13 +104,13 @@ def test_any_bytes_changed(name, data):
     damaged = bytearray(SAMPLES[name])
     for _ in range(data.draw(st.integers(1, 6))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    picture_or_error(bytes(damaged))
+    image_or_error(bytes(damaged))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(SAMPLES)), st.integers(4, 40), st.binary(max_size=200))
 def test_a_header_and_then_anything(name, kept, rest):
-    picture_or_error(SAMPLES[name][:kept] + rest)
+    image_or_error(SAMPLES[name][:kept] + rest)
 
 
 @pytest.mark.parametrize(
@@ -227,4 +227,4 @@ def test_exif_in_any_state_is_survived():
             block[int(RNG.integers(6, len(block)))] = int(RNG.integers(0, 256))
         file = io.BytesIO()
         image.save(file, "JPEG", exif=bytes(block[: int(RNG.integers(8, len(block)))]))
-        assert picture_or_error(file.getvalue())
+        assert image_or_error(file.getvalue())

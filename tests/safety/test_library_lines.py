@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 from nssbg import ImageDecodeError
-from nssbg._image_io import decode, encode
+from nssbg._io import decode
+from nssbg._io import encode
 logging.basicConfig(level=logging.WARNING)
 pixels = np.random.default_rng(3).integers(0, 255, (60, 80, 3), dtype=np.uint8)
 seeds = [encode(pixels.astype(np.uint16) * 257, format="tiff")]

@@ -36,10 +36,10 @@ def clean(tmp_path):
     return {"HOME": str(home), "PATH": "/usr/bin:/bin"}
 
 
-def cut_out(command, picture, tmp_path):
+def cut_out(command, image, tmp_path):
     """Runs a command on a copy of a picture; the cut-out's alpha and the process."""
-    source = tmp_path / picture
-    shutil.copy(PICTURES / picture, source)
+    source = tmp_path / image
+    shutil.copy(PICTURES / image, source)
     done = subprocess.run(
         [*command, str(source)], capture_output=True, check=False, text=True, env=clean(tmp_path)
     )
@@ -47,17 +47,17 @@ def cut_out(command, picture, tmp_path):
     return np.asarray(Image.open(source.with_name(f"{source.stem}-cutout.png")))[..., 3], done
 
 
-def agrees(alpha, picture):
-    truth = np.asarray(Image.open(PICTURES / picture.replace(".jpg", "-mask.png")).convert("L"))
+def agrees(alpha, image):
+    truth = np.asarray(Image.open(PICTURES / image.replace(".jpg", "-mask.png")).convert("L"))
     found, wanted = alpha > 127, truth > 127
     return (found & wanted).sum() / (found | wanted).sum()
 
 
 # Fur on a graded backdrop, and a mug with a handle to see through.
-@pytest.mark.parametrize("picture", ["bear.jpg", "mug.jpg"])
-def test_the_first_picture_of_a_fresh_install_opens_no_socket(picture, tmp_path):
-    alpha, _ = cut_out([sys.executable, "-c", FORBID_SOCKETS], picture, tmp_path)
-    assert agrees(alpha, picture) > 0.85
+@pytest.mark.parametrize("image", ["bear.jpg", "mug.jpg"])
+def test_the_first_picture_of_a_fresh_install_opens_no_socket(image, tmp_path):
+    alpha, _ = cut_out([sys.executable, "-c", FORBID_SOCKETS], image, tmp_path)
+    assert agrees(alpha, image) > 0.85
 
 
 def test_the_hook_sees_an_attempt(tmp_path):

@@ -91,7 +91,7 @@ graph = helper.make_graph(
     [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 8, 8])], [w])
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 path = out / "m.onnx"; onnx.save(model, path)
-from nssbg._planner.quantizing import _by_nncf
+from nssbg._planner.quantization import _by_nncf
 feed = [np.random.default_rng(i).random((1, 3, 8, 8), np.float32) for i in range(4)]
 keep_on(lambda: _by_nncf(path, out / "q.onnx", feed, 0))
 """,
@@ -150,8 +150,8 @@ def watched(programs, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "in").mkdir()
-        for picture in PICTURES.glob("*.jpg"):
-            shutil.copy(picture, folder / "in")
+        for image in PICTURES.glob("*.jpg"):
+            shutil.copy(image, folder / "in")
         (folder / "nssbg_worker_task.py").write_text(WORKER_TASK)
         (folder / "program.py").write_text(program)
         jobs[name] = {"command": [sys.executable, "program.py"], "folder": str(folder)}

@@ -11,7 +11,7 @@ from hostile_files import noise, png, rgb_tags, saved, tiff
 from PIL import Image
 
 from nssbg import ImageDecodeError
-from nssbg._image_io import decode, encode
+from nssbg._io import decode, encode
 
 PIXELS = noise(64, 80)
 IMAGE = Image.fromarray(PIXELS)

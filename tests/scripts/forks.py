@@ -23,20 +23,20 @@ FORK_ERROR = 77
 PATIENCE = 60
 
 model, backend, state, count = *sys.argv[1:4], int(sys.argv[4])
-picture = np.random.default_rng(1).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+image = np.random.default_rng(1).integers(0, 255, (96, 128, 3), dtype=np.uint8)
 remover = nssbg.Remover(model, backend=backend, threads=2)
-expected = remover.remove(picture)
+expected = remover.remove(image)
 stop = False
 
 
 def cut_out():
     while not stop:
-        remover.remove(picture)
+        remover.remove(image)
 
 
 def cut_out_many():
     while not stop:
-        for outcome in remover.map([picture] * 4, workers=2, calibrate=False):
+        for outcome in remover.map([image] * 4, workers=2, autotune=False):
             outcome.result()
 
 
@@ -45,7 +45,7 @@ if state == "busy":
     for thread in threads:
         thread.start()
     time.sleep(0.1)
-stream = remover.map([picture] * 30, workers=2, calibrate=False)
+stream = remover.map([image] * 30, workers=2, autotune=False)
 next(stream).result()
 if state == "idle":
     stream.close()
@@ -56,9 +56,9 @@ def child(way):
     global remover, stream
     try:
         if way == "remove":
-            return 0 if np.array_equal(remover.remove(picture), expected) else 1
+            return 0 if np.array_equal(remover.remove(image), expected) else 1
         if way == "map":
-            with remover.map([picture] * 3, workers=2, calibrate=False) as outcomes:
+            with remover.map([image] * 3, workers=2, autotune=False) as outcomes:
                 alike = [np.array_equal(o.result().rgba, expected) for o in outcomes]
             return 0 if alike == [True] * 3 else 1
         if way == "close":

@@ -10,36 +10,36 @@ import nssbg
 
 how, model, backend = sys.argv[1:]
 random = np.random.default_rng(1)
-pictures = [random.integers(0, 255, (96, 128, 3), dtype=np.uint8) for _ in range(12)]
+images = [random.integers(0, 255, (96, 128, 3), dtype=np.uint8) for _ in range(12)]
 remover = nssbg.Remover(model, backend=backend, threads=2)
 
 
 def without_end():
     while True:
-        remover.remove(pictures[0])
+        remover.remove(images[0])
 
 
 def sources():
-    yield from pictures
+    yield from images
     time.sleep(3600)
 
 
 if how == "daemon":
-    remover.remove(pictures[0])
+    remover.remove(images[0])
     for _ in range(3):
         threading.Thread(target=without_end, daemon=True).start()
     time.sleep(0.1)
     sys.exit(7)
 if how == "held":  # the stream lives on in a global, its workers have work
-    stream = remover.map(pictures, workers=2, calibrate=False)
+    stream = remover.map(images, workers=2, autotune=False)
     next(stream).result()
     sys.exit(7)
 if how == "blocked":  # one of its threads waits in the caller's generator
-    stream = remover.map(sources(), workers=2, most_in_flight=20, calibrate=False)
-    for _ in pictures:
+    stream = remover.map(sources(), workers=2, max_in_flight=20, autotune=False)
+    for _ in images:
         next(stream).result()
     sys.exit(7)
-for outcome in remover.map(pictures, workers=2, calibrate=False):
+for outcome in remover.map(images, workers=2, autotune=False):
     outcome.result()
     if how == "break":
         break

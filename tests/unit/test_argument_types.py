@@ -7,7 +7,7 @@ import pytest
 
 import nssbg
 from nssbg import ImageDecodeError, ImageEncodeError, OptionError
-from nssbg._image_io import decode, encode
+from nssbg._io import decode, encode
 
 STRANGE = [np.array(["fast"]), np.zeros((400, 400)), 3, None, ["auto"], b"auto", float("nan")]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nssbg._errors import ModelError, NssbgError
-from nssbg._methods.auto import AutoMethod
-from nssbg._methods.base import Estimate
-from nssbg._methods.choice import choice_features, choose, sampled
+from nssbg._segment.auto import AutoMethod
+from nssbg._segment.base import Estimate
+from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._types import Frame, Plan, Timings
 
 FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
@@ -19,7 +19,7 @@ FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
 class Fixed:
     """A method that always gives the same answer and counts how often it was asked."""
 
-    lanes = 0
+    max_concurrency = 0
 
     def __init__(self, model, confidence, alpha):
         self.model, self.confidence, self.alpha = model, confidence, alpha
@@ -75,7 +75,7 @@ def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
     for _ in range(2):
         timings = Timings()
         estimate = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
-    auto.settle()
+    auto.wait()
     return estimate, auto, other, len(opened)
 
 
@@ -106,7 +106,7 @@ def test_the_network_is_opened_while_the_studio_method_looks():
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     elif hasattr(os, "fork"):
         os._exit(0 if go_on.is_set() else 1)
-    auto.settle()
+    auto.wait()
 
 
 def test_a_network_that_does_not_open_is_an_error_for_those_who_need_it():
@@ -122,7 +122,7 @@ def test_a_network_that_does_not_open_is_an_error_for_those_who_need_it():
         prepared = auto.prepare(FRAME, timings)
         with pytest.raises(ModelError, match="damaged") if needed else nullcontext():
             auto.infer(FRAME, prepared, timings, "balanced")
-        auto.settle()
+        auto.wait()
     assert len(tried) == 3  # twice ahead, once more for the picture that needed it
 
 
@@ -131,7 +131,7 @@ def test_closing_ends_what_is_being_opened():
     opened = []
     auto = AutoMethod(Fixed("studio", 0.9, LARGE), lambda: opened.append(True) or network)
     auto.close()
-    auto.settle()
+    auto.wait()
     assert network.closed == bool(opened)
     timings = Timings()
     with pytest.raises(NssbgError, match="closed"):
@@ -167,8 +167,8 @@ def test_a_studio_alpha_that_the_network_contradicts_is_not_taken(wrong):
 def test_a_weak_answer_says_so():
     estimate = answer(0.05, 0.2, studio_alpha=ELSEWHERE)[0]
     assert estimate.confidence < 0.75
-    assert estimate.weak
-    assert not answer(0.2, 0.92)[0].weak
+    assert estimate.low_confidence
+    assert not answer(0.2, 0.92)[0].low_confidence
 
 
 def test_maps_of_either_dtype_are_compared_alike():
@@ -182,8 +182,8 @@ def test_more_confidence_in_a_method_never_speaks_for_the_other():
     small = sampled(LARGE, 64, 64)
     map_ = SMALL.astype(np.float32) / 255
     levels = np.linspace(0.05, 0.95, 10)
-    by_studio = [choose(choice_features(small, c, map_, 0.7)).studio for c in levels]
-    by_network = [choose(choice_features(small, 0.7, map_, c)).studio for c in levels]
+    by_studio = [select(selector_features(small, c, map_, 0.7)).studio for c in levels]
+    by_network = [select(selector_features(small, 0.7, map_, c)).studio for c in levels]
     assert by_studio == sorted(by_studio)
     assert by_network == sorted(by_network, reverse=True)
 
@@ -192,6 +192,6 @@ def test_features_of_a_known_pair():
     studio = np.zeros((10, 10), np.float32)
     network = studio.copy()
     studio[:, :4], network[:, :8] = 1, 1
-    features = choice_features(studio, 0.5, network, 0.5)
+    features = selector_features(studio, 0.5, network, 0.5)
     assert features[:2] == (0, 0)
     assert features[2:] == pytest.approx((0.5, 1.0, 0.5), abs=2e-3)

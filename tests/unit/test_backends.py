@@ -13,9 +13,9 @@ import pytest
 from model_graphs import mask_network, run_reference
 from onnx import TensorProto
 
-from nssbg._backends import Backend, open_backend
 from nssbg._errors import DeviceError, ModelError, NssbgError, OptionError
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime import Backend, open_backend
 
 RUNTIMES = ("onnxruntime", "openvino")
 
@@ -127,14 +127,14 @@ def test_the_plan_says_what_runs(tmp_path, backend):
     )
     plan = opened.plan
     assert (plan.backend, plan.device, plan.precision) == (backend, "CPU", "float32")
-    assert (plan.threads, plan.license, plan.degraded) == (1, "MIT", ())
+    assert (plan.threads, plan.license, plan.fallbacks) == (1, "MIT", ())
     assert backend in plan.reasons[0]
 
 
 @pytest.mark.parametrize("backend", RUNTIMES)
 @pytest.mark.parametrize("device", ["gpu", "npu"])
 def test_a_device_that_is_not_there_is_an_error(tmp_path, backend, device):
-    from nssbg._hardware import runtimes
+    from nssbg._runtime.devices import runtimes
 
     there = {item.name for found in runtimes() for item in found.devices}
     if device in there or there & {"cuda", "rocm", "directml", "coreml"}:
@@ -166,12 +166,12 @@ def test_onnxruntime_falling_back_is_an_error_or_recorded(tmp_path, monkeypatch,
     with caplog.at_level(logging.WARNING, logger="nssbg"):
         opened = open_backend(model, backend="onnxruntime", device="auto")
     assert opened.plan.device == "CPU"
-    assert "could not start CUDAExecutionProvider" in opened.plan.degraded[0]
+    assert "could not start CUDAExecutionProvider" in opened.plan.fallbacks[0]
     assert "could not start" in caplog.text
 
 
 def test_auto_falls_from_openvino_to_onnxruntime_and_says_so(tmp_path, monkeypatch, caplog):
-    from nssbg._backends import openvino as room
+    from nssbg._runtime import openvino as room
 
     def missing():
         raise DeviceError("openvino cannot be loaded")
@@ -180,7 +180,7 @@ def test_auto_falls_from_openvino_to_onnxruntime_and_says_so(tmp_path, monkeypat
     with caplog.at_level(logging.WARNING, logger="nssbg"):
         opened = open_backend(describe(mask_network(tmp_path / "m.onnx")))
     assert opened.plan.backend == "onnxruntime"
-    assert "openvino could not be used" in opened.plan.degraded[0]
+    assert "openvino could not be used" in opened.plan.fallbacks[0]
     assert "openvino could not be used" in caplog.text
 
 
@@ -270,7 +270,7 @@ def test_a_damaged_cache_entry_is_made_again(tmp_path, backend, damage, caplog):
 @pytest.mark.parametrize("backend", RUNTIMES)
 def test_every_bit_of_damage_to_a_cache_entry_is_seen(tmp_path, backend):
     """What a runtime opens all the same, and then answers otherwise, is never handed to it."""
-    from nssbg._backends.compiled_cache import CompiledCache
+    from nssbg._runtime.compiled_cache import CompiledCache
 
     path = mask_network(tmp_path / "m.onnx")
     cache = tmp_path / "compiled"
@@ -343,7 +343,7 @@ def test_options_are_checked(tmp_path):
 
 
 def test_bfloat16_runs_where_the_processor_has_it(tmp_path):
-    from nssbg._hardware import processor
+    from nssbg._runtime.devices import processor
 
     model = describe(mask_network(tmp_path / "m.onnx"))
     if not processor().bfloat16:
@@ -370,8 +370,8 @@ _GROWTH = """
 import sys
 import numpy as np
 from pathlib import Path
-from nssbg._backends import open_backend
-from nssbg._models.description import ModelDescription
+from nssbg._runtime import open_backend
+from nssbg._models.sidecar import ModelDescription
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -16,7 +16,7 @@ from batch_pictures import (
 from PIL import Image
 
 from nssbg import ImageEncodeError, OptionError
-from nssbg._image_io import decode
+from nssbg._io import decode
 from nssbg.batch.flatness import flat_is_exact
 from nssbg.batch.output import render_outputs
 from nssbg.batch.profile import OutputSpec, Profile, Rights, load_profile

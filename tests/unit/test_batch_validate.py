@@ -28,7 +28,7 @@ def demanding(**changes):
     return Profile("p", profile_of().outputs, require=dataclasses.replace(WHITE, **changes))
 
 
-def picture(size=400, share=0.9, level=255):
+def image(size=400, share=0.9, level=255):
     """A textured ellipse that takes a share of the height, on a plain background."""
     y, x = np.mgrid[0:size, 0:size] + 0.5
     away = np.hypot((y - size / 2) / (size * share / 2), (x - size / 2) / (size * 0.3))
@@ -52,7 +52,7 @@ def failed(data, profile=None, **options):
     "options", [("PNG", {}), ("TIFF", {}), ("BMP", {}), ("WEBP", {"lossless": True})]
 )
 def test_a_good_lossless_file_passes(options):
-    result = validate(saved(picture(), options[0], **options[1]), demanding())
+    result = validate(saved(image(), options[0], **options[1]), demanding())
     assert result.passed, result.failures
     assert abs(result.fill - 0.9) <= 0.006
 
@@ -60,7 +60,7 @@ def test_a_good_lossless_file_passes(options):
 @pytest.mark.parametrize("quality", [60, 75, 85, 92, 100])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_ringing_within_the_subjects_blocks_is_no_fault(quality, subsampling):
-    data = saved(picture(), "JPEG", quality=quality, subsampling=subsampling)
+    data = saved(image(), "JPEG", quality=quality, subsampling=subsampling)
     result = validate(data, demanding())
     assert result.passed, result.failures
     assert abs(result.fill - 0.9) <= 0.02
@@ -70,21 +70,21 @@ def test_ringing_within_the_subjects_blocks_is_no_fault(quality, subsampling):
 def test_a_turned_jpeg_of_odd_size_is_measured_by_the_blocks_it_was_coded_by(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = np.ascontiguousarray(picture(404)[:, 1:])
+    pixels = np.ascontiguousarray(image(404)[:, 1:])
     data = saved(pixels, "JPEG", quality=75, subsampling=0, exif=exif)
     assert failed(data, demanding(least_fill=None)) == set()
 
 
 def test_a_background_one_level_off_is_found_everywhere():
-    assert failed(saved(picture(level=254))) == {"background"}
-    assert failed(saved(picture(level=254), "JPEG", quality=95)) == {"background"}
-    assert failed(saved(picture(level=254)), demanding(exact_background=False)) == set()
+    assert failed(saved(image(level=254))) == {"background"}
+    assert failed(saved(image(level=254), "JPEG", quality=95)) == {"background"}
+    assert failed(saved(image(level=254)), demanding(exact_background=False)) == set()
 
 
 @pytest.mark.parametrize("place", [(3, 3), (200, 395), (396, 8)])
 @pytest.mark.parametrize("level", [254, 200, 0])
 def test_one_pixel_of_dirt_is_found_and_named(place, level):
-    pixels = picture(1600)
+    pixels = image(1600)
     place = (place[0] * 4, place[1] * 4)
     pixels[place] = level
     result = validate(saved(pixels), demanding())
@@ -94,36 +94,36 @@ def test_one_pixel_of_dirt_is_found_and_named(place, level):
 
 
 def test_a_shadow_and_a_graded_backdrop_are_found():
-    shadow = picture()
+    shadow = image()
     shadow[385:399, 60:340] = np.minimum(shadow[385:399, 60:340], 250)
     assert failed(saved(shadow)) == {"background"}
-    graded = picture().astype(int) - (np.arange(400) // 100)[:, None, None]
+    graded = image().astype(int) - (np.arange(400) // 100)[:, None, None]
     assert "background" in failed(saved(graded.clip(0, 255).astype(np.uint8)))
 
 
 def test_a_faint_halo_a_block_away_is_background():
-    pixels = picture()
+    pixels = image()
     pixels[20:380, 60:62] = 251
     assert failed(saved(pixels)) == {"background"}
 
 
 def test_a_white_part_that_the_subject_encloses_is_no_background():
-    pixels = picture()
+    pixels = image()
     pixels[150:250, 150:250] = 252
     assert failed(saved(pixels)) == set()
 
 
 def test_fill_is_measured_in_the_limiting_direction():
-    assert failed(saved(picture(share=0.83))) == {"fill"}
-    assert failed(saved(picture(share=0.86))) == set()
-    assert failed(saved(picture(share=0.95)), demanding(most_fill=0.9)) == {"fill"}
-    wide = np.ascontiguousarray(picture(share=0.9).transpose(1, 0, 2))
+    assert failed(saved(image(share=0.83))) == {"fill"}
+    assert failed(saved(image(share=0.86))) == set()
+    assert failed(saved(image(share=0.95)), demanding(most_fill=0.9)) == {"fill"}
+    wide = np.ascontiguousarray(image(share=0.9).transpose(1, 0, 2))
     assert failed(saved(wide)) == set()
 
 
 def test_a_subject_that_the_frame_cuts():
-    assert failed(saved(np.ascontiguousarray(picture()[30:]))) == {"whole"}
-    assert failed(saved(np.ascontiguousarray(picture()[:, 100:]))) == {"whole"}
+    assert failed(saved(np.ascontiguousarray(image()[30:]))) == {"whole"}
+    assert failed(saved(np.ascontiguousarray(image()[:, 100:]))) == {"whole"}
 
 
 def test_a_blank_picture_fails():
@@ -138,18 +138,18 @@ def test_a_photograph_without_a_plain_background_fails():
 
 
 def test_transparency():
-    rgba = np.dstack([picture(), 255 - picture()[..., 2]])
+    rgba = np.dstack([image(), 255 - image()[..., 2]])
     data = saved(np.ascontiguousarray(rgba))
     assert {"transparency", "background"} <= failed(data)
     free = Profile("p", profile_of().outputs, require=Requirements(transparency="required"))
     assert failed(data, free) == set()
-    assert failed(saved(picture()), free) == {"transparency"}
-    opaque = np.dstack([picture(), np.full((400, 400), 255, np.uint8)])
+    assert failed(saved(image()), free) == {"transparency"}
+    opaque = np.dstack([image(), np.full((400, 400), 255, np.uint8)])
     assert failed(saved(np.ascontiguousarray(opaque))) == set()
 
 
 def test_sizes_bytes_and_formats():
-    data = saved(picture())
+    data = saved(image())
     for demand, name in (
         ({"least_short_side": 401}, "size"),
         ({"least_long_side": 401}, "size"),
@@ -173,22 +173,22 @@ def test_sizes_bytes_and_formats():
 
 def test_color_spaces():
     only = demanding(color_spaces=("srgb",))
-    assert failed(saved(picture()), only) == set()
+    assert failed(saved(image()), only) == set()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert failed(saved(picture(), icc_profile=srgb), only) == set()
-    assert failed(saved(picture(), icc_profile=adobe_like_profile()), only) == {"color space"}
-    gray = Image.fromarray(picture()).convert("L")
+    assert failed(saved(image(), icc_profile=srgb), only) == set()
+    assert failed(saved(image(), icc_profile=adobe_like_profile()), only) == {"color space"}
+    gray = Image.fromarray(image()).convert("L")
     assert failed(saved(gray), only) == {"color space"}
-    cmyk = Image.fromarray(picture()).convert("CMYK")
+    cmyk = Image.fromarray(image()).convert("CMYK")
     assert "color space" in failed(saved(cmyk, "JPEG"), only)
     assert "color space" not in failed(saved(cmyk, "JPEG"), demanding(color_spaces=("cmyk",)))
 
 
 def test_personal_data():
     none = demanding(no_location=True)
-    assert failed(saved(picture(), "JPEG", quality=95), none) == set()
+    assert failed(saved(image(), "JPEG", quality=95), none) == set()
     exif = b"Exif\0\0" + exif_with_everything()
-    data = saved(picture(), "JPEG", quality=95, exif=exif)
+    data = saved(image(), "JPEG", quality=95, exif=exif)
     result = validate(data, none)
     assert {check.name for check in result.failures} == {"personal data"}
     assert "GPS" in result.failures[0].found
@@ -196,16 +196,16 @@ def test_personal_data():
 
 
 def test_sixteen_bits_are_measured():
-    from nssbg._image_io import encode
+    from nssbg._io import encode
 
-    deep = picture().astype(np.uint16) * 257
+    deep = image().astype(np.uint16) * 257
     assert failed(encode(deep, format="png")) == set()
     deep[5, 5] = 65534
     assert failed(encode(deep, format="png")) == {"background"}
 
 
 def test_what_cannot_be_read_fails_and_is_named(tmp_path):
-    data = saved(picture(), "JPEG")
+    data = saved(image(), "JPEG")
     for name, content in (
         ("cut.jpg", data[: len(data) // 3]),
         ("text.jpg", b"hello"),
@@ -264,7 +264,7 @@ def test_the_check_within_a_run_finds_what_is_wrong():
     dirty = made.pixels.copy()
     dirty[4, 4] = 254
     cut = dataclasses.replace(made, data=made.data[:10])
-    other = dataclasses.replace(made, data=saved(picture(), "JPEG"))
+    other = dataclasses.replace(made, data=saved(image(), "JPEG"))
     for wrong, name in (
         (dataclasses.replace(made, pixels=dirty), "background"),
         (cut, "readable"),
@@ -314,8 +314,8 @@ def test_blocks_are_sorted_as_their_rules_say():
 
 def test_the_command_tells_and_exits_8_where_some_fail(tmp_path, capsys):
     good, bad = tmp_path / "good.png", tmp_path / "bad\n.png"
-    good.write_bytes(saved(picture(1200)))
-    bad.write_bytes(saved(picture(1200, share=0.7)))
+    good.write_bytes(saved(image(1200)))
+    bad.write_bytes(saved(image(1200, share=0.7)))
     assert main(["validate", str(good), "--profile", "amazon-main"]) == 0
     assert "pass" in capsys.readouterr().out
     assert main(["validate", str(good), str(bad), "--profile", "amazon-main"]) == 8

@@ -29,7 +29,7 @@ GOOD = Features(
 )
 
 
-def solid(height, width, *boxes):
+def opaque_subject(height, width, *boxes):
     """Opaque boxes (top, left, bottom, right) of one colour."""
     rgba = np.zeros((height, width, 4), np.uint8)
     for top, left, bottom, right in boxes:
@@ -39,7 +39,7 @@ def solid(height, width, *boxes):
 
 @pytest.mark.parametrize("factor", [1, 3])
 def test_parts_and_holes_are_counted_at_any_size(factor):
-    rgba = solid(400, 500, (50, 50, 250, 250), (50, 300, 250, 450), (300, 300, 340, 340))
+    rgba = opaque_subject(400, 500, (50, 50, 250, 250), (50, 300, 250, 450), (300, 300, 340, 340))
     rgba[100:140, 100:140] = 0
     rgba[180:220, 100:140] = 0
     rgba[0, 0] = (1, 1, 1, 255)  # one pixel is no part
@@ -51,13 +51,15 @@ def test_parts_and_holes_are_counted_at_any_size(factor):
 
 
 def test_contact_with_the_photographs_border():
-    rgba = solid(400, 400, (200, 100, 400, 300))
+    rgba = opaque_subject(400, 400, (200, 100, 400, 300))
     assert measure_features(cutout_of(rgba)).border_contact == 200 / 1600
-    assert measure_features(cutout_of(solid(400, 400, (5, 5, 395, 395)))).border_contact == 0
+    assert (
+        measure_features(cutout_of(opaque_subject(400, 400, (5, 5, 395, 395)))).border_contact == 0
+    )
 
 
 def test_softness_is_the_share_of_soft_pixels():
-    rgba = solid(400, 400, (100, 100, 300, 300))
+    rgba = opaque_subject(400, 400, (100, 100, 300, 300))
     assert measure_features(cutout_of(rgba)).softness == 0
     rgba[100:300, 100:200, 3] = 128
     assert measure_features(cutout_of(rgba)).softness == pytest.approx(0.5, abs=0.01)
@@ -115,7 +117,7 @@ def test_a_blank_picture_fails_for_being_empty(model):
 
 
 def test_a_subject_of_a_few_pixels_is_not_empty():
-    rgba = solid(3000, 3000, (1001, 1001, 1003, 1003))
+    rgba = opaque_subject(3000, 3000, (1001, 1001, 1003, 1003))
     found = measure_features(cutout_of(rgba))
     assert not found.empty
     assert verdict(found, load_profile("amazon-main")).status == "fail"

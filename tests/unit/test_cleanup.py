@@ -8,47 +8,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nssbg._errors import OptionError
-from nssbg._stages.cleanup import (
+from nssbg._ops.alpha_cleanup import (
     choke,
-    drop_faint,
-    drop_fog,
-    drop_specks,
     feather,
-    fill_pinholes,
+    fill_small_holes,
     keep_largest,
+    remove_faint_components,
+    remove_small_components,
+    remove_stray_alpha,
     threshold_curve,
 )
-from nssbg._stages.refine import refine_with_report
+from nssbg._ops.refine import refine_with_report
 
 
-def picture(*rows: str) -> np.ndarray:
+def image(*rows: str) -> np.ndarray:
     return np.array([[255 if c == "#" else 128 if c == "+" else 0 for c in r] for r in rows], "u1")
 
 
 def test_specks_hang_together_by_corners_and_go_by_area():
-    alpha = picture("##....", "##..#.", ".....#", "......", "+.....")
+    alpha = image("##....", "##..#.", ".....#", "......", "+.....")
     before = alpha.copy()
-    cleaned = drop_specks(alpha, 2)
+    cleaned = remove_small_components(alpha, 2)
+    np.testing.assert_array_equal(cleaned, image("##....", "##..#.", ".....#", "......", "......"))
     np.testing.assert_array_equal(
-        cleaned, picture("##....", "##..#.", ".....#", "......", "......")
-    )
-    np.testing.assert_array_equal(
-        drop_specks(alpha, 3), picture("##....", "##....", "......", "......", "......")
+        remove_small_components(alpha, 3), image("##....", "##....", "......", "......", "......")
     )
     np.testing.assert_array_equal(alpha, before)
 
 
 def test_faint_blobs_go_beside_a_larger_one():
-    alpha = picture("######", "......", "#.++..", "......", "+.####", "+.....")
-    expected = picture("######", "......", "#.....", "......", "+.####", "+.....")
+    alpha = image("######", "......", "#.++..", "......", "+.####", "+.....")
+    expected = image("######", "......", "#.....", "......", "+.####", "+.....")
     # A mean of 128 of 255 is just above a half; two of six are a third.
-    np.testing.assert_array_equal(drop_faint(alpha, 0.5, of_largest=0.5), alpha)
-    np.testing.assert_array_equal(drop_faint(alpha, 0.51, of_largest=0.3), alpha)
+    np.testing.assert_array_equal(remove_faint_components(alpha, 0.5, of_largest=0.5), alpha)
+    np.testing.assert_array_equal(remove_faint_components(alpha, 0.51, of_largest=0.3), alpha)
     alpha[5, 0] = 255
     expected[5, 0] = 255
-    np.testing.assert_array_equal(drop_faint(alpha, 0.51, of_largest=0.5), expected)
+    np.testing.assert_array_equal(remove_faint_components(alpha, 0.51, of_largest=0.5), expected)
     with pytest.raises(OptionError, match="level"):
-        drop_faint(alpha, 1.5)
+        remove_faint_components(alpha, 1.5)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -59,7 +57,7 @@ def test_fog_goes_where_no_subject_is_near(dtype, scale):
     alpha = np.full((100 * scale, 200 * scale), 0.08 * full).astype(dtype)
     alpha[40 * scale : 50 * scale, 60 * scale : 80 * scale] = np.asarray(0.2 * full).astype(dtype)
     before = alpha.copy()
-    cleared = drop_fog(alpha)
+    cleared = remove_stray_alpha(alpha)
     np.testing.assert_array_equal(alpha, before)
     kept = cleared == alpha
     assert (cleared[~kept] == 0).all()
@@ -69,19 +67,19 @@ def test_fog_goes_where_no_subject_is_near(dtype, scale):
         assert abs(found[0] - wanted[0] * scale) <= slack
         assert abs(found[-1] + 1 - wanted[1] * scale) <= slack
         assert (np.diff(found) == 1).all()
-    np.testing.assert_array_equal(drop_fog(np.zeros_like(alpha)), np.zeros_like(alpha))
+    np.testing.assert_array_equal(remove_stray_alpha(np.zeros_like(alpha)), np.zeros_like(alpha))
 
 
 def test_largest_is_kept_alone():
-    alpha = picture("#.###", "..###", "#....")
-    np.testing.assert_array_equal(keep_largest(alpha), picture("..###", "..###", "....."))
+    alpha = image("#.###", "..###", "#....")
+    np.testing.assert_array_equal(keep_largest(alpha), image("..###", "..###", "....."))
 
 
 def test_pinholes_are_enclosed_by_sides_and_spare_the_edge():
-    alpha = picture(".####.", "##.#.#", "####.#", "######")
-    filled = fill_pinholes(alpha, 3)
-    np.testing.assert_array_equal(filled, picture(".####.", "######", "######", "######"))
-    np.testing.assert_array_equal(fill_pinholes(alpha, 2)[1:3, 4], [0, 0])
+    alpha = image(".####.", "##.#.#", "####.#", "######")
+    filled = fill_small_holes(alpha, 3)
+    np.testing.assert_array_equal(filled, image(".####.", "######", "######", "######"))
+    np.testing.assert_array_equal(fill_small_holes(alpha, 2)[1:3, 4], [0, 0])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -93,11 +91,11 @@ def test_holes_that_go_too_deep_are_kept_whole(dtype):
     alpha[doubt] = 0.6 * full
     alpha[hole] = 0.6 * full
     alpha[4, 11] = 0.4 * full
-    filled = fill_pinholes(alpha, 20, level=0.9, deepest=0.5)
+    filled = fill_small_holes(alpha, 20, level=0.9, deepest=0.5)
     assert (filled[doubt] == full).all()
     np.testing.assert_array_equal(filled[hole], alpha[hole])
-    assert (fill_pinholes(alpha, 20, level=0.9) == full).all()
-    assert (fill_pinholes(alpha, 9, level=0.9, deepest=0.5) == alpha).all()
+    assert (fill_small_holes(alpha, 20, level=0.9) == full).all()
+    assert (fill_small_holes(alpha, 9, level=0.9, deepest=0.5) == alpha).all()
 
 
 @given(
@@ -107,11 +105,11 @@ def test_holes_that_go_too_deep_are_kept_whole(dtype):
 )
 @settings(max_examples=150, deadline=None)
 def test_specks_agree_with_a_flood_fill(bits, least, as_float):
-    solid = np.array(bits, bool)
-    alpha = solid.astype(np.float32) if as_float else solid.astype(np.uint8) * 255
-    expected = solid.copy()
-    seen = np.zeros_like(solid)
-    for start in zip(*np.nonzero(solid), strict=True):
+    opaque_subject = np.array(bits, bool)
+    alpha = opaque_subject.astype(np.float32) if as_float else opaque_subject.astype(np.uint8) * 255
+    expected = opaque_subject.copy()
+    seen = np.zeros_like(opaque_subject)
+    for start in zip(*np.nonzero(opaque_subject), strict=True):
         if seen[start]:
             continue
         stack, blob = [start], []
@@ -120,14 +118,17 @@ def test_specks_agree_with_a_flood_fill(bits, least, as_float):
             y, x = stack.pop()
             blob.append((y, x))
             for near in ((y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)):
-                inside = 0 <= near[0] < solid.shape[0] and 0 <= near[1] < solid.shape[1]
-                if inside and solid[near] and not seen[near]:
+                inside = (
+                    0 <= near[0] < opaque_subject.shape[0]
+                    and 0 <= near[1] < opaque_subject.shape[1]
+                )
+                if inside and opaque_subject[near] and not seen[near]:
                     seen[near] = True
                     stack.append(near)
         if len(blob) < least:
             for cell in blob:
                 expected[cell] = False
-    np.testing.assert_array_equal(drop_specks(alpha, least) > 0, expected)
+    np.testing.assert_array_equal(remove_small_components(alpha, least) > 0, expected)
 
 
 @pytest.mark.parametrize("pixels", [-3.5, -1.25, -0.5, 0.5, 1.25, 3.5])
@@ -170,13 +171,13 @@ def test_refine_drops_small_specks_by_default_and_says_so():
     trimap[500:900, 500:900] = 255
     trimap[1500, 1500] = 255
     alpha, report = refine_with_report(image, np.zeros((9, 9), np.uint8), trimap=trimap)
-    assert report.specks_dropped == 1
+    assert report.components_removed == 1
     assert alpha[1500, 1500] == 0
     assert (alpha[500:900, 500:900] == 255).all()
     kept, report = refine_with_report(
-        image, np.zeros((9, 9), np.uint8), trimap=trimap, drop_specks=0
+        image, np.zeros((9, 9), np.uint8), trimap=trimap, min_component_area=0
     )
-    assert report.specks_dropped == 0
+    assert report.components_removed == 0
     assert kept[1500, 1500] == 255
 
 
@@ -187,9 +188,9 @@ def test_refine_drops_small_specks_by_default_and_says_so():
         (lambda a: feather(a, float("nan")), "feather takes"),
         (lambda a: choke(a, 100), "choke takes"),
         (lambda a: threshold_curve(a, 0.7, 0.3), "low < high"),
-        (lambda a: drop_specks(a, -1), "area"),
-        (lambda a: drop_specks(a[None], 1), "H x W"),
-        (lambda a: drop_specks(a, 1, level=2), "level"),
+        (lambda a: remove_small_components(a, -1), "area"),
+        (lambda a: remove_small_components(a[None], 1), "H x W"),
+        (lambda a: remove_small_components(a, 1, level=2), "level"),
     ],
 )
 def test_wrong_arguments_are_named(call, words):

@@ -72,10 +72,10 @@ def test_a_weak_result_is_handed_over_with_one_warning(model, tmp_path, capsys):
     Image.fromarray(noise).save(tmp_path / "noise.png")
     assert main([str(tmp_path / "noise.png"), "--json", "--model", model]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["weak"] is True
-    assert [note[:5] for note in report["notes"]].count("weak ") == 1
+    assert report["low_confidence"] is True
+    assert [note[:15] for note in report["notes"]].count("low confidence ") == 1
     assert main([str(tmp_path / "noise.png"), "--model", model, "--overwrite"]) == 0
-    assert capsys.readouterr().err.count("weak") == 1
+    assert capsys.readouterr().err.count("low confidence") == 1
 
 
 def test_a_bad_picture_is_one_line_and_exit_code_3(tmp_path):
@@ -146,8 +146,8 @@ def test_results_can_be_framed_sized_and_given_a_shadow(product_path, tmp_path, 
     with nssbg.Remover("studio") as remover:
         expected = remover.cutout(twin).render(look)
     assert expected.shape == (220, 320, 4)
-    for picture in made:
-        np.testing.assert_array_equal(np.asarray(picture), expected)
+    for image in made:
+        np.testing.assert_array_equal(np.asarray(image), expected)
 
 
 def test_a_mask_can_be_framed_and_sized(product_path, tmp_path):

@@ -199,13 +199,13 @@ def test_results_that_differ_in_case_alone_are_refused_where_that_is_one_file(
 
     Path("a.png").rename("Photo.jpg")
     Path("b.png").rename("photo.png")
-    pictures = ["Photo.jpg", "photo.png"]
+    images = ["Photo.jpg", "photo.png"]
     monkeypatch.setattr(_fs, "identity", without_case)
-    assert main([*pictures, *STUDIO]) == 2
+    assert main([*images, *STUDIO]) == 2
     assert "both be written" in capsys.readouterr().err
     monkeypatch.setattr(_fs, "identity", identity)
     if not Path("PHOTO.JPG").exists():  # where case tells files apart there is nothing wrong
-        assert main([*pictures, *STUDIO]) == 0
+        assert main([*images, *STUDIO]) == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX descriptors")

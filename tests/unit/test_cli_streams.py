@@ -435,9 +435,9 @@ main.command()
 def test_what_ends_within_the_grace_is_told_of_though_another_hangs(product_path):
     twin = product_path.with_name("twin.jpg")
     twin.write_bytes(product_path.read_bytes())
-    pictures = [str(product_path), str(twin)]
+    images = [str(product_path), str(twin)]
     process = subprocess.Popen(
-        [sys.executable, "-c", ONE_STUCK, *pictures, *STUDIO, "--json", "--threads", "2"],
+        [sys.executable, "-c", ONE_STUCK, *images, *STUDIO, "--json", "--threads", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

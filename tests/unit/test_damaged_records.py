@@ -6,8 +6,8 @@ import pytest
 
 from nssbg import ModelError
 from nssbg._models import store as model_store
-from nssbg._models.description import read_sidecar
-from nssbg._planner import cache
+from nssbg._models.sidecar import read_sidecar
+from nssbg._planner import store
 
 DEEP = "[" * 100_000 + "]" * 100_000
 
@@ -37,8 +37,8 @@ def test_an_error_about_a_long_value_stays_one_short_line(tmp_path):
 def test_plans_that_are_no_plans_count_as_none(tmp_path, text):
     path = tmp_path / "plans.json"
     path.write_text(text)
-    assert cache.load(path, "key") == ()
-    cache.store(path, "key", ())
+    assert store.load(path, "key") == ()
+    store.store(path, "key", ())
     assert json.loads(path.read_text()) == {"key": []}
 
 

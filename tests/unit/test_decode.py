@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from nssbg import ImageDecodeError, OptionError
-from nssbg._image_io import decode, encode, model_rgb
+from nssbg._io import decode, encode, model_rgb
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (13, 17, 3), np.uint8)

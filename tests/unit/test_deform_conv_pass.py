@@ -10,12 +10,12 @@ import pytest
 from deform_graphs import deform_network, runtime_fuses
 from model_graphs import mask_network
 
-from nssbg._backends import open_backend
 from nssbg._models import prepared
-from nssbg._models.description import ModelDescription
+from nssbg._models.graph_passes import deform_conv
+from nssbg._models.graph_passes.deform_conv import fuse_deform_conv
 from nssbg._models.onnx_header import may_hold_deform_conv, read_header
-from nssbg._models.passes import deform_conv
-from nssbg._models.passes.deform_conv import fuse_deform_conv
+from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime import open_backend
 
 pytestmark = pytest.mark.skipif(
     not runtime_fuses(), reason="this ONNX Runtime has no DeformConv on processors"
@@ -31,7 +31,7 @@ def run(path, data, backend="onnxruntime"):
     return result
 
 
-def picture(size=(20, 24), seed=3):
+def image(size=(20, 24), seed=3):
     return np.random.default_rng(seed).normal(size=(1, 3, *size)).astype(np.float32)
 
 
@@ -63,7 +63,7 @@ CASES = {
 def test_fuses_and_gives_the_same_on_both_runtimes(tmp_path, form, case):
     options = CASES[case]
     path = deform_network(tmp_path / "d.onnx", form=form, **options)
-    data = picture(options.get("size", (20, 24)))
+    data = image(options.get("size", (20, 24)))
     expected = run(path, data)
     graph, fused, left = fuse_deform_conv(onnx.load(path))
     assert len(fused) == options.get("layers", 1)
@@ -170,7 +170,7 @@ def test_prepared_keeps_the_fused_graph_and_the_published_file(tmp_path, monkeyp
     stamp = ready.path.stat().st_mtime_ns
     assert prepared.prepared(model, folder=tmp_path / "kept").path == ready.path
     assert ready.path.stat().st_mtime_ns == stamp
-    np.testing.assert_allclose(run(ready.path, picture()), run(path, picture()), atol=1e-3)
+    np.testing.assert_allclose(run(ready.path, image()), run(path, image()), atol=1e-3)
 
     plain = mask_network(tmp_path / "m.onnx")
     other = ModelDescription(name="m", file="m.onnx", height=48, width=64).at(plain)
@@ -245,7 +245,7 @@ def test_what_torch_exports_is_fused_at_every_size(path, tmp_path):
     onnx.save(graph, target)
     sizes = [(12, 16)] if "static" in path.stem else [(12, 16), (31, 17), (8, 40)]
     for size in sizes:
-        data = picture(size)
+        data = image(size)
         expected = run(path, data)
         for backend in ("onnxruntime", "openvino"):
             got = run(target, data, backend)
@@ -269,7 +269,7 @@ def test_one_of_a_fixed_grid_in_a_graph_of_varying_size_is_left(tmp_path):
 
 
 def test_sizes_that_a_graph_computes_are_known():
-    from nssbg._models.passes.shapes import known_shapes
+    from nssbg._models.graph_passes.shapes import known_shapes
 
     model = onnx.load(EXPORTED[-1])
     assert "script-varying" in EXPORTED[-1].stem

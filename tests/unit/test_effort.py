@@ -43,16 +43,16 @@ def test_a_second_look_at_a_small_subject_pays_and_is_reported(small_subject):
         balanced = remover.cutout(rgb)
         best = remover.cutout(rgb, effort="best")
         np.testing.assert_array_equal(balanced.alpha, remover.alpha(rgb, effort="balanced"))
-    assert fast.closer_look is None
-    assert "look closer" not in fast.timings.stages
-    look = balanced.closer_look
+    assert fast.second_pass is None
+    assert "second pass" not in fast.timings.stages
+    look = balanced.second_pass
     assert look is not None
     assert look.runs == 2
     assert look.gain > 2
     assert len(look.crops) == 1
-    assert balanced.timings.stages["look closer"] > 0
-    assert best.closer_look is not None
-    assert best.closer_look.runs > 2
+    assert balanced.timings.stages["second pass"] > 0
+    assert best.second_pass is not None
+    assert best.second_pass.runs > 2
     errors = [np.abs(one.alpha.astype(float) - truth).mean() for one in (fast, balanced, best)]
     assert errors[1] < 0.85 * errors[0]
     assert errors[2] < 1.1 * errors[1]
@@ -94,7 +94,7 @@ def test_the_command_line_takes_effort_and_reports_it(small_subject, tmp_path, c
         ]
         assert main([*words, "--effort", effort]) == 0
         report = json.loads(capsys.readouterr().out)
-        look = report["closer_look"]
+        look = report["second_pass"]
         assert (look and look["runs"]) == runs
         if look:
             assert [len(crop) for crop in look["crops"]] == [4]

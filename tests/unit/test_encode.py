@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from nssbg import ImageEncodeError, OptionError
-from nssbg._image_io import (
+from nssbg._io import (
     ALPHA_FORMATS,
     WRITABLE_FORMATS,
     decode,

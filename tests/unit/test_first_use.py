@@ -8,11 +8,10 @@ from model_graphs import mask_network
 
 import nssbg
 from nssbg import _planner as planner
-from nssbg._models.description import ModelDescription
-from nssbg._planner import calibrate as calibrating
-from nssbg._planner import first_use, fitting
-from nssbg._planner.candidates import BatchRun, Candidate, Choice
-from nssbg._planner.kept import measured
+from nssbg._models.sidecar import ModelDescription
+from nssbg._planner import autotune, benchmark, resource_estimate
+from nssbg._planner.candidates import BatchRun, Candidate, PlanRequest
+from nssbg._planner.lookup import measured
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +35,13 @@ def no_measuring(monkeypatch):
     def refuse(*arguments, **keys):
         pytest.fail("measured where it must not")
 
-    monkeypatch.setattr(first_use, "calibrate", refuse)
+    monkeypatch.setattr(autotune, "benchmark_candidates", refuse)
 
 
-def plans_of(net, pictures, threads=2, **keys):
+def plans_of(net, image_count, threads=2, **keys):
     with (
         nssbg.Remover(str(net), threads=threads) as remover,
-        remover.map(pictures, decontaminate="off", refine="none", **keys) as results,
+        remover.map(image_count, decontaminate="off", refine="none", **keys) as results,
     ):
         return [outcome.result().plan for outcome in results]
 
@@ -53,7 +52,7 @@ def said(plan):
 
 def test_a_single_picture_never_measures(net, monkeypatch):
     no_measuring(monkeypatch)
-    monkeypatch.setattr(first_use, "measure_at_first_use", first_use.calibrate)
+    monkeypatch.setattr(autotune, "autotune_run", autotune.benchmark_candidates)
     nssbg.Remover(str(net)).cutout(PICTURES[0])
     nssbg.remove(PICTURES[0], model=str(net))
 
@@ -68,14 +67,14 @@ def test_a_short_run_does_not_and_says_from_where_it_pays(net, monkeypatch):
 def test_only_where_it_might_pay_the_network_is_run_to_see(net, monkeypatch):
     no_measuring(monkeypatch)
     opened = []
-    inner = first_use.open_candidate
+    inner = autotune.open_candidate
     monkeypatch.setattr(
-        first_use, "open_candidate", lambda *given: opened.append(given) or inner(*given)
+        autotune, "open_candidate", lambda *given: opened.append(given) or inner(*given)
     )
     plans_of(net, PICTURES)
     assert not opened
-    monkeypatch.setattr(first_use, "_LEAST_OPENING", 0.0)
-    monkeypatch.setattr(first_use, "_SHARE", 1e-9)
+    monkeypatch.setattr(autotune, "_LEAST_OPENING", 0.0)
+    monkeypatch.setattr(autotune, "_SHARE", 1e-9)
     assert "measuring takes about" in said(plans_of(net, PICTURES)[0])
     assert len(opened) == 1
 
@@ -88,11 +87,11 @@ def test_an_iterator_of_unknown_length_does_not(net, monkeypatch):
 
 def test_calibrate_false_does_not(net, monkeypatch):
     no_measuring(monkeypatch)
-    assert "calibrate=False" in said(plans_of(net, PICTURES, calibrate=False)[0])
+    assert "autotune=False" in said(plans_of(net, PICTURES, autotune=False)[0])
 
 
 def test_a_run_that_asks_measures_once_and_the_next_takes_what_was_found(net, monkeypatch):
-    first = plans_of(net, iter(PICTURES), calibrate=True)
+    first = plans_of(net, iter(PICTURES), autotune=True)
     assert "measured at the start of this run" in said(first[0])
     assert "the fastest measured here" in said(first[-1])
     no_measuring(monkeypatch)
@@ -102,7 +101,7 @@ def test_a_run_that_asks_measures_once_and_the_next_takes_what_was_found(net, mo
 
 
 def test_a_long_run_measures_by_itself(net, monkeypatch):
-    monkeypatch.setattr(first_use, "_OTHER_STAGES", 60.0)
+    monkeypatch.setattr(autotune, "_OTHER_STAGES", 60.0)
     assert "measured at the start of this run" in said(plans_of(net, PICTURES * 2)[0])
 
 
@@ -110,26 +109,26 @@ def test_a_longer_run_on_the_same_remover_looks_again(net, monkeypatch):
     with nssbg.Remover(str(net), threads=2) as remover:
         with remover.map(PICTURES[:1]) as results:
             assert "pays from" in said(next(results).result().plan)
-        monkeypatch.setattr(first_use, "_OTHER_STAGES", 60.0)
+        monkeypatch.setattr(autotune, "_OTHER_STAGES", 60.0)
         with remover.map(PICTURES) as results:
             assert "at the start of this run" in said(next(results).result().plan)
 
 
 def test_alphas_are_checked_on_pictures_of_the_run(net, tmp_path, monkeypatch):
     seen = []
-    inner = first_use.calibrate
+    inner = autotune.benchmark_candidates
 
     def spy(model, found, **keys):
         seen.append(keys["tensors"])
         return inner(model, found, **keys)
 
-    monkeypatch.setattr(first_use, "calibrate", spy)
+    monkeypatch.setattr(autotune, "benchmark_candidates", spy)
     unreadable = tmp_path / "no.jpg"
     unreadable.write_bytes(b"no picture")
-    pictures = [PICTURES[1], unreadable, PICTURES[3]]
+    image_count = [PICTURES[1], unreadable, PICTURES[3]]
     with (
         nssbg.Remover(str(net), threads=2) as remover,
-        remover.map(pictures, calibrate=True) as results,
+        remover.map(image_count, autotune=True) as results,
     ):
         outcomes = list(results)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
@@ -157,16 +156,18 @@ def described(net):
 
 def test_streams_follow_the_free_memory(net, monkeypatch):
     model = described(net)
-    cost = fitting.graph_cost(model)
+    cost = resource_estimate.graph_cost(model)
 
     def need(streams):
-        return fitting.predicted_peak(cost, Candidate("openvino", "cpu", "float32", 8, streams))
+        return resource_estimate.predicted_peak(
+            cost, Candidate("openvino", "cpu", "float32", 8, streams)
+        )
 
     for free, expected in ((need(8) * 2, 8), (need(8) * 2 - 2, 2), (need(2), 1), (0, 1)):
-        monkeypatch.setattr(fitting, "available_memory", lambda free=free: free)
-        assert fitting.streams_that_fit(model, 8) == expected
-    monkeypatch.setattr(fitting, "available_memory", lambda: need(1))
-    problem = fitting.memory_problem(model)
+        monkeypatch.setattr(resource_estimate, "available_memory", lambda free=free: free)
+        assert resource_estimate.max_streams_in_memory(model, 8) == expected
+    monkeypatch.setattr(resource_estimate, "available_memory", lambda: need(1))
+    problem = resource_estimate.memory_shortfall(model)
     assert problem(Candidate("openvino", "cpu", "float32", 8, 1)) == ""
     assert "is free" in problem(Candidate("openvino", "cpu", "float32", 8, 8))
     assert problem(Candidate("onnxruntime", "cuda", "float32", 8, 8)) == ""
@@ -174,14 +175,14 @@ def test_streams_follow_the_free_memory(net, monkeypatch):
 
 def test_calibration_ends_in_time_and_says_what_it_left(net):
     found = [Candidate("openvino", "cpu", "float32", count) for count in (1, 2, 3)]
-    result = calibrating.calibrate(described(net), found, rounds=1, begin_within=0.0)
+    result = benchmark.benchmark_candidates(described(net), found, rounds=1, begin_within=0.0)
     assert [item.problem == "" for item in result] == [True, True, False]
     assert "not measured, 0.0 s were given" in result[2].problem
 
 
 def test_calibration_makes_room_before_it_gives_a_candidate_up(net):
     open_now = []
-    inner = calibrating.open_backend
+    inner = benchmark.open_backend
 
     def counting(model, **keys):
         opened = inner(model, **keys)
@@ -195,14 +196,14 @@ def test_calibration_makes_room_before_it_gives_a_candidate_up(net):
         opened.close = closed
         return opened
 
-    calibrating.open_backend = counting
+    benchmark.open_backend = counting
     try:
         found = [Candidate("openvino", "cpu", "float32", count) for count in (1, 2)]
-        result = calibrating.calibrate(
+        result = benchmark.benchmark_candidates(
             described(net), found, rounds=2, memory=lambda c: "full" if open_now else ""
         )
     finally:
-        calibrating.open_backend = inner
+        benchmark.open_backend = inner
     assert [item.problem for item in result] == ["", ""]
     assert all(item.milliseconds > 0 for item in result)
     assert not open_now
@@ -212,28 +213,28 @@ def test_what_a_short_calibration_found_is_not_kept_alone(net, monkeypatch):
     model = described(net)
 
     def one_only(ready, found, **keys):
-        return (calibrating.Measurement(found[0], 1.0),)
+        return (benchmark.Measurement(found[0], 1.0),)
 
-    monkeypatch.setattr(first_use, "calibrate", one_only)
-    choice = Choice(threads=2, goal="throughput")
-    result, line = first_use.measure_at_first_use(
-        model, model, choice, BatchRun(2, 2, 10, [], True), int8=None, cache=first_use.Path("c")
+    monkeypatch.setattr(autotune, "benchmark_candidates", one_only)
+    request = PlanRequest(threads=2, goal="throughput")
+    result, line = autotune.autotune_run(
+        model, model, request, BatchRun(2, 2, 10, [], True), int8=None, cache=autotune.Path("c")
     )
     assert len(result) == 1
     assert "1 of 1 ways" in line
-    assert measured(model, choice) == ()
+    assert measured(model, request) == ()
 
 
 def test_no_picture_is_kept_alive_by_the_plan(net):
     import gc
     import weakref
 
-    pictures = [item.copy() for item in PICTURES]
+    image_count = [item.copy() for item in PICTURES]
     with nssbg.Remover(str(net), threads=2) as remover:
-        with remover.map(pictures, calibrate=True) as results:
+        with remover.map(image_count, autotune=True) as results:
             for _ in results:
                 pass
-        last = weakref.ref(pictures[0])
-        pictures.clear()
+        last = weakref.ref(image_count[0])
+        image_count.clear()
         gc.collect()
         assert last() is None

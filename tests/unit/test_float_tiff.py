@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nssbg import ImageDecodeError
-from nssbg._image_io import decode
+from nssbg._io import decode
 
 tifffile = pytest.importorskip("tifffile")
 RNG = np.random.default_rng(3)

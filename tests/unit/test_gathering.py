@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from model_graphs import mask_network
 
-from nssbg._backends import open_backend
-from nssbg._backends.gathering import Gathering
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime import open_backend
+from nssbg._runtime.batching import Gathering
 from nssbg._types import Plan
 
 
@@ -22,7 +22,7 @@ class Recorder:
     def __init__(self, seconds=0.01, fails=False):
         self.plan = Plan(model="m", backend="fake", device="CPU", batch=4)
         self.sizes: list[int] = []
-        self.at_once = 0
+        self.max_concurrency = 0
         self.most_at_once = 0
         self.seconds, self.fails = seconds, fails
         self.closed = False
@@ -30,12 +30,12 @@ class Recorder:
 
     def run(self, tensor):
         with self.lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
+            self.max_concurrency += 1
+            self.most_at_once = max(self.most_at_once, self.max_concurrency)
             self.sizes.append(tensor.shape[0])
         time.sleep(self.seconds)
         with self.lock:
-            self.at_once -= 1
+            self.max_concurrency -= 1
         if self.fails:
             raise RuntimeError("the device went away")
         return tensor[:, 0] * 2
@@ -44,7 +44,7 @@ class Recorder:
         self.closed = True
 
 
-def picture(value, size=4):
+def image(value, size=4):
     return np.full((1, 3, size, size), value, np.float32)
 
 
@@ -52,7 +52,7 @@ def test_each_thread_gets_its_own_mask_and_runs_are_shared():
     inner = Recorder()
     gathered = Gathering(inner, 4)
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(gathered.run, [picture(i) for i in range(64)]))
+        results = list(pool.map(gathered.run, [image(i) for i in range(64)]))
     for value, mask in enumerate(results):
         assert mask.shape == (1, 4, 4)
         assert (mask == 2 * value).all()
@@ -66,7 +66,7 @@ def test_a_lone_picture_does_not_wait_for_others():
     gathered = Gathering(Recorder(seconds=0.0), 4)
     begun = time.monotonic()
     for value in range(5):
-        gathered.run(picture(value))
+        gathered.run(image(value))
     assert time.monotonic() - begun < 1.0
 
 
@@ -80,7 +80,7 @@ def test_pictures_of_different_sizes_are_not_mixed():
     inner = Recorder()
     gathered = Gathering(inner, 4)
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(gathered.run, [picture(i, 4 + i % 2) for i in range(32)]))
+        results = list(pool.map(gathered.run, [image(i, 4 + i % 2) for i in range(32)]))
     assert [mask.shape for mask in results] == [(1, 4 + i % 2, 4 + i % 2) for i in range(32)]
 
 
@@ -88,11 +88,11 @@ def test_an_error_reaches_every_thread_and_the_next_run_works():
     inner = Recorder(fails=True)
     gathered = Gathering(inner, 4)
     with ThreadPoolExecutor(4) as pool:
-        for future in [pool.submit(gathered.run, picture(i)) for i in range(4)]:
+        for future in [pool.submit(gathered.run, image(i)) for i in range(4)]:
             with pytest.raises(RuntimeError, match="went away"):
                 future.result()
     inner.fails = False
-    assert (gathered.run(picture(3)) == 6).all()
+    assert (gathered.run(image(3)) == 6).all()
     gathered.close()
     assert inner.closed
 

@@ -14,12 +14,14 @@ import pytest
 from deform_graphs import deform_network
 from model_graphs import mask_network
 
-from nssbg import _doctor, _hardware
+from nssbg import _doctor
 from nssbg._errors import DeviceError, ModelError
-from nssbg._hardware import Device, Runtime, conflicts
 from nssbg._planner.candidates import Candidate
-from nssbg._planner.fitting import fit
-from nssbg._planner.memory import graph_cost, measure_rates
+from nssbg._planner.graph_cost import graph_cost, measure_rates
+from nssbg._planner.resource_estimate import fit
+from nssbg import _memory
+from nssbg._runtime import devices
+from nssbg._runtime.devices import Device, Runtime, conflicts
 from nssbg.cli.main import main
 
 
@@ -32,7 +34,7 @@ def own_home(tmp_path, monkeypatch):
 
 
 def test_the_probe_finds_both_runtimes_and_the_processor():
-    found = _hardware.hardware()
+    found = devices.hardware()
     assert [item.name for item in found.runtimes] == ["onnxruntime", "openvino"]
     assert all(item.version and not item.problem for item in found.runtimes)
     assert {(d.runtime, d.name) for d in found.devices} >= {
@@ -41,31 +43,32 @@ def test_the_probe_finds_both_runtimes_and_the_processor():
     }
     assert 1 <= found.processor.usable_cores <= found.processor.cores
     assert 0 < found.memory_available <= found.memory_limit <= found.memory_total
-    assert found.fingerprint == _hardware.hardware().fingerprint
+    assert found.fingerprint == devices.hardware().fingerprint
     assert "AzureExecutionProvider" not in {d.id for d in found.devices}
 
 
 def test_threads_come_from_the_argument_the_environment_or_the_machine(monkeypatch):
-    assert _hardware.usable_threads(3) == 3
-    every = _hardware.usable_threads()
+    assert devices.usable_threads(3) == 3
+    every = devices.usable_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert _hardware.usable_threads() == 5
+    assert devices.usable_threads() == 5
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
-    assert _hardware.usable_threads() == 4
+    assert devices.usable_threads() == 4
     for nonsense in ("0", "many", ""):
         monkeypatch.setenv("OMP_NUM_THREADS", nonsense)
-        assert _hardware.usable_threads() == every
+        assert devices.usable_threads() == every
 
 
 def pretend(monkeypatch, files):
-    monkeypatch.setattr(_hardware, "_read", lambda path: files.get(path, ""))
+    for module in (devices, _memory):
+        monkeypatch.setattr(module, "read_system_file", lambda path: files.get(path, ""))
 
 
 def test_memory_limits_of_cgroups(monkeypatch):
     meminfo = "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n"
     pretend(monkeypatch, {"/proc/meminfo": meminfo})
-    assert _hardware.memory_limit() == (16384000000, 16384000000)
-    assert _hardware.available_memory() == 12288000000
+    assert _memory.memory_limit() == (16384000000, 16384000000)
+    assert _memory.available_memory() == 12288000000
     second = {
         "/proc/meminfo": meminfo,
         "/proc/self/cgroup": "0::/user/app\n",
@@ -74,8 +77,8 @@ def test_memory_limits_of_cgroups(monkeypatch):
         "/sys/fs/cgroup/user/memory.current": "500000000\n",
     }
     pretend(monkeypatch, second)
-    assert _hardware.memory_limit()[1] == 2000000000
-    assert _hardware.available_memory() == 1500000000
+    assert _memory.memory_limit()[1] == 2000000000
+    assert _memory.available_memory() == 1500000000
     pretend(
         monkeypatch,
         {
@@ -85,7 +88,7 @@ def test_memory_limits_of_cgroups(monkeypatch):
             "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
         },
     )
-    assert _hardware.memory_limit()[1] == 3000000000
+    assert _memory.memory_limit()[1] == 3000000000
 
 
 ORT = Runtime("onnxruntime", "1.20", (Device("onnxruntime", "cpu", "CPUExecutionProvider"),))
@@ -129,7 +132,7 @@ def test_each_conflict_names_what_mends_it():
 
 
 def test_a_required_device_is_there_or_an_error_with_hints():
-    machine = _hardware.hardware()
+    machine = devices.hardware()
     _doctor.require_device(machine, "cpu")
     _doctor.require_device(machine, "CPU")
     bare = replace(machine, runtimes=(ORT, OV), conflicts=())
@@ -232,7 +235,7 @@ def test_verify_finds_a_wrong_copy_wherever_it_lies(tmp_path, capsys):
 
 
 def network(path, size):
-    from nssbg._models.description import ModelDescription
+    from nssbg._models.sidecar import ModelDescription
 
     return ModelDescription(name="m", file=path.name, height=size[0], width=size[1]).at(path)
 
@@ -277,8 +280,8 @@ def test_what_does_not_fit_is_said_with_what_would(tmp_path):
 
 
 def test_predicted_time_follows_the_classes_of_operators():
-    from nssbg._planner.fitting import predicted_seconds
-    from nssbg._planner.memory import GraphCost, Rates
+    from nssbg._planner.graph_cost import GraphCost, Rates
+    from nssbg._planner.resource_estimate import predicted_seconds
 
     rates = Rates(100e9, 200e9, 50e9, 100e9, 10e9, 20e9, 2)
     cost = GraphCost(1e9, 1e9, 1e8, 2e8, 0, 0, 0, 320, 320)
@@ -296,8 +299,8 @@ _PEAK = """
 import sys
 import numpy as np
 from pathlib import Path
-from nssbg._backends import open_backend
-from nssbg._models.description import ModelDescription
+from nssbg._runtime import open_backend
+from nssbg._models.sidecar import ModelDescription
 path = Path(sys.argv[1])
 model = ModelDescription(name="m", file=path.name, height=1536, width=1536).at(path)
 opened = open_backend(model, backend=sys.argv[2], device="cpu", threads=1)
@@ -333,7 +336,7 @@ def test_model_errors_of_graphs_that_do_not_take_a_size(tmp_path):
 
 
 def test_openvino_is_not_asked_for_devices_that_no_node_stands_for(monkeypatch):
-    from nssbg._backends import openvino
+    from nssbg._runtime import openvino
 
     class Core:
         asked = 0

@@ -15,11 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import nssbg
-from nssbg._backends import open_backend
-from nssbg._confidence import confidence
 from nssbg._errors import ModelError, OptionError
 from nssbg._models import onnx_header
 from nssbg._models.catalog import describe
+from nssbg._runtime import open_backend
+from nssbg._segment.confidence import confidence
 
 RUNTIMES = ["onnxruntime", "openvino"]
 
@@ -75,14 +75,14 @@ def one_error(done, *parts):
 
 
 @pytest.fixture
-def picture(tmp_path, product):
+def image(tmp_path, product):
     path = tmp_path / "in.png"
     Image.fromarray(product[0]).save(path)
     return path
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["doctor"], ["remove", "in.png", "out.png"]])
-def test_a_level_that_is_not_there(tmp_path, picture, arguments, monkeypatch):
+def test_a_level_that_is_not_there(tmp_path, image, arguments, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one_error(run(*arguments, NSSBG_ISA="v9"), "'v9'", "NSSBG_ISA", "v1")
     assert not (tmp_path / "out.png").exists()
@@ -96,14 +96,14 @@ def test_a_level_set_by_name():
 
 
 @pytest.mark.parametrize("backend", RUNTIMES)
-def test_an_output_larger_than_any_mask(tmp_path, picture, backend):
+def test_an_output_larger_than_any_mask(tmp_path, image, backend):
     sizes = ("sizes", np.array([1, 1, 30_000, 30_000], np.int64))
     nodes = [
         helper.make_node("ReduceMean", ["x"], ["m"], axes=[1], keepdims=1),
         helper.make_node("Resize", ["m", "", "", "sizes"], ["y"], mode="nearest"),
     ]
     path = network(tmp_path / "big.onnx", nodes, [sizes], out=[1, 1, 30_000, 30_000])
-    done = run("remove", picture, tmp_path / "o.png", "--model", path, "--backend", backend)
+    done = run("remove", image, tmp_path / "o.png", "--model", path, "--backend", backend)
     one_error(done, path, "30000", "8,192")
 
 
@@ -180,16 +180,16 @@ def test_a_network_that_always_says_the_same_is_not_trusted(tmp_path, product, v
     with nssbg.Remover(path, backend="onnxruntime") as remover:
         cutout = remover.cutout(product[0])
     assert cutout.confidence == 0.0
-    assert cutout.weak
+    assert cutout.low_confidence
 
 
 @pytest.mark.parametrize("backend", RUNTIMES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_network_that_gives_no_numbers_is_an_error(tmp_path, picture, backend, value):
+def test_a_network_that_gives_no_numbers_is_an_error(tmp_path, image, backend, value):
     path = constant(tmp_path / "c.onnx", value)
     target = tmp_path / "o.png"
     one_error(
-        run("remove", picture, target, "--model", path, "--backend", backend),
+        run("remove", image, target, "--model", path, "--backend", backend),
         path,
         "no finite number",
     )
@@ -202,7 +202,7 @@ def test_some_values_that_are_no_numbers_are_said(tmp_path, product, value):
     with nssbg.Remover(path, backend="onnxruntime") as remover:
         cutout = remover.cutout(product[0])
     assert cutout.confidence == 0.0
-    assert cutout.weak
+    assert cutout.low_confidence
     assert any("not numbers" in note for note in cutout.notes)
 
 
@@ -210,7 +210,7 @@ def test_some_values_that_are_no_numbers_are_said(tmp_path, product, value):
 def test_confidence_of_a_map_without_an_outline(fill):
     flat = np.full((64, 64), fill, np.float32)
     told = confidence(flat)
-    assert (told.overlap, told.weak) == (0.0, True)
+    assert (told.overlap, told.low_confidence) == (0.0, True)
     subject = np.zeros((64, 64), np.float32)
     subject[16:48, 16:48] = 1
     assert confidence(subject).overlap > 0.9
@@ -220,7 +220,7 @@ def test_a_network_opens_where_it_cannot_be_kept(tmp_path, monkeypatch):
     """The disk is full: compiling for the cache fails, which is no reason not to run."""
     from contextlib import contextmanager
 
-    from nssbg._backends.compiled_cache import CompiledCache
+    from nssbg._runtime.compiled_cache import CompiledCache
 
     @contextmanager
     def full(entry):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nssbg._errors import OptionError
-from nssbg._stages.locate import locate
-from nssbg._stages.locate_plan import Area, plan_crops, plan_tiles
+from nssbg._segment.second_pass.crops import Area, plan_crops, plan_tiles
+from nssbg._segment.second_pass.run import run_second_pass
 
 
-def picture_with_disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
+def image_with_disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
     """Red channel: the true alpha of an antialiased disc; a model can read it back."""
     rows, columns = np.mgrid[0:height, 0:width]
     alpha = np.clip(radius - np.hypot(rows - y, columns - x) + 0.5, 0, 1)
@@ -44,7 +44,7 @@ class Model:
 
 
 def error_against_truth(image: np.ndarray, coarse: np.ndarray) -> float:
-    from nssbg._stages.refine import refine
+    from nssbg._ops.refine import refine
 
     assert coarse.dtype == np.float32
     fine = refine(image, coarse, level="none")
@@ -53,8 +53,8 @@ def error_against_truth(image: np.ndarray, coarse: np.ndarray) -> float:
 
 def test_fast_runs_once_and_returns_the_models_own_map():
     model = Model()
-    image = picture_with_disc(300, 400, 150, 200, 40)
-    coarse, report = locate(image, model, effort="fast")
+    image = image_with_disc(300, 400, 150, 200, 40)
+    coarse, report = run_second_pass(image, model, effort="fast")
     assert len(model.crops) == report.runs == 1
     assert report.gain == 1.0
     assert report.crops == ()
@@ -63,9 +63,9 @@ def test_fast_runs_once_and_returns_the_models_own_map():
 
 def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
     model = Model()
-    image = picture_with_disc(600, 800, 200, 500, 50)
-    once, _ = locate(image, model, effort="fast")
-    coarse, report = locate(image, model, effort="balanced")
+    image = image_with_disc(600, 800, 200, 500, 50)
+    once, _ = run_second_pass(image, model, effort="fast")
+    coarse, report = run_second_pass(image, model, effort="balanced")
     assert report.runs == 2
     (crop,) = report.crops
     assert crop.y0 <= 150 - 10
@@ -80,10 +80,10 @@ def test_a_small_subject_is_cropped_with_margin_and_gets_more_resolution():
 def test_each_of_several_small_subjects_gets_its_own_crop():
     model = Model()
     image = np.maximum(
-        picture_with_disc(600, 800, 120, 120, 40), picture_with_disc(600, 800, 470, 650, 60)
+        image_with_disc(600, 800, 120, 120, 40), image_with_disc(600, 800, 470, 650, 60)
     )
-    once, _ = locate(image, model, effort="fast")
-    coarse, report = locate(image, model, effort="balanced")
+    once, _ = run_second_pass(image, model, effort="fast")
+    coarse, report = run_second_pass(image, model, effort="balanced")
     assert report.runs == 3
     larger, smaller = report.crops  # the larger one comes first
     assert not larger.overlaps(smaller)
@@ -93,16 +93,16 @@ def test_each_of_several_small_subjects_gets_its_own_crop():
     assert smaller.x1 < 200
     assert report.gain > 5
     assert error_against_truth(image, coarse) < 0.3 * error_against_truth(image, once)
-    best = locate(image, model, effort="best")[1]
+    best = run_second_pass(image, model, effort="best")[1]
     assert best.crops == report.crops
     assert best.tiles > 0
 
 
 def test_subjects_that_touch_with_their_margins_share_a_crop():
     image = np.maximum(
-        picture_with_disc(600, 800, 200, 300, 40), picture_with_disc(600, 800, 200, 390, 40)
+        image_with_disc(600, 800, 200, 300, 40), image_with_disc(600, 800, 200, 390, 40)
     )
-    _, report = locate(image, Model(), effort="balanced")
+    _, report = run_second_pass(image, Model(), effort="balanced")
     assert report.runs == 2
     (crop,) = report.crops
     assert crop.x0 < 260
@@ -114,16 +114,16 @@ def test_of_a_crowd_the_largest_are_looked_at():
     image = np.zeros((800, 1000, 3), np.uint8)
     for row in range(4):
         for column in range(5):
-            one = picture_with_disc(800, 1000, 100 + 200 * row, 100 + 200 * column, 30 + 10 * row)
+            one = image_with_disc(800, 1000, 100 + 200 * row, 100 + 200 * column, 30 + 10 * row)
             image = np.maximum(image, one)
-    _, report = locate(image, Model(128), effort="balanced")
+    _, report = run_second_pass(image, Model(128), effort="balanced")
     assert report.runs == 5
     assert len(report.crops) == 4
     assert all(crop.y0 > 600 for crop in report.crops)
 
 
 def test_a_faint_scrap_far_off_does_not_keep_the_subject_from_its_crop():
-    image = picture_with_disc(600, 800, 200, 200, 50)
+    image = image_with_disc(600, 800, 200, 200, 50)
     model = Model()
 
     def with_scrap(crop):
@@ -133,24 +133,26 @@ def test_a_faint_scrap_far_off_does_not_keep_the_subject_from_its_crop():
             answer[-5:-2, -6:-2] = 0.45
         return answer
 
-    _, report = locate(image, with_scrap, effort="balanced")
+    _, report = run_second_pass(image, with_scrap, effort="balanced")
     (crop,) = report.crops
     assert crop.x1 < 300
 
 
 def test_an_answer_that_is_there_already_is_not_asked_for_again():
     model = Model()
-    image = picture_with_disc(600, 800, 200, 500, 50)
+    image = image_with_disc(600, 800, 200, 500, 50)
     first = model(image)
-    coarse, report = locate(image, model, effort="balanced", first=first)
+    coarse, report = run_second_pass(image, model, effort="balanced", first=first)
     assert report.runs == len(model.crops) == 2
     assert model.crops[1][0] < 600
-    np.testing.assert_array_equal(coarse, locate(image, Model(), effort="balanced")[0])
+    np.testing.assert_array_equal(coarse, run_second_pass(image, Model(), effort="balanced")[0])
 
 
 def test_a_first_answer_that_is_unsure_of_the_place_is_not_cropped():
-    image = picture_with_disc(600, 800, 200, 500, 50)
-    _, report = locate(image, lambda crop: Model()(crop) * np.float32(0.5), effort="balanced")
+    image = image_with_disc(600, 800, 200, 500, 50)
+    _, report = run_second_pass(
+        image, lambda crop: Model()(crop) * np.float32(0.5), effort="balanced"
+    )
     assert report.runs == 1
     assert any("unsure" in note for note in report.notes)
 
@@ -163,8 +165,8 @@ def test_a_crop_that_is_less_certain_than_the_first_answer_is_not_used():
         answer = Model()(crop)
         return answer if len(calls) == 1 else answer * np.float32(0.5)
 
-    image = picture_with_disc(600, 800, 200, 500, 50)
-    coarse, report = locate(image, doubting, effort="balanced")
+    image = image_with_disc(600, 800, 200, 500, 50)
+    coarse, report = run_second_pass(image, doubting, effort="balanced")
     assert report.runs == 2
     assert report.crops == ()
     assert report.gain == 1.0
@@ -173,10 +175,10 @@ def test_a_crop_that_is_less_certain_than_the_first_answer_is_not_used():
 
 
 def test_a_budget_of_input_pixels_bounds_the_tiles(monkeypatch):
-    image = picture_with_disc(600, 600, 300, 300, 280)
-    free = locate(image, Model(), effort="best")[1]
-    monkeypatch.setattr("nssbg._stages.locate.MOST_INPUT_PIXELS", 3 * 64 * 64)
-    bound = locate(image, Model(), effort="best")[1]
+    image = image_with_disc(600, 600, 300, 300, 280)
+    free = run_second_pass(image, Model(), effort="best")[1]
+    monkeypatch.setattr("nssbg._segment.second_pass.run.MOST_INPUT_PIXELS", 3 * 64 * 64)
+    bound = run_second_pass(image, Model(), effort="best")[1]
     assert free.runs > 4
     assert bound.runs == 4
     assert any("budget" in note for note in bound.notes)
@@ -184,16 +186,16 @@ def test_a_budget_of_input_pixels_bounds_the_tiles(monkeypatch):
 
 def test_a_subject_that_fills_the_frame_is_not_run_again():
     model = Model()
-    image = picture_with_disc(300, 300, 150, 150, 140)
-    _, report = locate(image, model, effort="balanced")
+    image = image_with_disc(300, 300, 150, 150, 140)
+    _, report = run_second_pass(image, model, effort="balanced")
     assert report.runs == len(model.crops) == 1
 
 
 def test_best_runs_tiles_along_the_outline_only_and_improves():
     model = Model()
-    image = picture_with_disc(600, 600, 300, 300, 280)
-    once, _ = locate(image, model, effort="fast")
-    coarse, report = locate(image, model, effort="best")
+    image = image_with_disc(600, 600, 300, 300, 280)
+    once, _ = run_second_pass(image, model, effort="fast")
+    coarse, report = run_second_pass(image, model, effort="best")
     assert report.tiles > 0
     assert report.runs <= 17
     assert error_against_truth(image, coarse) < 0.5 * error_against_truth(image, once)
@@ -206,7 +208,7 @@ def test_blending_leaves_no_seam():
 
     columns = np.linspace(0, 255, 512).astype(np.uint8)
     image = np.repeat(np.repeat(columns[None, :, None], 512, 0), 3, 2)
-    coarse, report = locate(image, constant_slope, effort="best")
+    coarse, report = run_second_pass(image, constant_slope, effort="best")
     assert report.tiles > 1
     wide = coarse * 255
     assert np.abs(np.diff(wide, axis=0)).max() <= 1  # nothing changes down a column
@@ -214,10 +216,10 @@ def test_blending_leaves_no_seam():
 
 
 def test_cells_that_were_sure_stay_as_they_were():
-    image = picture_with_disc(600, 600, 300, 300, 200)
+    image = image_with_disc(600, 600, 300, 300, 200)
     model = Model()
-    once, _ = locate(image, model, effort="fast")
-    coarse, _ = locate(image, model, effort="best")
+    once, _ = run_second_pass(image, model, effort="fast")
+    coarse, _ = run_second_pass(image, model, effort="best")
     scale = coarse.shape[0] // once.shape[0]
     middle = coarse.shape[0] // 2
     assert coarse[middle - 4 * scale : middle + 4 * scale, middle].min() > 0.995
@@ -232,13 +234,13 @@ def test_a_tile_that_lost_its_context_is_rejected_and_named():
         answer = Model()(crop)
         return answer if len(calls) == 1 else 1 - answer
 
-    image = picture_with_disc(600, 600, 300, 300, 280)
-    coarse, report = locate(image, confused, effort="best")
+    image = image_with_disc(600, 600, 300, 300, 280)
+    coarse, report = run_second_pass(image, confused, effort="best")
     assert report.tiles == 0
     assert report.gain == 1.0
     assert any("disagreed" in note for note in report.notes)
     assert error_against_truth(image, coarse) <= 1.05 * error_against_truth(
-        image, locate(image, Model(), effort="fast")[0]
+        image, run_second_pass(image, Model(), effort="fast")[0]
     )
 
 
@@ -247,8 +249,8 @@ def test_a_budget_of_time_stops_further_runs():
         time.sleep(0.05)
         return Model()(crop)
 
-    image = picture_with_disc(600, 600, 300, 300, 280)
-    _, report = locate(image, slow, effort="best", seconds=0.12)
+    image = image_with_disc(600, 600, 300, 300, 280)
+    _, report = run_second_pass(image, slow, effort="best", seconds=0.12)
     assert report.runs <= 3
     assert any("budget" in note for note in report.notes)
 
@@ -267,13 +269,13 @@ def test_tiles_cover_the_scope_and_overlap():
 
 def test_an_empty_map_plans_nothing():
     assert plan_crops(np.zeros((20, 20), np.float32), 100, 100) == ([], False)
-    _, report = locate(np.zeros((90, 70, 3), np.uint8), Model(), effort="best")
+    _, report = run_second_pass(np.zeros((90, 70, 3), np.uint8), Model(), effort="best")
     assert report.tiles == 0
 
 
 def test_wrong_arguments_are_named():
     image = np.zeros((10, 10, 3), np.uint8)
     with pytest.raises(OptionError, match="effort"):
-        locate(image, Model(), effort="utmost")  # type: ignore[arg-type]
+        run_second_pass(image, Model(), effort="utmost")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="model must answer"):
-        locate(image, lambda crop: crop)
+        run_second_pass(image, lambda crop: crop)

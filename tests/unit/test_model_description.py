@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from nssbg._errors import LicenseError, ModelError, OptionError
-from nssbg._models import catalog, places, store
-from nssbg._models.description import (
+from nssbg._models import catalog, paths, store
+from nssbg._models.postprocess import coarse_alpha
+from nssbg._models.sidecar import (
     ModelDescription,
     description_from_mapping,
     find_sidecar,
     read_sidecar,
 )
-from nssbg._models.readout import coarse_alpha
 
 
 @pytest.fixture(autouse=True)
@@ -254,7 +254,7 @@ def test_wrong_weights_elsewhere_are_passed_over_and_in_the_own_folder_an_error(
     fill(elsewhere, b"longer weights")
     assert store.locate(small) is None
     assert "has 14 bytes" in caplog.text
-    fill(places.models_folder() / "small-net.onnx", b"WEIGHTS")
+    fill(paths.models_folder() / "small-net.onnx", b"WEIGHTS")
     with pytest.raises(ModelError, match="has checksum sha256:"):
         store.locate(small)
 

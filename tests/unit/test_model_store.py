@@ -17,8 +17,8 @@ from model_server import ModelServer
 
 from nssbg._errors import LicenseError, ModelError
 from nssbg._models import download as room
-from nssbg._models import first_contact, places, store
-from nssbg._models.description import ModelDescription
+from nssbg._models import first_contact, paths, store
+from nssbg._models.sidecar import ModelDescription
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 1_500_000, np.uint8).tobytes()
 
@@ -58,7 +58,7 @@ def model(server, path, **keys) -> ModelDescription:
 
 
 def stored() -> list[str]:
-    folder = places.models_folder()
+    folder = paths.models_folder()
     return sorted(p.name for p in folder.iterdir() if p.name != ".net.onnx.lock")
 
 
@@ -68,7 +68,7 @@ def stored() -> list[str]:
 def test_arrives_whole(server, path):
     seen = []
     got = store.pull(model(server, path), progress=lambda done, total: seen.append((done, total)))
-    assert got == places.models_folder() / "net.onnx"
+    assert got == paths.models_folder() / "net.onnx"
     assert got.read_bytes() == CONTENT
     assert stored() == ["net.onnx"]
     assert seen[-1] == (len(CONTENT), len(CONTENT))
@@ -84,7 +84,7 @@ def test_a_stalled_connection_is_given_up_and_gone_on_with(server):
 
 
 def test_an_earlier_processs_part_is_gone_on_with(server):
-    folder = places.models_folder()
+    folder = paths.models_folder()
     folder.mkdir(parents=True)
     (folder / "net.onnx.part").write_bytes(CONTENT[:1000])
     assert store.pull(model(server, "ok")).read_bytes() == CONTENT
@@ -92,14 +92,14 @@ def test_an_earlier_processs_part_is_gone_on_with(server):
 
 
 def test_a_part_longer_than_the_file_starts_again(server):
-    folder = places.models_folder()
+    folder = paths.models_folder()
     folder.mkdir(parents=True)
     (folder / "net.onnx.part").write_bytes(CONTENT + b"more")
     assert store.pull(model(server, "ok")).read_bytes() == CONTENT
 
 
 def test_a_part_of_unknown_length_that_the_server_refuses_starts_again(server):
-    folder = places.models_folder()
+    folder = paths.models_folder()
     folder.mkdir(parents=True)
     (folder / "net.onnx.part").write_bytes(CONTENT + b"more")
     assert store.pull(model(server, "ok", bytes=0)).read_bytes() == CONTENT
@@ -115,7 +115,7 @@ def test_wrong_bytes_are_refused_and_thrown_away(server):
 
 
 def test_a_poisoned_part_does_not_block_for_ever(server):
-    folder = places.models_folder()
+    folder = paths.models_folder()
     folder.mkdir(parents=True)
     (folder / "net.onnx.part").write_bytes(b"x" * 1000)
     with pytest.raises(ModelError, match="checksum"):
@@ -227,7 +227,7 @@ def test_offline_asks_nothing_and_says_where_to_put_the_file(server, monkeypatch
     monkeypatch.setenv(key, "1")
     with pytest.raises(ModelError) as caught:
         store.pull(model(server, "ok"))
-    assert str(places.models_folder() / "net.onnx") in str(caught.value)
+    assert str(paths.models_folder() / "net.onnx") in str(caught.value)
     assert server.requests == []
 
 
@@ -267,7 +267,7 @@ def test_a_full_or_read_only_place_is_a_model_error(server, monkeypatch, tmp_pat
 _PULL = """
 import sys
 from nssbg._models import store
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
 url, checksum, length = sys.argv[1:]
 model = ModelDescription(name="net", file="net.onnx", height=8, width=8, url=url,
                          bytes=int(length), checksum=checksum)
@@ -284,6 +284,6 @@ def test_two_processes_pull_the_same_model_once(server):
     ]
     told = [process.communicate(timeout=60) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], told
-    assert {out.strip() for out, _ in told} == {str(places.models_folder() / "net.onnx")}
-    assert (places.models_folder() / "net.onnx").read_bytes() == CONTENT
+    assert {out.strip() for out, _ in told} == {str(paths.models_folder() / "net.onnx")}
+    assert (paths.models_folder() / "net.onnx").read_bytes() == CONTENT
     assert len(server.requests) == 1

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from deform_graphs import deform_network, runtime_fuses
 
-from nssbg import _hardware, _installed
+from nssbg import _installed
 from nssbg._models import prepared
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime import devices
 
 BEAR = Path(__file__).parents[1] / "data" / "bear.jpg"
 
@@ -55,7 +56,7 @@ told = dict(backend=cutout.plan.backend, degraded=cutout.plan.degraded,
 def test_one_runtime_alone_cuts_out_and_is_no_fallback(missing, runs, tmp_path):
     told = without([missing, "onnx"], CUT, tmp_path)
     assert told["backend"] == runs
-    assert told["degraded"] == []
+    assert told["fallbacks"] == []
     assert told["stderr"] == ""
     assert 0.1 < told["subject"] < 0.6
 
@@ -110,11 +111,11 @@ told["text"] = said.getvalue()
 
 
 def test_one_missing_runtime_is_no_conflict_and_two_are():
-    here = _hardware.Runtime("openvino", "1")
-    gone = _hardware.Runtime("onnxruntime", "", problem="not installed", installed=False)
-    assert _hardware.conflicts((gone, here), distributions=[], nvidia=False) == ()
-    both = (gone, _hardware.Runtime("openvino", "", problem="not installed", installed=False))
-    (line,) = _hardware.conflicts(both, distributions=[], nvidia=False)
+    here = devices.Runtime("openvino", "1")
+    gone = devices.Runtime("onnxruntime", "", problem="not installed", installed=False)
+    assert devices.conflicts((gone, here), distributions=[], nvidia=False) == ()
+    both = (gone, devices.Runtime("openvino", "", problem="not installed", installed=False))
+    (line,) = devices.conflicts(both, distributions=[], nvidia=False)
     assert line.mend == 'pip install "nssbg[openvino]"'
 
 
@@ -156,5 +157,5 @@ described, backend = open_model({str(path)!r})
 told["degraded"] = backend.plan.degraded
 """
     told = without(["onnx"], code, tmp_path)
-    (line,) = told["degraded"]
+    (line,) = told["fallbacks"]
     assert "onnx is not installed" in line

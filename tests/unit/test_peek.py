@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nssbg._image_io import peek_size
+from nssbg._io import peek_size
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])

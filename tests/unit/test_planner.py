@@ -10,14 +10,13 @@ import pytest
 from model_graphs import mask_network
 
 from nssbg import _planner as planner
-from nssbg._backends import open_backend
 from nssbg._errors import DeviceError, LicenseError, ModelError, OptionError
-from nssbg._hardware import Device, Hardware, Processor, Runtime
-from nssbg._models.description import ModelDescription
-from nssbg._planner import calibrate as calibrating
-from nssbg._planner import opening
-from nssbg._planner.cache import load, machine_key, plan_key, store
-from nssbg._planner.candidates import Candidate, Choice, Measurement, candidates, plan
+from nssbg._models.sidecar import ModelDescription
+from nssbg._planner import benchmark, opening
+from nssbg._planner.candidates import Candidate, Measurement, PlanRequest, candidates, plan
+from nssbg._planner.store import load, machine_key, plan_key, store
+from nssbg._runtime import open_backend
+from nssbg._runtime.devices import Device, Hardware, Processor, Runtime
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +52,11 @@ def short(found):
 
 
 def test_candidates_of_a_plain_machine():
-    assert short(candidates(machine(ORT, OV), MODEL, Choice())) == [
+    assert short(candidates(machine(ORT, OV), MODEL, PlanRequest())) == [
         "open cpu float32 2 1",
         "onnx cpu float32 2 1",
     ]
-    assert short(candidates(machine(ORT, OV, features=BF16), MODEL, Choice())) == [
+    assert short(candidates(machine(ORT, OV, features=BF16), MODEL, PlanRequest())) == [
         "open cpu float32 2 1",
         "open cpu bfloat16 2 1",
         "onnx cpu float32 2 1",
@@ -66,79 +65,94 @@ def test_candidates_of_a_plain_machine():
 
 def test_candidates_follow_the_choice():
     full = machine(ORT, CUDA, OV, GPU, NPU, cores=8, features=BF16)
-    assert short(candidates(full, MODEL, Choice(device="cuda"))) == ["onnx cuda float32 8 1"]
-    assert {c.device for c in candidates(full, MODEL, Choice(device="gpu"))} == {"cuda", "gpu.0"}
-    assert short(candidates(full, MODEL, Choice(device="npu"))) == ["open npu float16 8 1"]
-    assert short(candidates(full, MODEL, Choice(backend="openvino", device="cpu", threads=3))) == [
+    assert short(candidates(full, MODEL, PlanRequest(device="cuda"))) == ["onnx cuda float32 8 1"]
+    assert {c.device for c in candidates(full, MODEL, PlanRequest(device="gpu"))} == {
+        "cuda",
+        "gpu.0",
+    }
+    assert short(candidates(full, MODEL, PlanRequest(device="npu"))) == ["open npu float16 8 1"]
+    assert short(
+        candidates(full, MODEL, PlanRequest(backend="openvino", device="cpu", threads=3))
+    ) == [
         "open cpu float32 3 1",
         "open cpu bfloat16 3 1",
     ]
-    threads = {c.threads for c in candidates(full, MODEL, Choice(device="cpu"))}
+    threads = {c.threads for c in candidates(full, MODEL, PlanRequest(device="cpu"))}
     assert threads == {8, 4}
-    streams = {c.streams for c in candidates(full, MODEL, Choice(device="cpu", goal="throughput"))}
+    streams = {
+        c.streams for c in candidates(full, MODEL, PlanRequest(device="cpu", goal="throughput"))
+    }
     assert streams == {1, 2, 4, 8}
-    batches = {c.batch for c in candidates(full, MODEL, Choice(device="gpu", goal="throughput"))}
+    batches = {
+        c.batch for c in candidates(full, MODEL, PlanRequest(device="gpu", goal="throughput"))
+    }
     assert batches == {1, 4, 16}
-    bounded = Choice(device="gpu", goal="throughput", at_once=8)
+    bounded = PlanRequest(device="gpu", goal="throughput", max_concurrency=8)
     assert {c.batch for c in candidates(full, MODEL, bounded)} == {1, 4}
-    precisions = {c.precision for c in candidates(full, MODEL, Choice(), has_int8=True)}
+    precisions = {c.precision for c in candidates(full, MODEL, PlanRequest(), has_int8=True)}
     assert precisions == {"float32", "bfloat16", "float16", "int8"}
-    only = candidates(full, MODEL, Choice(precision="bfloat16", threads=8))
+    only = candidates(full, MODEL, PlanRequest(precision="bfloat16", threads=8))
     assert short(only) == ["open cpu bfloat16 8 1"]
 
 
 def test_an_openvino_file_runs_on_openvino_only():
     ir = replace(MODEL, file="net.xml")
-    assert {c.backend for c in candidates(machine(ORT, OV), ir, Choice())} == {"openvino"}
+    assert {c.backend for c in candidates(machine(ORT, OV), ir, PlanRequest())} == {"openvino"}
 
 
 def test_devices_with_a_problem_are_no_candidates():
     sick = replace(CUDA, problem="libcudnn.so.9: cannot open shared object file")
-    assert "cuda" not in {c.device for c in candidates(machine(ORT, OV, sick), MODEL, Choice())}
+    assert "cuda" not in {
+        c.device for c in candidates(machine(ORT, OV, sick), MODEL, PlanRequest())
+    }
     with pytest.raises(DeviceError, match="device 'cuda'"):
-        candidates(machine(ORT, OV, sick), MODEL, Choice(device="cuda"))
+        candidates(machine(ORT, OV, sick), MODEL, PlanRequest(device="cuda"))
 
 
 def test_wrong_choices_are_option_errors():
-    for choice in (Choice(precision="float8"), Choice(goal="speed"), Choice(threads=-1)):
+    for request in (
+        PlanRequest(precision="float8"),
+        PlanRequest(goal="speed"),
+        PlanRequest(threads=-1),
+    ):
         with pytest.raises(OptionError):
-            candidates(machine(ORT, OV), MODEL, choice)
+            candidates(machine(ORT, OV), MODEL, request)
 
 
 def test_without_measurement_the_plan_is_exact_and_says_it_is_a_rule():
-    made, chosen = plan(machine(ORT, OV, features=BF16), MODEL, Choice())
+    made, chosen = plan(machine(ORT, OV, features=BF16), MODEL, PlanRequest())
     assert (made.backend, made.precision, made.license) == ("openvino", "float32", "MIT")
     assert chosen == Candidate("openvino", "cpu", "float32", 2)
     assert "by rule" in made.reasons[0]
     assert "bfloat16 may be faster" in made.reasons[1]
-    made, _ = plan(machine(ORT, CUDA, OV), MODEL, Choice())
+    made, _ = plan(machine(ORT, CUDA, OV), MODEL, PlanRequest())
     assert made.device == "CUDA"
 
 
 def test_with_measurements_the_fastest_within_the_bound_wins_and_all_is_explained():
     here = machine(ORT, OV, features=BF16)
-    exact, fast, other = candidates(here, MODEL, Choice())
+    exact, fast, other = candidates(here, MODEL, PlanRequest())
     measured = (
         Measurement(exact, 100.0),
         Measurement(fast, 40.0, 0.001, 0.01),
         Measurement(other, 80.0),
     )
-    made, chosen = plan(here, MODEL, Choice(), measured)
+    made, chosen = plan(here, MODEL, PlanRequest(), measured)
     assert chosen == fast
     assert "40 ms, the fastest measured" in made.reasons[0]
     assert "80 ms (2.00 x)" in made.reasons[1]
     refused = (measured[0], replace(measured[1], problem="its alpha is too far"), measured[2])
-    made, chosen = plan(here, MODEL, Choice(), refused)
+    made, chosen = plan(here, MODEL, PlanRequest(), refused)
     assert chosen == other
     assert any("out, its alpha is too far" in line for line in made.reasons)
     # A measurement of what the choice excludes does not count.
-    _, chosen = plan(here, MODEL, Choice(backend="openvino", precision="float32"), measured)
+    _, chosen = plan(here, MODEL, PlanRequest(backend="openvino", precision="float32"), measured)
     assert chosen == exact
 
 
 def test_plan_is_pure():
     here = machine(ORT, OV, features=BF16)
-    assert plan(here, MODEL, Choice()) == plan(here, MODEL, Choice())
+    assert plan(here, MODEL, PlanRequest()) == plan(here, MODEL, PlanRequest())
 
 
 @pytest.fixture
@@ -147,9 +161,9 @@ def net(tmp_path):
 
 
 def test_calibration_times_every_candidate_and_measures_distance(net):
-    found = candidates(machine(ORT, OV, features=BF16), net, Choice())
+    found = candidates(machine(ORT, OV, features=BF16), net, PlanRequest())
     lines = []
-    measured = calibrating.calibrate(net, found, rounds=3, progress=lines.append)
+    measured = benchmark.benchmark_candidates(net, found, rounds=3, progress=lines.append)
     assert [item.candidate for item in measured] == found
     assert len(lines) == 3
     exact = measured[0]
@@ -187,14 +201,16 @@ def slanted(monkeypatch, distances, seconds=None):
         made.append(Slanted(inner, distances.get(key, 0.0), (seconds or {}).get(key, 0.0)))
         return made[-1]
 
-    monkeypatch.setattr(calibrating, "open_backend", opener)
+    monkeypatch.setattr(benchmark, "open_backend", opener)
     return made
 
 
 def test_calibration_refuses_an_alpha_outside_the_bound(net, monkeypatch):
     made = slanted(monkeypatch, {("openvino", "bfloat16"): 1.2 / 255})
-    found = candidates(machine(ORT, OV, features=BF16), net, Choice())
-    measured = {c.candidate.precision: c for c in calibrating.calibrate(net, found[:2], rounds=1)}
+    found = candidates(machine(ORT, OV, features=BF16), net, PlanRequest())
+    measured = {
+        c.candidate.precision: c for c in benchmark.benchmark_candidates(net, found[:2], rounds=1)
+    }
     assert measured["float32"].problem == ""
     assert "1.20/255 (mean)" in measured["bfloat16"].problem
     assert all(item.closed for item in made)
@@ -203,18 +219,18 @@ def test_calibration_refuses_an_alpha_outside_the_bound(net, monkeypatch):
 def test_calibration_drops_a_hopeless_candidate_and_survives_one_that_fails(net, monkeypatch):
     slanted(monkeypatch, {}, {("onnxruntime", "float32"): 0.3})
     found = [
-        *candidates(machine(ORT, OV), net, Choice()),
+        *candidates(machine(ORT, OV), net, PlanRequest()),
         Candidate("openvino", "gpu.7", "float32", 2),
     ]
-    measured = calibrating.calibrate(net, found, rounds=1)
+    measured = benchmark.benchmark_candidates(net, found, rounds=1)
     assert "times the best" in measured[1].problem
     assert "gpu.7" in measured[2].problem
     assert measured[0].problem == ""
 
 
 def test_calibration_leaves_out_what_does_not_fit(net):
-    found = candidates(machine(ORT, OV), net, Choice())
-    measured = calibrating.calibrate(
+    found = candidates(machine(ORT, OV), net, PlanRequest())
+    measured = benchmark.benchmark_candidates(
         net, found, rounds=1, memory=lambda c: "needs 9 GB" if c.backend == "onnxruntime" else ""
     )
     assert [item.problem for item in measured] == ["", "needs 9 GB"]
@@ -222,19 +238,19 @@ def test_calibration_leaves_out_what_does_not_fit(net):
 
 def test_streams_are_measured_as_pictures_at_the_same_time(net):
     both = [Candidate("openvino", "cpu", "float32", 2, streams) for streams in (1, 2)]
-    measured = calibrating.calibrate(net, both, rounds=2)
+    measured = benchmark.benchmark_candidates(net, both, rounds=2)
     assert all(item.problem == "" and item.milliseconds > 0 for item in measured)
 
 
 def test_calibration_tensors_are_as_the_model_is_fed():
     one = replace(MODEL, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    tensors = calibrating.calibration_tensors(one, 2, batch=3)
+    tensors = benchmark.synthetic_tensors(one, 2, batch=3)
     assert [t.shape for t in tensors] == [(3, 3, 48, 64)] * 2
     for tensor in tensors:
         assert tensor.dtype == np.float32
         assert -1.001 <= tensor.min() < -0.2
         assert 0.2 < tensor.max() <= 1.001
-    again = calibrating.calibration_tensors(one, 2, batch=3)
+    again = benchmark.synthetic_tensors(one, 2, batch=3)
     np.testing.assert_array_equal(tensors[1], again[1])
 
 
@@ -255,10 +271,10 @@ def test_measurements_are_kept_and_damage_is_no_error(tmp_path):
 
 def test_keys_change_with_the_model_the_choice_and_the_machine(monkeypatch):
     keys = {
-        plan_key(MODEL, "1", Choice()),
-        plan_key(MODEL, "2", Choice()),
-        plan_key(replace(MODEL, height=64), "1", Choice()),
-        plan_key(MODEL, "1", Choice(device="cpu")),
+        plan_key(MODEL, "1", PlanRequest()),
+        plan_key(MODEL, "2", PlanRequest()),
+        plan_key(replace(MODEL, height=64), "1", PlanRequest()),
+        plan_key(MODEL, "1", PlanRequest(device="cpu")),
     }
     assert len(keys) == 4
     before = machine_key()
@@ -294,9 +310,9 @@ def test_a_measured_winner_that_is_gone_gives_way_with_a_warning(net, caplog):
     gone = Measurement(Candidate("openvino", "gpu.3", "float32", 1), 1.0)
     there = Measurement(Candidate("onnxruntime", "cpu", "float32", 1), 5.0)
     from nssbg._models.fingerprint import weights_fingerprint
-    from nssbg._models.places import plans_file
+    from nssbg._models.paths import plans_file
 
-    store(plans_file(), plan_key(net, weights_fingerprint(net.path), Choice()), (gone, there))
+    store(plans_file(), plan_key(net, weights_fingerprint(net.path), PlanRequest()), (gone, there))
     _, opened = planner.open_model(net)
     assert opened.plan.backend == "onnxruntime"
     assert "does not open now" in caplog.text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nssbg import OptionError, _core
-from nssbg._stages.prepare import Placement, prepare
+from nssbg._ops.prepare import Placement, prepare
 
 PICTURE = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
 
@@ -71,11 +71,11 @@ def test_out_is_filled_and_returned():
 
 
 def test_half_is_the_rounded_float():
-    picture = np.random.default_rng(5).integers(0, 256, (31, 47, 3), dtype=np.uint8)
+    image = np.random.default_rng(5).integers(0, 256, (31, 47, 3), dtype=np.uint8)
     for name in ("lanczos", "torch-bilinear"):
-        half = prepare(picture, (16, 16), filter=name, dtype="float16")
+        half = prepare(image, (16, 16), filter=name, dtype="float16")
         assert half.dtype == np.float16
-        full = prepare(picture, (16, 16), filter=name).astype(np.float16)
+        full = prepare(image, (16, 16), filter=name).astype(np.float16)
         np.testing.assert_array_equal(half, full)
 
 

@@ -10,8 +10,8 @@ from model_graphs import mask_network
 
 from nssbg import _planner as planner
 from nssbg._errors import ModelError
-from nssbg._models.description import ModelDescription
-from nssbg._planner import quantizing
+from nssbg._models.sidecar import ModelDescription
+from nssbg._planner import quantization
 from nssbg._planner.opening import int8_form
 from nssbg.cli.main import main
 
@@ -35,16 +35,16 @@ def test_an_int8_form_within_the_bound_is_kept_and_runs(net, method, monkeypatch
     with pytest.raises(ModelError, match="nssbg quantize net"):
         planner.open_model(net, precision="int8")
     if method == "nncf":  # it rounds this two-layer network's output too: 3.6/255 and 12/255
-        monkeypatch.setattr(quantizing, "MEAN_ERROR", 6 / 255)
-        monkeypatch.setattr(quantizing, "MAX_ERROR", 20 / 255)
-    made = quantizing.quantize(net, method=method, keep_float=0)
+        monkeypatch.setattr(quantization, "MEAN_ERROR", 6 / 255)
+        monkeypatch.setattr(quantization, "MAX_ERROR", 20 / 255)
+    made = quantization.quantize(net, method=method, keep_float=0)
     assert made.method == method
     assert made.accepted, (255 * made.mean_error, 255 * made.max_error)
     assert made.mean_error > 0  # it is not the float network under another name
     found = int8_form(net)
     assert found is not None
     assert found.path == made.path
-    measured = planner.tune(net, planner.Choice(precision="int8"), rounds=1)
+    measured = planner.tune(net, planner.PlanRequest(precision="int8"), rounds=1)
     assert {item.candidate.precision for item in measured} == {"int8"}
     _, opened = planner.open_model(net, precision="int8")
     assert opened.plan.precision == "int8"
@@ -53,23 +53,23 @@ def test_an_int8_form_within_the_bound_is_kept_and_runs(net, method, monkeypatch
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_int8_form_outside_the_bound_is_thrown_away(net, monkeypatch):
-    monkeypatch.setattr(quantizing, "MAX_ERROR", 0.0)
-    made = quantizing.quantize(net, method="onnxruntime", keep_float=0)
+    monkeypatch.setattr(quantization, "MAX_ERROR", 0.0)
+    made = quantization.quantize(net, method="onnxruntime", keep_float=0)
     assert not made.accepted
     assert made.path is None
     assert int8_form(net) is None
-    assert list((quantizing.models_folder()).iterdir()) == []
+    assert list((quantization.models_folder()).iterdir()) == []
 
 
 def test_what_cannot_be_quantised_is_a_model_error(net, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="at least two pictures"):
-        quantizing.quantize(net, tensors=[np.zeros((1, 3, 48, 64), np.float32)])
-    monkeypatch.setattr(quantizing, "installed", lambda name: name != "nncf")
+        quantization.quantize(net, tensors=[np.zeros((1, 3, 48, 64), np.float32)])
+    monkeypatch.setattr(quantization, "installed", lambda name: name != "nncf")
     with pytest.raises(ModelError, match="nncf is not installed"):
-        quantizing.quantize(net, method="nncf")
-    monkeypatch.setattr(quantizing, "installed", lambda name: False)
+        quantization.quantize(net, method="nncf")
+    monkeypatch.setattr(quantization, "installed", lambda name: False)
     with pytest.raises(ModelError, match=r"onnx is not installed.*nssbg\[graphs\]"):
-        quantizing.quantize(net)
+        quantization.quantize(net)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -94,9 +94,9 @@ def test_weights_in_half_precision_are_quantised_too(net, method, monkeypatch):
         cast = helper.make_node("Cast", [f"{item.name}_half"], [item.name], to=TensorProto.FLOAT)
         model.graph.node.insert(0, cast)
     onnx.save(model, net.path)
-    monkeypatch.setattr(quantizing, "MEAN_ERROR", 6 / 255)
-    monkeypatch.setattr(quantizing, "MAX_ERROR", 20 / 255)
-    made = quantizing.quantize(net, method=method, keep_float=0)
+    monkeypatch.setattr(quantization, "MEAN_ERROR", 6 / 255)
+    monkeypatch.setattr(quantization, "MAX_ERROR", 20 / 255)
+    made = quantization.quantize(net, method=method, keep_float=0)
     assert made.accepted, (255 * made.mean_error, 255 * made.max_error)
     graph = onnx.load(made.path).graph
     assert not [node for node in graph.node if node.op_type == "Cast"]
@@ -108,7 +108,7 @@ def test_weights_kept_small_are_widened_and_other_casts_stay(net):
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from nssbg._models.passes.constants import widen_weights
+    from nssbg._models.graph_passes.constants import widen_weights
 
     model = onnx.load(net.path)
     assert widen_weights(model) == 0

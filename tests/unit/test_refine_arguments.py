@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nssbg
-from nssbg._stages.refine import refine, refine_with_report
+from nssbg._ops.refine import refine, refine_with_report
 
 IMAGE = np.zeros((20, 30, 3), np.uint8)
 MAP = np.zeros((4, 5), np.uint8)
@@ -27,7 +27,7 @@ MAP = np.zeros((4, 5), np.uint8)
         ({"trimap": np.zeros((20, 29), np.uint8)}, "as large as the image"),
         ({"threads": -1}, "threads"),
         ({"tile": 0}, "tile"),
-        ({"drop_specks": -1}, "drop_specks"),
+        ({"min_component_area": -1}, "min_component_area"),
     ],
 )
 def test_wrong_arguments_are_named(change, words):

@@ -165,7 +165,7 @@ def test_encoding_keeps_to_the_remover_s_threads(product, tmp_path, monkeypatch,
         return encode(pixels, compression, chunks, threads)
 
     monkeypatch.setattr(nssbg._core, "png_encode", counting)
-    png = nssbg._image_io.encode(product[0])
+    png = nssbg._io.encode(product[0])
     with nssbg.Remover("studio", threads=1) as remover:
         counts.clear()
         if result == "file":
@@ -221,10 +221,10 @@ def test_what_is_let_go_of_leaves_memory_at_once(product, model):
     gc.disable()
     try:
         remover.cutout(image)
-        outcomes = list(remover.map([image, b"broken"], calibrate=False))
+        outcomes = list(remover.map([image, b"broken"], autotune=False))
         assert [o.error is None for o in outcomes] == [True, False]
         del outcomes
-        opened = [weakref.ref(p) for p in (remover._pipeline, remover._narrow)]
+        opened = [weakref.ref(p) for p in (remover._pipeline, remover._batch_pipeline)]
         assert all(p() is not None for p in opened)
         del remover
         assert [p() for p in opened] == [None, None]
@@ -263,7 +263,7 @@ def test_a_longer_run_lets_go_of_the_network_first(product, monkeypatch):
     image, _ = product
     remover = nssbg.Remover("studio", threads=1)
     list(remover.map([image] * 2))
-    before = weakref.ref(remover._narrow)
+    before = weakref.ref(remover._batch_pipeline)
     seen = []
     make = nssbg._remover.Pipeline
 

@@ -43,7 +43,7 @@ DOORS = {
     "import nssbg": "import nssbg; import onnxruntime as r",
     "the door": "from nssbg._runtime_imports import import_onnxruntime; r = import_onnxruntime()",
     "the command": "import nssbg.cli.main; import onnxruntime as r",
-    "hardware": "from nssbg._hardware import runtimes; runtimes(); import onnxruntime as r",
+    "hardware": "from nssbg._runtime.devices import runtimes; runtimes(); import onnxruntime as r",
     "the core alone": "import nssbg._core; import onnxruntime as r",
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 import nssbg
 from nssbg._options import Options
-from nssbg._pipeline.many import Stream
+from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.stages import Stage
 
 
@@ -24,7 +24,7 @@ class Trace:
     order: list = None
 
 
-def stream_of(sources, *, work=None, lanes=0, **settings):
+def stream_of(sources, *, work=None, max_concurrency=0, **settings):
     """A stream over two fake stages; the cut-out is a namespace that carries the source."""
     trace = Trace(order=[])
     lock = threading.Lock()
@@ -45,8 +45,10 @@ def stream_of(sources, *, work=None, lanes=0, **settings):
         with lock:
             trace.order.append(job.source)
 
-    pipeline = SimpleNamespace(stages=(Stage("first", first, lanes), Stage("second", second)))
-    defaults = {"workers": 3, "most_in_flight": 5, "max_memory": None, "predict": lambda _: 1}
+    pipeline = SimpleNamespace(
+        stages=(Stage("first", first, max_concurrency), Stage("second", second))
+    )
+    defaults = {"workers": 3, "max_in_flight": 5, "max_memory": None, "predict": lambda _: 1}
     return Stream(pipeline, sources, Options(), **{**defaults, **settings}), trace
 
 
@@ -74,7 +76,7 @@ def test_an_endless_iterable_is_pulled_only_as_results_are_taken():
             last = next(pulled)
             yield last
 
-    stream, _ = stream_of(endless(), most_in_flight=4)
+    stream, _ = stream_of(endless(), max_in_flight=4)
     with stream:
         for taken in range(1, 21):
             next(stream)
@@ -97,7 +99,7 @@ def test_memory_bound_holds_and_a_giant_runs_alone():
             inside.remove(costs[i])
 
     stream, _ = stream_of(
-        range(6), work=work, max_memory=100, predict=costs.__getitem__, most_in_flight=6
+        range(6), work=work, max_memory=100, predict=costs.__getitem__, max_in_flight=6
     )
     assert len(list(stream)) == 6
     for together in worst:
@@ -105,7 +107,7 @@ def test_memory_bound_holds_and_a_giant_runs_alone():
 
 
 def test_lanes_bound_how_many_are_inside_a_stage():
-    stream, trace = stream_of(range(12), work=lambda _: time.sleep(0.005), lanes=1)
+    stream, trace = stream_of(range(12), work=lambda _: time.sleep(0.005), max_concurrency=1)
     assert len(list(stream)) == 12
     assert trace.most_inside == 1
 
@@ -139,19 +141,19 @@ def test_an_error_of_the_iterable_is_raised_after_what_was_pulled():
 
 
 def test_delivery_replaces_the_pixels_and_its_failure_is_the_pictures_own():
-    def deliver(source, cutout):
+    def sink(source, cutout):
         assert cutout.source == source
         if source == 1:
             raise OSError("disk full")
         return f"out-{source}"
 
-    stream, _ = stream_of(range(3), deliver=deliver)
+    stream, _ = stream_of(range(3), sink=sink)
     outcomes = list(stream)
-    assert [outcome.delivered for outcome in outcomes] == ["out-0", None, "out-2"]
+    assert [outcome.output_path for outcome in outcomes] == ["out-0", None, "out-2"]
     assert all(outcome.cutout is None for outcome in outcomes)
     assert isinstance(outcomes[1].error, OSError)
     assert [outcome.report for outcome in outcomes] == [("report", i) for i in range(3)]
-    assert "deliver" in outcomes[0].timings.stages
+    assert "write" in outcomes[0].timings.stages
 
 
 def test_close_ends_the_workers_and_pulls_no_more():
@@ -195,7 +197,7 @@ def test_report_accounts_for_every_stage():
     stream, _ = stream_of(range(8), work=lambda _: time.sleep(0.002))
     list(stream)
     report = stream.report()
-    assert report.pictures == 8
+    assert report.images == 8
     assert report.stage_wall["first"] >= 8 * 0.002
     assert set(report.stage_cpu) == {"first", "second"}
     assert report.wall > 0
@@ -216,6 +218,6 @@ def test_what_runs_when_a_stream_is_stopped_can_still_be_taken(product_path, tmp
         stream.stop()
         threading.Timer(0.2, go_on.set).start()
         outcomes = list(stream)
-    assert [outcome.delivered for outcome in outcomes] == [tmp_path / "late.png"]
+    assert [outcome.output_path for outcome in outcomes] == [tmp_path / "late.png"]
     assert stream.begun < 9
     assert (tmp_path / "late.png").exists()

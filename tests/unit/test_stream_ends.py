@@ -13,7 +13,7 @@ import pytest
 
 import nssbg
 from nssbg._options import Options
-from nssbg._pipeline.many import Stream
+from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.stages import Stage
 
 ENDS = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()]
@@ -32,7 +32,7 @@ def stream_of(sources, *, work=lambda job: None, **settings):
         work(job)
         job.cutout = SimpleNamespace(source=job.source, report=None)
 
-    defaults = {"workers": 2, "most_in_flight": 4, "max_memory": None, "predict": lambda _: 1}
+    defaults = {"workers": 2, "max_in_flight": 4, "max_memory": None, "predict": lambda _: 1}
     pipeline = SimpleNamespace(stages=(Stage("only", only),))
     return Stream(pipeline, sources, Options(), **{**defaults, **settings})
 
@@ -50,7 +50,7 @@ def raises(error):
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: type(end).__name__)
-@pytest.mark.parametrize("place", ["stage", "predict", "deliver", "images"])
+@pytest.mark.parametrize("place", ["stage", "predict", "sink", "images"])
 def test_a_request_to_end_ends_the_stream_and_reaches_the_caller(place, end):
     at_two = raises(end)
 
@@ -69,7 +69,7 @@ def test_a_request_to_end_ends_the_stream_and_reaches_the_caller(place, end):
         images(),
         work=at_two if place == "stage" else lambda job: None,
         predict=predict,
-        deliver=lambda source, _: at_two(source) if place == "deliver" else source,
+        sink=lambda source, _: at_two(source) if place == "sink" else source,
     )
     with pytest.raises(type(end)) as raised:
         list(stream)
@@ -78,7 +78,7 @@ def test_a_request_to_end_ends_the_stream_and_reaches_the_caller(place, end):
     assert workers() == []
 
 
-@pytest.mark.parametrize("place", ["stage", "predict", "deliver"])
+@pytest.mark.parametrize("place", ["stage", "predict", "sink"])
 @pytest.mark.parametrize("error", [OddError("odd"), MemoryError(), StopIteration(), OSError(28)])
 def test_whatever_is_wrong_with_a_picture_is_its_own_error(place, error):
     at_two = raises(error)
@@ -86,7 +86,7 @@ def test_whatever_is_wrong_with_a_picture_is_its_own_error(place, error):
         range(6),
         work=at_two if place == "stage" else lambda job: None,
         predict=lambda source: (place == "predict" and at_two(source)) or 1,
-        deliver=lambda source, _: (place == "deliver" and at_two(source)) or source,
+        sink=lambda source, _: (place == "sink" and at_two(source)) or source,
         max_memory=3,
     )
     outcomes = list(stream)
@@ -109,7 +109,7 @@ def test_names_that_no_file_can_have_and_samples_that_fail_stop_nothing(
     stripe = np.zeros((1, 262145, 3), np.uint8)
     sources = [image, *impossible, Broken(), stripe, object(), image]
     with nssbg.Remover("auto", threads=2) as remover:
-        outcomes = list(remover.map(sources, calibrate=True))
+        outcomes = list(remover.map(sources, autotune=True))
     assert [outcome.error is None for outcome in outcomes] == [True, *[False] * 6, True]
 
 
@@ -147,7 +147,7 @@ def test_close_does_not_wait_for_a_source_that_blocks(place):
         if hasattr(job.source, "read"):
             job.source.read()
 
-    stream = stream_of(images(), work=work, most_in_flight=2)
+    stream = stream_of(images(), work=work, max_in_flight=2)
     assert next(stream).source == 1
     assert begun.wait(LONG)
     start = time.monotonic()
@@ -203,7 +203,7 @@ def test_a_worker_that_cannot_go_on_ends_the_stream():
     def only(job):
         job.cutout = WithoutReport()
 
-    settings = {"workers": 2, "most_in_flight": 2, "max_memory": None, "predict": lambda _: 1}
+    settings = {"workers": 2, "max_in_flight": 2, "max_memory": None, "predict": lambda _: 1}
     pipeline = SimpleNamespace(stages=(Stage("only", only),))
     with pytest.raises(OddError, match="no account"):
         list(Stream(pipeline, [1], Options(), **settings))

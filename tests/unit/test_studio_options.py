@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.studio_cases import make_case
 from nssbg._errors import OptionError
-from nssbg._stages.studio import studio_alpha, studio_alpha_of_backdrops
+from nssbg._ops.studio import studio_alpha, studio_alpha_of_backdrops
 
 DATA = Path(__file__).parent.parent / "data"
 PICTURE = np.full((40, 50, 3), 200, np.uint8)

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from nssbg._errors import ModelError
-from nssbg._kept_json import read_kept, write_kept
-from nssbg._models import places, store
+from nssbg._json_store import read_json, write_json
+from nssbg._models import paths, store
 from nssbg._models.catalog import describe
-from nssbg._planner import cache
+from nssbg._planner import store as plans
 from nssbg._planner.candidates import Candidate, Measurement
 
 TOO_LONG = "/tmp/" + "x" * 300
@@ -96,11 +96,11 @@ def test_a_user_without_a_home_folder(monkeypatch, tmp_path):
     def nobody():
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(places.Path, "home", nobody)
-    assert "the user's home folder cannot be used" in places.home_problem()
-    assert not places.compiled_folder().exists()
+    monkeypatch.setattr(paths.Path, "home", nobody)
+    assert "the user's home folder cannot be used" in paths.home_problem()
+    assert not paths.compiled_folder().exists()
     described = describe("u2netp")
-    assert places.known_locations(described)
+    assert paths.known_locations(described)
     assert store.locate(described) is None
     with pytest.raises(ModelError, match="set NSSBG_HOME"):
         store.pull(described)
@@ -124,18 +124,18 @@ DAMAGED = {
 def test_a_damaged_kept_file_is_ignored_said_and_made_again(tmp_path, kind, caplog):
     path = tmp_path / "plans.json"
     path.write_text(DAMAGED[kind])
-    assert cache.load(path, "key") == ()
+    assert plans.load(path, "key") == ()
     assert str(path) in caplog.text
     found = (Measurement(Candidate("openvino", "cpu"), 12.5),)
-    cache.store(path, "key", found)
-    assert cache.load(path, "key") == found
+    plans.store(path, "key", found)
+    assert plans.load(path, "key") == found
     assert [item.name for item in tmp_path.iterdir()] == ["plans.json"]
 
 
 def test_bytes_that_are_no_text(tmp_path):
     path = tmp_path / "plans.json"
     path.write_bytes(b"\xff\xfe{}")
-    assert read_kept(path) == {}
+    assert read_json(path) == {}
 
 
 GOOD = {"candidate": {"backend": "openvino", "device": "cpu"}, "milliseconds": 3.0}
@@ -159,15 +159,15 @@ GOOD = {"candidate": {"backend": "openvino", "device": "cpu"}, "milliseconds": 3
 def test_a_damaged_entry_is_ignored(tmp_path, entry):
     path = tmp_path / "plans.json"
     path.write_text(json.dumps({"key": entry, "other": [GOOD]}))
-    assert cache.load(path, "key") == ()
-    assert len(cache.load(path, "other")) == 1
+    assert plans.load(path, "key") == ()
+    assert len(plans.load(path, "other")) == 1
 
 
 @pytest.mark.parametrize("value", [0, -1.0, "fast", None, float("nan"), float("inf")])
 def test_damaged_rates_are_not_divided_by(value):
     from dataclasses import asdict
 
-    from nssbg._planner.memory import Rates, _kept_rates
+    from nssbg._planner.graph_cost import Rates, _kept_rates
 
     good = asdict(Rates(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2))
     assert _kept_rates(good) is not None
@@ -177,13 +177,13 @@ def test_damaged_rates_are_not_divided_by(value):
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "plans.json"
-    write_kept(path, {"a": 1})
+    write_json(path, {"a": 1})
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nssbg._kept_json.json.dump", full)
+    monkeypatch.setattr("nssbg._json_store.json.dump", full)
     with pytest.raises(OSError, match="No space"):
-        write_kept(path, {"b": 2})
-    assert read_kept(path) == {"a": 1}
+        write_json(path, {"b": 2})
+    assert read_json(path) == {"a": 1}
     assert [item.name for item in tmp_path.iterdir()] == ["plans.json"]

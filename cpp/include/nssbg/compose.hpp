@@ -29,8 +29,8 @@ struct Gradient {
 // out = round((a c + (full - a) b) / full). background is H x W x 3; its stride_y may be 0
 // (one row for all: a plain colour).
 template <class T>
-void over_picture(ImageView<const T> rgba, ImageView<const T> background, ImageView<T> out,
-                  int threads);
+void over_image(ImageView<const T> rgba, ImageView<const T> background, ImageView<T> out,
+                int threads);
 template <class T>
 void over_gradient(ImageView<const T> rgba, const Gradient<T>& gradient, ImageView<T> out,
                    int threads);

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "nssbg/parallel.hpp"
-#include "studio/working.hpp"
+#include "studio/state.hpp"
 
 namespace nssbg::studio {
 namespace {
@@ -90,7 +90,7 @@ float quantile(std::vector<float> values, double share) {
 // A later start must be clearly better: extrapolation is the worse guess.
 bool better(double score, double than) { return score > than * 1.03 + 0.5; }
 
-std::vector<BorderSample> border_samples(const Working& w) {
+std::vector<BorderSample> border_samples(const State& w) {
     const Index depth = std::clamp<Index>(std::min(w.height, w.width) / 50, 1, 12);
     const Index rings = std::min<Index>(depth, 3);
     const Index perimeter = 2 * (w.height + w.width);
@@ -140,7 +140,7 @@ double Surface::combine(int channel, const double* term) const {
     return sum;
 }
 
-BorderFit fit_border(const Working& w) {
+BorderFit fit_border(const State& w) {
     BorderFit best;
     best.samples = border_samples(w);
     const auto& samples = best.samples;
@@ -233,7 +233,7 @@ int screen_channel(const BorderFit& fit, ChromaScreen wanted) {
     return -1;
 }
 
-Cells::Cells(const Working& w) {
+Cells::Cells(const State& w) {
     height = (w.height + size - 1) / size;
     width = (w.width + size - 1) / size;
     for (auto& plane : residual) plane.assign(static_cast<std::size_t>(height * (width + 1)), 0.0f);
@@ -249,7 +249,7 @@ Cells::Cells(const Working& w) {
     }
 }
 
-void fill_backdrop(Working& w, const Surface& surface, const Cells& cells) {
+void fill_backdrop(State& w, const Surface& surface, const Cells& cells) {
     const auto& kernels = active_studio_kernels();
     const Index pitch = cells.width + 1;
     parallel_for(w.threads, w.height, 32, [&](Index begin, Index end, int) {
@@ -281,7 +281,7 @@ void fill_backdrop(Working& w, const Surface& surface, const Cells& cells) {
     });
 }
 
-void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
+void refit_cells(const State& w, const Surface& surface, Cells& cells) {
     const Index pitch = cells.width + 1;
     const Index total = cells.height * pitch;
     std::vector<float> confidence(static_cast<std::size_t>(total), 0.0f);
@@ -355,7 +355,7 @@ void refit_cells(const Working& w, const Surface& surface, Cells& cells) {
     }
 }
 
-BackdropLimits limits_from_border(const Working& w, const BorderFit& fit) {
+BackdropLimits limits_from_border(const State& w, const BorderFit& fit) {
     std::vector<float> across;
     std::vector<float> slope;
     std::vector<float> edge;
@@ -384,7 +384,7 @@ BackdropLimits limits_from_border(const Working& w, const BorderFit& fit) {
     return l;
 }
 
-BackdropLimits limits_from_region(const Working& w, const BackdropLimits& loose) {
+BackdropLimits limits_from_region(const State& w, const BackdropLimits& loose) {
     std::vector<float> across;
     std::vector<float> light;
     std::vector<float> edge;

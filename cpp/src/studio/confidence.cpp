@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "studio/working.hpp"
+#include "studio/state.hpp"
 
 namespace nssbg::studio {
 

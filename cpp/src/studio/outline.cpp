@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "studio/working.hpp"
+#include "studio/state.hpp"
 
 namespace nssbg::studio {
 namespace {
@@ -16,7 +16,7 @@ constexpr std::uint8_t subject_state = 1;
 constexpr std::uint8_t band_state = 2;
 
 template <class Visit>
-void for_neighbours(const Working& w, Index i, const Visit& visit) {
+void for_neighbours(const State& w, Index i, const Visit& visit) {
     // In 32 bits: a division of 64 takes several times as long.
     const auto pixel = static_cast<std::uint32_t>(i);
     const auto width = static_cast<std::uint32_t>(w.width);
@@ -36,15 +36,15 @@ float distance2(const float* a, const float* b) {
 
 // Colours carried from where they are sure into the band, ring by ring: each new ring is
 // the mean of the known pixels around it, then two sweeps smooth what was carried.
-struct Carried {
+struct Propagated {
     std::vector<float> color;  // 3 per band pixel
     std::vector<std::uint8_t> known;
 };
 
-Carried carry(const Working& w, const std::vector<std::int32_t>& band,
-              const Scratch<std::int32_t>& slot, const std::uint8_t* state, std::uint8_t source,
-              int reach) {
-    Carried out;
+Propagated propagate(const State& w, const std::vector<std::int32_t>& band,
+                     const Scratch<std::int32_t>& slot, const std::uint8_t* state,
+                     std::uint8_t source, int reach) {
+    Propagated out;
     const std::size_t count = band.size();
     out.color.assign(3 * count, 0.0f);
     out.known.assign(count, 0);
@@ -105,7 +105,7 @@ Carried carry(const Working& w, const std::vector<std::int32_t>& band,
 
 }  // namespace
 
-AlphaModel model_outline(Working& w) {
+AlphaModel model_outline(State& w) {
     AlphaModel model;
     const Index count = w.count();
     model.pitch = w.width + 1;
@@ -209,8 +209,8 @@ AlphaModel model_outline(Working& w) {
         }
     model.band_count = static_cast<Index>(band.size());
 
-    const Carried back = carry(w, band, slot, state, backdrop_state, 3 * deepest_climb);
-    const Carried front = carry(w, band, slot, state, subject_state, deepest_climb + 4);
+    const Propagated back = propagate(w, band, slot, state, backdrop_state, 3 * deepest_climb);
+    const Propagated front = propagate(w, band, slot, state, subject_state, deepest_climb + 4);
 
     for (auto& plane : model.plane)
         plane = Scratch<float>(static_cast<std::size_t>(model.pitch * w.height));

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from nssbg._errors import ModelError
-from nssbg._models.description import (
+from nssbg._models.paths import catalog_folder
+from nssbg._models.sidecar import (
     ModelDescription,
     description_from_mapping,
     find_sidecar,
     read_sidecar,
     read_toml,
 )
-from nssbg._models.places import catalog_folder
 
 __all__ = [
     "ENTRY_POINT_GROUP",

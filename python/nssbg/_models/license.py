@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from nssbg._errors import LicenseError, OptionError
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["USES", "check_license", "license_line", "wanted_use"]
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from nssbg import _fs
 from nssbg._errors import ModelError
 from nssbg._installed import installed, not_installed
-from nssbg._kept_json import read_kept, write_kept
-from nssbg._models.description import ModelDescription
+from nssbg._json_store import read_json, write_json
 from nssbg._models.fingerprint import contents_checksum, weights_fingerprint
 from nssbg._models.onnx_header import may_hold_deform_conv, read_header
-from nssbg._models.places import compiled_folder
+from nssbg._models.paths import compiled_folder
+from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["left_in_pieces", "prepared"]
 
@@ -92,7 +92,7 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         return model
     place = compiled_folder() if folder is None else folder
     rewritten, note = _kept(model, model.path, place)
-    seen = read_kept(note)
+    seen = read_json(note)
     if seen and not seen.get("fused"):  # looked at before: nothing to do
         return model
     if rewritten.is_file():
@@ -107,7 +107,7 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
         return model
     import onnx
 
-    from nssbg._models.passes.deform_conv import fuse_deform_conv
+    from nssbg._models.graph_passes.deform_conv import fuse_deform_conv
 
     started = time.monotonic()
     try:
@@ -119,7 +119,7 @@ def prepared(model: ModelDescription, *, folder: Path | None = None) -> ModelDes
                 onnx.save(graph, os.fspath(part))
                 contents = _contents(part)
         kernels = [list(item.kernel) for item in fused]
-        write_kept(note, {"fused": kernels, "left": list(left), "contents": contents})
+        write_json(note, {"fused": kernels, "left": list(left), "contents": contents})
     except OSError as error:
         log.warning("%s: its fused graph cannot be kept: %s", model.name, error)
         return model

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nssbg._errors import ModelError
-from nssbg._kept_json import read_kept, write_kept
-from nssbg._models.description import ModelDescription
+from nssbg._json_store import read_json, write_json
 from nssbg._models.license import check_license
-from nssbg._models.places import home, home_problem, known_locations, models_folder
+from nssbg._models.paths import home, home_problem, known_locations, models_folder
+from nssbg._models.sidecar import ModelDescription
 
 __all__ = [
     "Verification",
@@ -89,10 +89,10 @@ def _stamp(path: Path, checksum: str) -> None:
     target = _stamps_file()
     # os.path.exists, unlike Path.exists, answers for names that no system takes.
     there = os.path.exists
-    stamps = {key: value for key, value in read_kept(target).items() if there(key)}
+    stamps = {key: value for key, value in read_json(target).items() if there(key)}
     stamps[str(path)] = [_state(path), checksum]
     try:
-        write_kept(target, stamps)
+        write_json(target, stamps)
     except OSError as error:  # a read-only cache: the file is hashed again next time
         log.info("%s: cannot be written: %s", target, error.strerror)
 
@@ -111,7 +111,7 @@ def locate(model: ModelDescription) -> Path | None:
         try:
             if not path.is_file():
                 continue
-            stamp = read_kept(_stamps_file()).get(str(path)) if model.checksum else None
+            stamp = read_json(_stamps_file()).get(str(path)) if model.checksum else None
             if not model.checksum or stamp == [_state(path), model.checksum]:
                 return path
             size = path.stat().st_size

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from nssbg import _core
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
 from nssbg._options import text, whole_number

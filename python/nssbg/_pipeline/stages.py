@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
 from nssbg._cutout import Cutout
-from nssbg._methods.base import Estimate, Method
-from nssbg._methods.choose import open_method
+from nssbg._ops.foreground import decontaminate
+from nssbg._ops.refine import refine_with_report
 from nssbg._options import Options
-from nssbg._pipeline.memory import bytes_in_flight
+from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
-from nssbg._stages.decontaminate import decontaminate
-from nssbg._stages.refine import refine_with_report
+from nssbg._segment.base import Estimate, Method
+from nssbg._segment.opening import open_method
 from nssbg._types import Frame, Timings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Job:
     cutout: Cutout | None = None
     notes: list[str] = field(default_factory=list)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let go of everything large; who wants the cut-out has taken it."""
         self.frame = self.prepared = self.estimate = self.alpha = self.cutout = None
 
@@ -68,13 +68,13 @@ class Job:
 class Stage:
     """A step: its name in reports, what it does to a job, how many jobs it takes at once.
 
-    `lanes` 0 means as many as there are workers; a device that runs one picture at a time
+    `max_concurrency` 0 means as many as there are workers; a device that runs one picture at a time
     has 1.
     """
 
     name: str
     work: Callable[[Job], None]
-    lanes: int = 0
+    max_concurrency: int = 0
 
 
 class Pipeline:
@@ -119,7 +119,7 @@ class Pipeline:
         return (
             Stage("decode", self._decode),
             Stage("prepare", self._prepare),
-            Stage("infer", self._infer, lanes=self._method.lanes),
+            Stage("infer", self._infer, max_concurrency=self._method.max_concurrency),
             Stage("refine", self._refine),
             Stage("decontaminate", self._decontaminate),
         )
@@ -159,14 +159,14 @@ class Pipeline:
         effort = job.options.effort
         job.estimate = self._method.infer(job.frame, job.prepared, job.timings, effort)
         job.prepared = None
-        job.estimate = self._method.look_closer(job.frame, job.estimate, job.timings, effort)
+        job.estimate = self._method.second_pass(job.frame, job.estimate, job.timings, effort)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
-        if job.estimate.weak:
+        if job.estimate.low_confidence:
             job.notes.append(
-                f"weak (confidence {job.estimate.confidence:.2f}): look at the result, or try "
+                f"low confidence ( {job.estimate.confidence:.2f}): look at the result, or try "
                 "another model (nssbg models list)"
             )
-        for line in job.estimate.plan.degraded:
+        for line in job.estimate.plan.fallbacks:
             log.warning("%s: %s", job.frame.name, line)
 
     def _refine(self, job: Job) -> None:
@@ -203,8 +203,8 @@ class Pipeline:
             plan=job.estimate.plan,
             timings=job.timings,
             confidence=job.estimate.confidence,
-            weak=job.estimate.weak,
-            closer_look=job.estimate.closer_look,
+            low_confidence=job.estimate.low_confidence,
+            second_pass=job.estimate.second_pass,
             notes=tuple(job.notes),
         )
 

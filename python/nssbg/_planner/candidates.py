@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nssbg._errors import DeviceError, OptionError
-from nssbg._hardware import Device, Hardware
-from nssbg._models.description import ModelDescription
+from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime.devices import Device, Hardware
 from nssbg._types import Plan
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "MEAN_ERROR",
     "BatchRun",
     "Candidate",
-    "Choice",
     "Measurement",
+    "PlanRequest",
     "candidates",
     "plan",
     "stream_layouts",
@@ -39,7 +39,7 @@ _ONNXRUNTIME_GPUS = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
 
 
 @dataclass(frozen=True)
-class Choice:
+class PlanRequest:
     """What the caller wants; "auto" and 0 leave it to the planner.
 
     Attributes:
@@ -48,7 +48,7 @@ class Choice:
         precision: "auto", "float32", "bfloat16", "float16" or "int8".
         threads: Threads for runtime and kernels.
         goal: "latency" (one picture soon) or "throughput" (many pictures).
-        at_once: Pictures that may wait for the network at the same time, which bounds the
+        max_concurrency: Pictures that may wait for the network at the same time, which bounds the
             batch; 0: any number.
     """
 
@@ -57,7 +57,7 @@ class Choice:
     precision: str = "auto"
     threads: int = 0
     goal: str = "latency"
-    at_once: int = 0
+    max_concurrency: int = 0
 
     @property
     def key(self) -> str:
@@ -71,20 +71,20 @@ class BatchRun:
 
     Attributes:
         threads: Threads that the runtime may use, in all.
-        at_once: Pictures that may wait for the network at the same time; 0: any number.
-        pictures: How many are to come; None: not known.
+        max_concurrency: Pictures that may wait for the network at the same time; 0: any number.
+        image_count: How many are to come; None: not known.
         samples: A few of them (paths, bytes, arrays), to check alphas on; never a file object,
             which can be read only once. Emptied when the network is open, so that no picture is
             kept alive by the plan that was made with it.
-        calibrate: Whether to measure at its start what nothing was measured for: True, False,
+        autotune: Whether to measure at its start what nothing was measured for: True, False,
             or None where that pays.
     """
 
     threads: int = 1
-    at_once: int = 0
-    pictures: int | None = None
+    max_concurrency: int = 0
+    image_count: int | None = None
     samples: list[Any] = field(default_factory=list)
-    calibrate: bool | None = None
+    autotune: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,15 @@ class Measurement:
     problem: str = ""
 
 
-def _check(choice: Choice) -> None:
-    if choice.precision not in PRECISIONS:
+def _check(request: PlanRequest) -> None:
+    if request.precision not in PRECISIONS:
         raise OptionError(
-            f"precision is {choice.precision!r}, expected one of {', '.join(PRECISIONS)}"
+            f"precision is {request.precision!r}, expected one of {', '.join(PRECISIONS)}"
         )
-    if choice.goal not in ("latency", "throughput"):
-        raise OptionError(f"goal is {choice.goal!r}, expected 'latency' or 'throughput'")
-    if choice.threads < 0:
-        raise OptionError(f"threads is {choice.threads}, expected 0 (all) or more")
+    if request.goal not in ("latency", "throughput"):
+        raise OptionError(f"goal is {request.goal!r}, expected 'latency' or 'throughput'")
+    if request.threads < 0:
+        raise OptionError(f"threads is {request.threads}, expected 0 (all) or more")
 
 
 def stream_layouts(threads: int) -> tuple[int, ...]:
@@ -172,28 +172,28 @@ def _precisions(device: Device, hardware: Hardware, model: ModelDescription) -> 
 
 
 def candidates(
-    hardware: Hardware, model: ModelDescription, choice: Choice, *, has_int8: bool = False
+    hardware: Hardware, model: ModelDescription, request: PlanRequest, *, has_int8: bool = False
 ) -> list[Candidate]:
     """Every way to run the model here that the choice allows, the likeliest first.
 
     Args:
         hardware: The machine.
         model: The model; an OpenVINO .xml runs on openvino only.
-        choice: What the caller wants.
+        request: What the caller wants.
         has_int8: Whether an int8 form of the model is there.
 
     Raises:
         DeviceError: Nothing here does what was asked for.
     """
-    _check(choice)
+    _check(request)
     usable = hardware.processor.usable_cores
-    threads = choice.threads or usable
+    threads = request.threads or usable
     is_ir = model.file.endswith(".xml")
     found: list[Candidate] = []
     for device in hardware.devices:
-        if device.problem or not _matches(device, choice.device):
+        if device.problem or not _matches(device, request.device):
             continue
-        if choice.backend not in ("auto", device.runtime):
+        if request.backend not in ("auto", device.runtime):
             continue
         if is_ir and device.runtime == "onnxruntime":
             continue
@@ -202,31 +202,33 @@ def candidates(
         if has_int8 and device.name == "cpu" and "int8" not in precisions:
             precisions.append("int8")
         for precision in precisions:
-            if choice.precision not in ("auto", precision):
+            if request.precision not in ("auto", precision):
                 continue
             counts = {threads}
-            if device.name == "cpu" and not choice.threads and threads > 4:
+            if device.name == "cpu" and not request.threads and threads > 4:
                 counts.add(threads // 2)  # two hardware threads a core: half may be faster
             for count in sorted(counts, reverse=True):
                 single = Candidate(device.runtime, name, precision, count)
                 found.append(single)
-                if choice.goal == "throughput" and model.static:
-                    found += _for_many(single, choice.at_once)
+                if request.goal == "throughput" and model.static:
+                    found += _for_many(single, request.max_concurrency)
     if not found:
         there = ", ".join(f"{item.runtime} {item.id}" for item in hardware.devices) or "nothing"
         raise DeviceError(
-            f"{model.name}: nothing here runs it with backend {choice.backend!r}, device "
-            f"{choice.device!r}, precision {choice.precision!r}; there is: {there}"
+            f"{model.name}: nothing here runs it with backend {request.backend!r}, device "
+            f"{request.device!r}, precision {request.precision!r}; there is: {there}"
         )
     return sorted(found, key=_likelihood)
 
 
-def _for_many(single: Candidate, at_once: int) -> list[Candidate]:
+def _for_many(single: Candidate, max_concurrency: int) -> list[Candidate]:
     """The same for several pictures at once: streams on the processor, batches elsewhere."""
     if single.device == "cpu":
         layouts = stream_layouts(single.threads)
         return [replace(single, streams=count) for count in layouts if count > 1]
-    return [replace(single, batch=count) for count in _BATCHES if count <= (at_once or count)]
+    return [
+        replace(single, batch=count) for count in _BATCHES if count <= (max_concurrency or count)
+    ]
 
 
 def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
@@ -240,7 +242,7 @@ def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
 def plan(
     hardware: Hardware,
     model: ModelDescription,
-    choice: Choice,
+    request: PlanRequest,
     measured: tuple[Measurement, ...] = (),
     *,
     has_int8: bool = False,
@@ -250,7 +252,7 @@ def plan(
     Args:
         hardware: The machine.
         model: The model.
-        choice: What the caller wants.
+        request: What the caller wants.
         measured: What a calibration found on this machine; empty: rules decide, and only
             float32, whose alpha needs no check.
         has_int8: Whether an int8 form of the model is there.
@@ -258,7 +260,7 @@ def plan(
     Raises:
         DeviceError: Nothing here does what was asked for.
     """
-    possible = candidates(hardware, model, choice, has_int8=has_int8)
+    possible = candidates(hardware, model, request, has_int8=has_int8)
     reasons: list[str] = []
     good = sorted(
         (item for item in measured if not item.problem and item.candidate in possible),
@@ -277,11 +279,11 @@ def plan(
     else:
         # Without a measurement: the first in likelihood that computes as the file does.
         plain = [item for item in possible if item.precision in ("float32", model.precision)]
-        if choice.precision != "auto" or not plain:
+        if request.precision != "auto" or not plain:
             plain = possible
         chosen = plain[0]
         reasons.append(f"{chosen}: by rule, nothing measured here; `nssbg tune {model.name}` does")
-        if any(item.precision == "bfloat16" for item in possible) and choice.precision == "auto":
+        if any(item.precision == "bfloat16" for item in possible) and request.precision == "auto":
             reasons.append("bfloat16 may be faster here: taken once tune has checked its alpha")
     return (
         Plan(

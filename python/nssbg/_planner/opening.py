@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._backends import Backend, open_backend
 from nssbg._errors import DeviceError, ModelError
-from nssbg._hardware import Hardware, hardware, usable_threads
 from nssbg._models.catalog import describe
-from nssbg._models.description import ModelDescription
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.license import check_license, license_line
-from nssbg._models.places import compiled_folder, models_folder
+from nssbg._models.paths import compiled_folder, models_folder
 from nssbg._models.prepared import left_in_pieces, prepared
+from nssbg._models.sidecar import ModelDescription
 from nssbg._models.store import pull
-from nssbg._planner.candidates import BatchRun, Candidate, Choice, Measurement, candidates
-from nssbg._planner.kept import keep, measured
+from nssbg._planner.candidates import BatchRun, Candidate, Measurement, PlanRequest, candidates
+from nssbg._planner.lookup import keep, measured
+from nssbg._runtime import Backend, open_backend
+from nssbg._runtime.devices import Hardware, hardware, usable_threads
 
 __all__ = ["int8_form", "open_model", "resolve_model", "tune"]
 
@@ -93,17 +93,17 @@ def open_model(
         return described, open_backend(described, backend="fake", threads=threads)
     described = resolve_model(model, license=license)
     ready = prepared(described)
-    at_once = 0 if run is None else run.at_once
-    choice = Choice(backend, device.lower(), precision, threads, goal, at_once)
-    found = measured(described, choice)
+    max_concurrency = 0 if run is None else run.max_concurrency
+    request = PlanRequest(backend, device.lower(), precision, threads, goal, max_concurrency)
+    found = measured(described, request)
     note = ""
     if not found and run is not None:
-        from nssbg._planner.first_use import measure_at_first_use
+        from nssbg._planner.autotune import autotune_run
 
-        found, note = measure_at_first_use(
+        found, note = autotune_run(
             described,
             ready,
-            replace(choice, threads=usable_threads(threads)),
+            replace(request, threads=usable_threads(threads)),
             run,
             int8=int8_form(ready),
             cache=compiled_folder(),
@@ -125,7 +125,7 @@ def open_model(
         source = _int8_or_error(ready)
     streams = 1
     if run is not None:
-        from nssbg._planner.first_use import streams_by_rule
+        from nssbg._planner.autotune import streams_by_rule
 
         streams = streams_by_rule(ready, usable_threads(threads))
     opened = open_backend(
@@ -166,7 +166,7 @@ def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
     )
     if chosen.batch == 1:
         return opened
-    from nssbg._backends.gathering import Gathering
+    from nssbg._runtime.batching import Gathering
 
     return Gathering(opened, chosen.batch)
 
@@ -192,13 +192,13 @@ def _explain(
     opened.plan = replace(
         opened.plan,
         reasons=(*opened.plan.reasons, *lines),
-        degraded=(*opened.plan.degraded, *([fallback] if fallback else [])),
+        fallbacks=(*opened.plan.fallbacks, *([fallback] if fallback else [])),
     )
 
 
 def tune(
     model: str | Path | ModelDescription,
-    choice: Choice | None = None,
+    request: PlanRequest | None = None,
     *,
     machine: Hardware | None = None,
     tensors: Sequence[NDArray[np.float32]] = (),
@@ -211,7 +211,7 @@ def tune(
 
     Args:
         model: As open_model takes it.
-        choice: Narrows the candidates; None: everything.
+        request: Narrows the candidates; None: everything.
         machine: The hardware; None: probe it.
         tensors: Calibration pictures as the model is fed; empty: made ones.
         rounds: Timed runs a candidate.
@@ -222,20 +222,20 @@ def tune(
     Returns:
         The measurements; also kept on disk, where open_model finds them.
     """
-    from nssbg._planner.calibrate import calibrate
-    from nssbg._planner.fitting import memory_problem
+    from nssbg._planner.benchmark import benchmark_candidates
+    from nssbg._planner.resource_estimate import memory_shortfall
 
     described = resolve_model(model, license=license)
-    wanted = choice or Choice()
+    wanted = request or PlanRequest()
     ready = prepared(described)
     assert described.path is not None
     quantized = int8_form(ready)
     try:
-        memory = memory_problem(ready)
+        memory = memory_shortfall(ready)
     except (ModelError, RuntimeError, ImportError) as error:
         log.info("%s: no prediction of its memory: %s", described.name, error)
         memory = None
-    found = calibrate(
+    found = benchmark_candidates(
         ready,
         candidates(machine or hardware(), described, wanted, has_int8=quantized is not None),
         tensors=tensors,

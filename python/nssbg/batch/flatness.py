@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
 
 __all__ = ["ever_exact", "flat_is_exact"]
 

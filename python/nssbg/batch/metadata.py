@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from nssbg import __version__
-from nssbg._image_io.metadata import named_srgb
+from nssbg._io.metadata import named_srgb
 from nssbg.batch.profile import Profile, Rights
 
 if TYPE_CHECKING:

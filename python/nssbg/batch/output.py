@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _image_io as image_io
-from nssbg._errors import ImageEncodeError, OptionError
-from nssbg._image_io.color import eight_bits
-from nssbg._stages.canvas import (
+from nssbg import _io as image_io
+from nssbg._color.convert import converted_image
+from nssbg._color.profiles import eight_bits
+from nssbg._compose.background import color_from, over
+from nssbg._compose.canvas import (
     Box,
     Canvas,
     drawn,
@@ -24,10 +25,9 @@ from nssbg._stages.canvas import (
     shared_canvas,
     subject_box,
 )
-from nssbg._stages.color_profile import converted_picture
-from nssbg._stages.compose import color_from, over
-from nssbg._stages.outputs import Output, render
-from nssbg._stages.shadow import Shadow
+from nssbg._compose.output import Output, render
+from nssbg._compose.shadow import Shadow
+from nssbg._errors import ImageEncodeError, OptionError
 from nssbg.batch.blocks import BLOCK, NOISE, STRAY, block_alpha, block_distance, sorted_blocks
 from nssbg.batch.flatness import flat_is_exact
 from nssbg.batch.metadata import FileMetadata, fitting, metadata_for
@@ -37,11 +37,11 @@ from nssbg.batch.profile import OutputSpec, Profile
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
 
-__all__ = ["FAINT", "Rendered", "render_outputs"]
+__all__ = ["FAINT_MEAN", "Rendered", "render_outputs"]
 
 # Alpha up to which a pixel is background where that has to be exact: Lanczos leaves ripples of a
 # percent around hard edges, which nobody sees and a checker of 255, 255, 255 does.
-FAINT = 0.02
+FAINT_MEAN = 0.02
 _DEFAULT_QUALITY = {"jpeg": 92, "avif": 90}
 # Lossless coding that is too large goes on from here.
 _FIRST_LOSSY = 95
@@ -212,7 +212,7 @@ def _in_srgb(
 ) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
     """The cut-out in sRGB; where its profile cannot be used, as it is, and said so."""
     try:
-        colors = converted_picture(np.ascontiguousarray(framed[..., :3]), icc, None)
+        colors = converted_image(np.ascontiguousarray(framed[..., :3]), icc, None)
     except OptionError as error:
         return framed, None, (f"colours are taken as sRGB: {error}",)
     result = np.empty_like(framed)
@@ -225,7 +225,7 @@ def _in_srgb(
 
 def _drop_faint(framed: NDArray[Any]) -> None:
     """Set alpha of at most FAINT to 0, in place."""
-    limit = int(FAINT * np.iinfo(framed.dtype).max)
+    limit = int(FAINT_MEAN * np.iinfo(framed.dtype).max)
     alpha = framed[..., 3]
     np.multiply(alpha, alpha > limit, out=alpha)
 

@@ -134,7 +134,7 @@ def _check_possible(table: Table, number: int, output: OutputSpec, require: Requ
     if not transparent and require.transparency == "required":
         raise wrong("background", "an opaque output where require.transparency requires it")
     if require.background is not None:
-        from nssbg._stages.compose import color_from
+        from nssbg._compose.background import color_from
 
         if color_from(output.background or "black") != color_from(require.background):
             raise wrong("background", f"{output.background} is not require.background")
@@ -234,7 +234,7 @@ def _check_exactness(table: Table, made: OutputSpec) -> None:
         )
     if made.kind == "mask":
         return
-    from nssbg._stages.compose import color_from
+    from nssbg._compose.background import color_from
     from nssbg.batch.flatness import ever_exact
 
     color = color_from(made.background)
@@ -255,7 +255,7 @@ def _color(table: Table, key: str) -> str | None:
     text: str | None = table.text(key)
     if text is None or text == "transparent":
         return None
-    from nssbg._stages.compose import color_from
+    from nssbg._compose.background import color_from
 
     try:
         color_from(text)

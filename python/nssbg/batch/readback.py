@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _image_io as image_io
+from nssbg import _io as image_io
+from nssbg._color.profiles import is_srgb
+from nssbg._compose.canvas import Box
 from nssbg._errors import ImageDecodeError
-from nssbg._image_io.color import is_srgb
-from nssbg._image_io.formats import format_of_bytes
-from nssbg._image_io.metadata import icc_of
-from nssbg._image_io.pillow_reader import no_pillow_warnings, open_with_pillow
-from nssbg._stages.canvas import Box
+from nssbg._io.formats import format_of_bytes
+from nssbg._io.metadata import icc_of
+from nssbg._io.pillow_reader import no_pillow_warnings, open_with_pillow
 from nssbg.batch.blocks import BLOCK, NOISE, Blocks, block_distance, sorted_blocks
 
 __all__ = ["EDGE", "LOSSY", "Header", "Measured", "measure_pixels", "read_header"]

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from nssbg._compose.background import color_from
 from nssbg._errors import ImageDecodeError
-from nssbg._image_io.formats import WRITABLE_FORMATS, format_of_path
-from nssbg._stages.compose import color_from
+from nssbg._io.formats import WRITABLE_FORMATS, format_of_path
 from nssbg.batch.blocks import BLOCK, NOISE, block_alpha, block_distance, sorted_blocks
 from nssbg.batch.flatness import flat_is_exact
 from nssbg.batch.output import Rendered

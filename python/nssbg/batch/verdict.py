@@ -120,7 +120,7 @@ def measure_features(cutout: Cutout, outputs: Sequence[Rendered] = ()) -> Featur
         softness=soft / seen if seen else 0.0,
         halo=_halo(cutout, alpha, step),
         confidence=cutout.confidence,
-        low_confidence=cutout.weak,
+        low_confidence=cutout.low_confidence,
         enlargement=max((made.scale for made in outputs), default=1.0),
         fill=fill,
     )

@@ -130,7 +130,7 @@ def _json(report: Report) -> str:
 def run(args: argparse.Namespace) -> int:
     """Examine and print; the exit code."""
     from nssbg._doctor import examine, require_device
-    from nssbg._hardware import hardware
+    from nssbg._runtime.devices import hardware
 
     machine = hardware()
     report = examine(tuple(args.model), machine=machine)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nssbg.cli.console import printable
 
 if TYPE_CHECKING:
-    from nssbg._models.description import ModelDescription
+    from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["add_parser", "run"]
 
@@ -138,8 +138,8 @@ def _suggest(path: Path, *, as_json: bool) -> int:
 def _info(args: argparse.Namespace) -> int:
     from nssbg._errors import ModelError
     from nssbg._models.catalog import describe
-    from nssbg._models.description import find_sidecar
     from nssbg._models.onnx_header import read_header
+    from nssbg._models.sidecar import find_sidecar
 
     path = Path(args.model)
     with contextlib.suppress(RuntimeError):  # ~user of nobody: described as not there
@@ -227,7 +227,7 @@ def _path(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from nssbg._errors import ModelError
     from nssbg._models.catalog import catalog, describe
-    from nssbg._models.places import known_locations
+    from nssbg._models.paths import known_locations
     from nssbg._models.store import verify
 
     asked = [describe(name) for name in args.model] or list(catalog().values())

@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("quantize", help=text, description=text)
     parser.add_argument("model", help="a name or a path")
     parser.add_argument(
-        "--pictures", nargs="+", metavar="FILE", help="calibrate on these; else on made ones"
+        "--images", nargs="+", metavar="FILE", help="calibrate on these; else on made ones"
     )
     parser.add_argument(
         "--method",
@@ -37,13 +37,13 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, compare, print; the exit code."""
     from nssbg._errors import ModelError
     from nssbg._planner.opening import resolve_model
-    from nssbg._planner.quantizing import quantize
+    from nssbg._planner.quantization import quantize
     from nssbg.cli.tune import tensors_of
 
     model = resolve_model(args.model, license=args.license)
     result = quantize(
         model,
-        tensors=tensors_of(model, args.pictures) if args.pictures else (),
+        tensors=tensors_of(model, args.images) if args.images else (),
         method=args.method,
         keep_float=args.keep_float,
         progress=None if args.json else lambda line: print(f"  {line}", file=sys.stderr),

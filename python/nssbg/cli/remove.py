@@ -16,9 +16,9 @@ from nssbg.cli.targets import check_pairs, pairs_of
 from nssbg.cli.telling import Teller
 
 if TYPE_CHECKING:
+    from nssbg._compose.output import Output
     from nssbg._cutout import Report
     from nssbg._remover import Remover
-    from nssbg._stages.outputs import Output
 
 __all__ = ["add_parser", "run"]
 
@@ -133,7 +133,7 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> None:
     if arguments.json and any(output == "-" for _, output in tell.pairs):
         raise OptionError("--json reports on stdout, so the picture cannot go there as well")
     what = _what(arguments)  # before a model is opened: wrong options cost nothing
-    from nssbg import _image_io as image_io
+    from nssbg import _io as image_io
     from nssbg._remover import Remover
 
     remover = Remover(
@@ -192,9 +192,9 @@ def _result(arguments: argparse.Namespace) -> Output | None:
         or arguments.shadow
     ):
         return None
-    from nssbg._stages.canvas import Canvas
-    from nssbg._stages.outputs import Output
-    from nssbg._stages.shadow import Shadow
+    from nssbg._compose.canvas import Canvas
+    from nssbg._compose.output import Output
+    from nssbg._compose.shadow import Shadow
 
     return Output(
         kind="mask" if arguments.mask else "cutout",
@@ -269,7 +269,7 @@ def _many(
     remover: Remover, what: dict[str, Any], arguments: argparse.Namespace, tell: Teller
 ) -> None:
     """All pictures at once, within half of the memory that is free."""
-    from nssbg._hardware import available_memory
+    from nssbg._memory import available_memory
 
     outputs = {Path(source): output for source, output in tell.pairs}
     with (

@@ -119,12 +119,12 @@ def _original_of(path: Path, listed: dict[Path, dict[str, str]]) -> str | None:
     if ending is None or path.stem == ending:
         return None
     if path.parent not in listed:
-        from nssbg._image_io import has_picture_suffix
+        from nssbg._io import has_picture_suffix
 
         listed[path.parent] = {}
         with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
-            pictures = sorted(item.name for item in entries if has_picture_suffix(item.name))
-            listed[path.parent] = {Path(name).stem: name for name in pictures}
+            images = sorted(item.name for item in entries if has_picture_suffix(item.name))
+            listed[path.parent] = {Path(name).stem: name for name in images}
     return listed[path.parent].get(path.stem[: -len(ending)])
 
 

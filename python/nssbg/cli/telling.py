@@ -169,13 +169,13 @@ def _for_people(report: Report, source: str, written: str) -> None:
         print(line, file=sys.stderr, flush=True)
     else:
         say(line)
-    for note in (*plan.degraded, *report.notes):
+    for note in (*plan.fallbacks, *report.notes):
         print(f"  note: {printable(note)}", file=sys.stderr)
 
 
 def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
     plan = report.plan
-    look = report.closer_look
+    look = report.second_pass
     return {
         "input": source,
         "output": written,
@@ -188,11 +188,11 @@ def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
         "precision": plan.precision,
         "threads": plan.threads,
         "reasons": list(plan.reasons),
-        "degraded": list(plan.degraded),
+        "fallbacks": list(plan.fallbacks),
         "confidence": round(report.confidence, 4),
-        "weak": report.weak,
+        "low_confidence": report.low_confidence,
         "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
-        "closer_look": None
+        "second_pass": None
         if look is None
         else {
             "runs": look.runs,

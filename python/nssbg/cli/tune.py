@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from nssbg._models.description import ModelDescription
+    from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["add_parser", "run"]
 
@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     text = "time every way to run a model on this machine and keep the fastest"
     parser = subparsers.add_parser("tune", help=text, description=text)
     parser.add_argument("model", nargs="*", help="default: every model that is here")
-    parser.add_argument("--pictures", nargs="+", metavar="FILE", help="check alphas on these")
+    parser.add_argument("--images", nargs="+", metavar="FILE", help="check alphas on these")
     parser.add_argument("--backend", default="auto", help="only this one")
     parser.add_argument("--device", default="auto", help="only this one")
     parser.add_argument("--precision", default="auto", help="only this one")
@@ -43,8 +43,8 @@ def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.flo
     """Pictures as the model is fed."""
     from pathlib import Path
 
-    from nssbg._image_io import decode
-    from nssbg._methods.network import input_tensor
+    from nssbg._io import decode
+    from nssbg._segment.network import input_tensor
 
     return [input_tensor(decode(Path(path)), model) for path in paths]
 
@@ -55,10 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
     from nssbg._models.catalog import catalog
     from nssbg._models.store import locate
-    from nssbg._planner import Choice, tune
+    from nssbg._planner import PlanRequest, tune
     from nssbg._planner.opening import plan_reasons, resolve_model
 
-    choice = Choice(args.backend, args.device.lower(), args.precision, args.threads, args.goal)
+    request = PlanRequest(
+        args.backend, args.device.lower(), args.precision, args.threads, args.goal
+    )
     names = args.model or [
         model.name for model in catalog().values() if model.path or locate(model) is not None
     ]
@@ -69,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
         model = resolve_model(name, license=args.license)
         measured = tune(
             model,
-            choice,
-            tensors=tensors_of(model, args.pictures) if args.pictures else (),
+            request,
+            tensors=tensors_of(model, args.images) if args.images else (),
             rounds=args.rounds,
             seconds=args.seconds,
             progress=None if args.json else lambda line: print(f"  {line}", file=sys.stderr),

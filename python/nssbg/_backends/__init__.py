@@ -1,6 +1,0 @@
-"""Where networks run: ONNX Runtime, OpenVINO, and a fake one for tests."""
-
-from nssbg._backends.base import Backend
-from nssbg._backends.opening import BACKENDS, open_backend
-
-__all__ = ["BACKENDS", "Backend", "open_backend"]

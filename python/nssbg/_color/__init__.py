@@ -1,0 +1,1 @@
+"""Colour profiles: what a picture is encoded in, and conversions between encodings."""

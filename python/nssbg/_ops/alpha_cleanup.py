@@ -1,0 +1,238 @@
+"""Small steps that users ask for on a finished alpha: specks, pinholes, edge softness.
+
+In: H x W alpha, uint8 0..255 or float32 0..1. Out: a new alpha of the same shape and dtype; the
+one that came in is never changed. All steps are off unless called, except that `refine` drops
+specks below a stated size.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _core
+from nssbg._errors import OptionError
+
+__all__ = [
+    "choke",
+    "feather",
+    "fill_small_holes",
+    "keep_largest",
+    "remove_faint_components",
+    "remove_small_components",
+    "remove_small_components_in_place",
+    "remove_stray_alpha",
+    "threshold_curve",
+]
+
+Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
+
+#: Alpha above which pixels hang together: two percent are not visible.
+COMPONENT_LEVEL = 0.02
+#: Blobs of a lower mean alpha beside a larger one are doubt (docs/decisions/0405-ghosts.md).
+FAINT_MEAN = 0.65
+#: Cells a side that fog is looked for on; larger maps are taken by blocks.
+STRAY_GRID = 192
+#: Farthest that edges may be moved or softened, in pixels.
+MOST_PIXELS = 64.0
+
+
+def remove_small_components(
+    alpha: Alpha, least_area: int, *, level: float = COMPONENT_LEVEL
+) -> Alpha:
+    """Remove connected blobs (8 neighbours) of alpha > level with fewer than least_area pixels.
+
+    Linear time: one pass and a union-find over runs of pixels.
+    """
+    result = _copied(alpha)
+    remove_small_components_in_place(result, _area(least_area), level=level)
+    return result
+
+
+def remove_faint_components(
+    alpha: Alpha, mean: float = FAINT_MEAN, *, of_largest: float = 0.25, level: float = 0.1
+) -> Alpha:
+    """Remove blobs (8 neighbours, alpha > level) that are faint beside a larger one.
+
+    Args:
+        alpha: H x W, uint8 or float32 0..1.
+        mean: Blobs whose mean alpha is at least this (0..1) stay.
+        of_largest: So do those with at least this share of the largest blob's pixels.
+        level: Alpha above which pixels hang together, 0..1.
+    """
+    result = _copied(alpha)
+    _core.clean_components(
+        result, False, _level(level), 0, False, of_largest=of_largest, faint=_level(mean)
+    )
+    return result
+
+
+def remove_stray_alpha(alpha: Alpha, *, level: float = 0.1, reach: float = 0.03) -> Alpha:
+    """Set to 0 what lies far from all that is held for subject: veils, rims of what was dropped.
+
+    Args:
+        alpha: H x W, uint8 or float32 0..1.
+        level: Alpha above which a pixel is held for subject, 0..1.
+        reach: How near is near, as a share of the longer side; along rows and columns.
+    """
+    result = _copied(alpha)
+    height, width = alpha.shape
+    block = -(-max(height, width) // STRAY_GRID)
+    held = np.zeros((-(-height // block) * block, -(-width // block) * block), bool)
+    np.greater(
+        alpha, _level(level) * (255 if alpha.dtype == np.uint8 else 1), held[:height, :width]
+    )
+    grid = _any_of(_any_of(held, block).T, block).T
+    cells = int(np.ceil(reach * max(height, width) / block))
+    near = _spread(_spread(grid, cells).T, cells).T
+    result *= near.repeat(block, 0).repeat(block, 1)[:height, :width]
+    return result
+
+
+def _any_of(held: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
+    """One row for each `block` of them: where any is true."""
+    rows = held[::block].copy()
+    for offset in range(1, block):
+        rows |= held[offset::block]
+    return rows
+
+
+def _spread(grid: NDArray[np.bool_], cells: int) -> NDArray[np.bool_]:
+    """True also for so many rows above and below."""
+    counts = np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32)
+    np.cumsum(grid, axis=0, out=counts[1:])
+    places = np.arange(grid.shape[0])
+    first = np.maximum(places - cells, 0)
+    last = np.minimum(places + cells + 1, grid.shape[0])
+    spread: NDArray[np.bool_] = counts[last] > counts[first]
+    return spread
+
+
+def remove_small_components_in_place(
+    alpha: NDArray[Any], least_area: int, *, level: float = COMPONENT_LEVEL
+) -> tuple[int, tuple[str, ...]]:
+    """As `remove_small_components`, on alpha itself; returns how many were dropped, and notes."""
+    facts = _core.clean_components(alpha, False, _level(level), least_area, False)
+    if facts["gave_up"]:
+        return 0, ("specks were kept: the alpha is too fragmented to look for them",)
+    return facts["changed"], ()
+
+
+def fill_small_holes(
+    alpha: Alpha, least_area: int, *, level: float = 0.98, deepest: float = 0.0
+) -> Alpha:
+    """Make enclosed holes (4 neighbours, alpha <= level) of fewer than least_area pixels opaque.
+
+    Regions that touch the picture's edge are no holes and stay; so do those that fall below
+    `deepest` (0..1) anywhere.
+    """
+    result = _copied(alpha)
+    _core.clean_components(
+        result, True, _level(level), _area(least_area), False, deepest=_level(deepest)
+    )
+    return result
+
+
+def keep_largest(alpha: Alpha, *, level: float = COMPONENT_LEVEL) -> Alpha:
+    """Keep only the largest connected blob of alpha > level."""
+    result = _copied(alpha)
+    _core.clean_components(result, False, _level(level), 0, True)
+    return result
+
+
+def feather(alpha: Alpha, pixels: float, *, threads: int = 0) -> Alpha:
+    """Soften the edge: a Gaussian blur with a standard deviation of `pixels`; 0 changes nothing."""
+    _check(alpha)
+    if not 0 <= pixels <= MOST_PIXELS:
+        raise OptionError(f"feather takes 0 to {MOST_PIXELS:g} pixels, not {pixels!r}")
+    if pixels == 0:
+        return _copied(alpha)
+    blurred: Alpha = _core.feather(alpha, float(pixels), threads)
+    return blurred
+
+
+def choke(alpha: Alpha, pixels: float) -> Alpha:
+    """Move the edge inwards by `pixels` (negative: outwards), fractions included.
+
+    A grey-scale erosion (or dilation) by a disc; between whole radii the two nearest are mixed,
+    which moves an antialiased edge by the fraction.
+    """
+    _check(alpha)
+    if not -MOST_PIXELS <= pixels <= MOST_PIXELS:
+        raise OptionError(f"choke takes {-MOST_PIXELS:g} to {MOST_PIXELS:g} pixels, not {pixels!r}")
+    pick = np.minimum if pixels > 0 else np.maximum
+    whole, share = int(abs(pixels)), abs(pixels) % 1
+    near = _by_disc(alpha, whole, pick)
+    if share == 0:
+        return near
+    far = _by_disc(alpha, whole + 1, pick)
+    mixed = near * np.float32(1 - share) + far * np.float32(share)
+    if alpha.dtype == np.uint8:
+        mixed = np.rint(mixed)
+    result: Alpha = mixed.astype(alpha.dtype)
+    return result
+
+
+def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
+    """Stretch alpha so that `low` becomes 0 and `high` becomes full (both 0..1, low < high)."""
+    _check(alpha)
+    if not 0 <= low < high <= 1:
+        raise OptionError(f"a threshold curve needs 0 <= low < high <= 1, not {low!r}, {high!r}")
+    if alpha.dtype == np.uint8:
+        table = np.clip((np.arange(256) / 255 - low) / (high - low), 0, 1)
+        stretched: Alpha = np.rint(table * 255).astype(np.uint8)[alpha]
+        return stretched
+    scaled = (alpha - np.float32(low)) / np.float32(high - low)
+    result: Alpha = np.clip(scaled, 0, 1).astype(alpha.dtype)
+    return result
+
+
+def _by_disc(alpha: Alpha, radius: int, pick: Any) -> Alpha:
+    """Least or greatest value within a disc; beyond the picture its edge continues."""
+    if radius == 0:
+        return alpha.copy()
+    height, width = alpha.shape
+    padded = np.pad(alpha, radius, mode="edge")
+    result = None
+    for dy in range(-radius, radius + 1):
+        # Half a pixel more than the radius makes discs of 1, 2, 3 ... pixels round, not pointed.
+        half = int(np.sqrt((radius + 0.5) ** 2 - dy * dy))
+        half = min(half, radius)
+        rows = padded[radius + dy : radius + dy + height]
+        line = rows[:, radius - half : radius - half + width].copy()
+        for dx in range(1 - half, half + 1):
+            pick(line, rows[:, radius + dx : radius + dx + width], out=line)
+        result = line if result is None else pick(result, line, out=result)
+    assert result is not None
+    final: Alpha = result
+    return final
+
+
+def _check(alpha: NDArray[Any]) -> None:
+    if (
+        not isinstance(alpha, np.ndarray)
+        or alpha.ndim != 2
+        or alpha.dtype not in (np.uint8, np.float32)
+        or alpha.size == 0
+    ):
+        raise OptionError("an alpha is an H x W array of uint8 (0..255) or float32 (0..1)")
+
+
+def _copied(alpha: Alpha) -> Alpha:
+    _check(alpha)
+    copy: Alpha = np.array(alpha, order="C", copy=True)
+    return copy
+
+
+def _area(least_area: int) -> int:
+    if least_area < 0:
+        raise OptionError(f"an area is 0 or more pixels, not {least_area}")
+    return int(least_area)
+
+
+def _level(level: float) -> float:
+    if not 0 <= level < 1:
+        raise OptionError(f"a level lies in 0..1, not {level!r}")
+    return float(level)

@@ -1,0 +1,36 @@
+"""What a picture in flight takes, predicted from its header before it is decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nssbg import _io as image_io
+
+__all__ = ["bytes_in_flight", "predicted_bytes"]
+
+# Per pixel of an 8-bit picture at the fullest moment: RGB 3, alpha 1, RGBA 4, filtered rows of
+# the encoder 4, compressed stream about 2.
+BYTES_PER_PIXEL = 14
+# Tensor, coarse maps (a closer look's: 2048 cells a side at most), scratch of the stages: does not
+# grow with the picture.
+BYTES_PER_PICTURE = 32 << 20
+
+
+def predicted_bytes(source: Any) -> int:
+    """Bytes that a source is predicted to take in flight.
+
+    A source whose header cannot be read costs only the fixed part: its decode will fail.
+    """
+    header = image_io.peek_header(source)
+    return BYTES_PER_PICTURE if header is None else bytes_in_flight(header)
+
+
+def bytes_in_flight(header: image_io.Header) -> int:
+    """Bytes that a picture with this header is predicted to take at its fullest moment.
+
+    That is either while it is decoded or while its result is encoded.
+    """
+    pixels = header.height * header.width
+    return BYTES_PER_PICTURE + max(
+        header.decode_bytes, pixels * BYTES_PER_PIXEL * header.sample_bytes
+    )

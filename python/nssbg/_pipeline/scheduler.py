@@ -1,0 +1,524 @@
+"""Many pictures at once: workers take the furthest-on picture whose next stage is free.
+
+Each worker runs whole stages on one kernel thread, so many pictures on one thread each replace
+one picture on many threads: nothing is lost to joining threads. Taking the furthest-on picture
+first drains memory before new pictures are let in; how many are let in is bounded by count
+and by predicted memory, and pictures are pulled from the caller's iterable only then. Results
+that the caller has not taken yet count as in flight, which is the back-pressure.
+
+Whatever goes wrong with a picture is that picture's error. What asks for the end (SystemExit,
+KeyboardInterrupt and their like) ends the stream and is raised in the caller's thread. A thread
+that waits in the caller's own code for a source is not waited for: it ends when that returns.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nssbg._cutout import Cutout, Report
+from nssbg._errors import ForkError
+from nssbg._lifecycle import stop_at_exit
+from nssbg._options import Options
+from nssbg._pipeline.stages import Job, Pipeline, Stage
+from nssbg._types import Timings
+
+__all__ = ["Outcome", "Stream", "StreamReport"]
+
+# Stands for "pull a source" where a stage's index is expected.
+_PULL = -1
+# Seconds that the interpreter's end waits for stages that run. The core waits for native calls in
+# any case; beyond that there are a file to be written and the caller's own `output`.
+_PATIENCE_AT_EXIT = 10.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture.
+
+    Attributes:
+        index: Its place in the iterable, from 0.
+        source: What the iterable gave.
+        cutout: The result; None where it failed or was delivered (written to a file).
+        output_path: What the delivery returned, e.g. the path written; None without one.
+        error: Why it failed, or None. Other pictures are not touched by it.
+        report: What ran and how far the result may be trusted; None where it failed before
+            there was one.
+        timings: Milliseconds per stage.
+    """
+
+    index: int
+    source: Any
+    cutout: Cutout | None = None
+    output_path: Any = None
+    error: Exception | None = None
+    report: Report | None = None
+    timings: Timings = field(default_factory=Timings)
+
+    def result(self) -> Any:
+        """The delivery, else the cut-out; raises the picture's error where it failed."""
+        if self.error is not None:
+            raise self.error
+        return self.cutout if self.output_path is None else self.output_path
+
+
+@dataclass
+class StreamReport:
+    """Where the time of a stream went, in seconds.
+
+    Attributes:
+        workers: Threads that ran stages.
+        images: Pictures finished, failed ones included.
+        wall: From the first picture's pull to the last result.
+        stage_wall: Summed over the workers, per stage.
+        stage_cpu: CPU time of the workers, per stage (a runtime's own threads not counted).
+        waiting: Workers' time without anything to do.
+    """
+
+    workers: int
+    images: int = 0
+    wall: float = 0.0
+    stage_wall: dict[str, float] = field(default_factory=dict)
+    stage_cpu: dict[str, float] = field(default_factory=dict)
+    waiting: float = 0.0
+
+
+@dataclass
+class _Item:
+    index: int
+    job: Job
+    cost: int
+    output_path: Any = None
+
+
+class Stream(Iterator[Outcome]):
+    """The results of many pictures, as an iterator. Close it (or use `with`) to cancel.
+
+    The workers hold the scheduler, not this handle: a stream that is let go of without being
+    closed ends its workers too, and so does the interpreter's end. In a forked child it is inert.
+
+    Args:
+        pipeline: Opened with one thread per picture.
+        sources: Pulled lazily, one at a time, from a worker thread.
+        options: The same for all pictures.
+        workers: Threads, at least 1.
+        max_in_flight: Pictures between pull and hand-over, at least 1.
+        max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
+            single picture that is predicted to need more runs alone.
+        predict: Predicted bytes of a source in flight; called outside all locks.
+        sink: Runs in a worker as the last stage and replaces the cut-out in the outcome.
+        ordered: Results in the order of the sources; else as completed.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sources: Iterable[Any],
+        options: Options,
+        *,
+        workers: int,
+        max_in_flight: int,
+        max_memory: int | None,
+        predict: Callable[[Any], int],
+        sink: Callable[[Any, Cutout], Any] | None = None,
+        ordered: bool = True,
+    ) -> None:
+        self._pid = os.getpid()
+        self._scheduler = _Scheduler(
+            pipeline.stages,
+            iter(sources),
+            options,
+            workers=workers,
+            max_in_flight=max_in_flight,
+            max_memory=max_memory,
+            predict=predict,
+            sink=sink,
+            ordered=ordered,
+        )
+
+    def __next__(self) -> Outcome:
+        """The next result; waits for it. An error of the iterable itself is raised at the end.
+
+        SystemExit, KeyboardInterrupt and their like from the caller's own code (`images`, `output`,
+        a source's `read`) end the stream and are raised here at once.
+
+        Raises:
+            ForkError: In a forked child: the workers are the parent's.
+        """
+        self._check_fork()
+        outcome = self._scheduler.take()
+        if outcome is None:
+            self.close()
+            raise StopIteration
+        return outcome
+
+    @property
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        return self._scheduler.begun()
+
+    def stop(self) -> None:
+        """Let nothing new begin, without waiting; what is finished can still be taken."""
+        self._scheduler.stop()
+
+    def close(self) -> None:
+        """Stop: pictures between stages are dropped, running stages end, threads are joined.
+
+        A thread that waits in the caller's code for a source is not: it ends once that returns.
+        """
+        if os.getpid() != self._pid:
+            return
+        self._scheduler.stop()
+        self._scheduler.join()
+
+    def __enter__(self) -> Stream:
+        """Use as `with remover.map(...) as results:`."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Cancel what has not run."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Abandoned without close: let the workers end by themselves."""
+        if hasattr(self, "_scheduler") and os.getpid() == self._pid:
+            self._scheduler.stop()
+
+    def report(self) -> StreamReport:
+        """Where the time went so far."""
+        self._check_fork()
+        return self._scheduler.report()
+
+    def _check_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkError(
+                f"this stream belongs to process {self._pid}, which this one ({os.getpid()}) was "
+                "forked from; call Remover.map here for one of its own"
+            )
+
+
+def _release_locals(error: BaseException) -> None:
+    """Leave an error its traceback, but not what the functions in it held.
+
+    Else each failed picture that a caller keeps for its list would keep its pixels too.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
+
+
+class _Scheduler:
+    """Who does what next; see the module's text for the policy."""
+
+    def __init__(
+        self,
+        stages: tuple[Stage, ...],
+        sources: Iterator[Any],
+        options: Options,
+        *,
+        workers: int,
+        max_in_flight: int,
+        max_memory: int | None,
+        predict: Callable[[Any], int],
+        sink: Callable[[Any, Cutout], Any] | None,
+        ordered: bool,
+    ) -> None:
+        self._options = options
+        self._sources = sources
+        self._max_in_flight = max_in_flight
+        self._max_memory = max_memory
+        self._predict = predict
+        self._sink = sink
+        self._ordered = ordered
+
+        self._stages = stages
+        self._changed = threading.Condition()
+        # All below is guarded by the condition's lock.
+        self._ready: list[deque[_Item]] = [deque() for _ in range(len(self._stages) + 1)]
+        self._running = [0] * (len(self._stages) + 1)
+        self._held_back: _Item | None = None  # pulled, but too large to be let in yet
+        self._pulling = False
+        self._exhausted = False
+        self._source_error: Exception | None = None
+        self._ended_by: BaseException | None = None  # asks for the end of all, not of a picture
+        self._stopped = False
+        self._in_flight = 0
+        self._memory = 0
+        self._next_index = 0
+        self._next_out = 0
+        self._finished: dict[int, tuple[Outcome, int]] = {}
+        self._counts = StreamReport(workers)
+        self._started = time.perf_counter()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"nssbg-worker-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        self._at_work = set(self._threads)
+        # Those of them that are in the caller's code for a source, which may never return.
+        self._with_caller: set[threading.Thread] = set()
+        stop_at_exit(self)
+        for thread in self._threads:
+            thread.start()
+
+    # What the caller's thread does.
+
+    def take(self) -> Outcome | None:
+        """The caller's next outcome, waiting for it; None at the end."""
+        with self._changed:
+            while self._ended_by is None:
+                taken = self._take_finished()
+                if taken is not None:
+                    return taken
+                # What runs when the stream is stopped is waited for: a result may come of it.
+                if (self._stopped and not any(self._running)) or self._drained():
+                    break
+                self._changed.wait()
+            error = self._ended_by or self._source_error
+            self._ended_by = self._source_error = None
+            if error is not None:
+                self._finished.clear()
+        if error is not None:
+            self.stop()
+            self.join()
+            raise error
+        return None
+
+    def stop(self) -> None:
+        """Let nothing new begin."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def stop_at_exit(self) -> None:
+        """Stop, and wait a little for stages that run."""
+        self.stop()
+        self.join(_PATIENCE_AT_EXIT)
+
+    def join(self, patience: float | None = None) -> None:
+        """Wait for the workers to end, but for those that wait in the caller's code for a source.
+
+        Args:
+            patience: Seconds to wait at most; None: as long as it takes.
+        """
+        here = threading.current_thread()
+        with self._changed:
+            ended = self._changed.wait_for(
+                lambda: not self._at_work - self._with_caller - {here}, patience
+            )
+            over = [thread for thread in self._threads if thread not in self._at_work]
+        for thread in over:
+            thread.join()  # at its very end
+        if ended and here not in self._at_work:
+            # An error that the caller keeps leads to its worker's frames, and they lead here.
+            self._stages, self._sink = (), None
+
+    def begun(self) -> int:
+        """Sources pulled so far."""
+        with self._changed:
+            return self._next_index
+
+    def report(self) -> StreamReport:
+        """Where the time went so far: a copy."""
+        with self._changed:
+            return replace(
+                self._counts,
+                stage_wall=dict(self._counts.stage_wall),
+                stage_cpu=dict(self._counts.stage_cpu),
+            )
+
+    # What the workers do.
+
+    def _work(self) -> None:
+        here = threading.current_thread()
+        try:
+            self._work_to_the_end(here)
+        except BaseException as error:
+            _release_locals(error)
+            with self._changed:
+                self._ended_by = self._ended_by or error
+                self._stopped = True
+        finally:
+            with self._changed:
+                self._at_work.discard(here)
+                self._changed.notify_all()
+
+    def _work_to_the_end(self, here: threading.Thread) -> None:
+        while True:
+            with self._changed:
+                self._with_caller.discard(here)
+                before = time.perf_counter()
+                while (task := self._next_task()) is None:
+                    if self._stopped or self._drained():
+                        self._counts.waiting += time.perf_counter() - before
+                        self._changed.notify_all()
+                        return
+                    self._changed.wait()
+                self._counts.waiting += time.perf_counter() - before
+                if task != _PULL:
+                    item = self._ready[task].popleft()
+                    self._running[task] += 1
+                    if task == 0 and hasattr(item.job.source, "read"):
+                        self._with_caller.add(here)
+                else:
+                    self._pulling = True
+                    self._with_caller.add(here)
+            if task == _PULL:
+                self._pull()
+            else:
+                self._advance(task, item)
+
+    def _next_task(self) -> int | None:
+        """The stage to run next, _PULL to pull a source, or None. Needs the lock."""
+        if self._stopped:
+            return None
+        for index in range(len(self._ready) - 1, -1, -1):
+            max_concurrency = (
+                self._stages[index].max_concurrency if index < len(self._stages) else 0
+            )
+            if self._ready[index] and (
+                max_concurrency == 0 or self._running[index] < max_concurrency
+            ):
+                return index
+        if self._held_back is not None:
+            if self._admits(self._held_back.cost):
+                self._let_in(self._held_back)
+                self._held_back = None
+                return 0
+            return None
+        if self._exhausted or self._pulling or self._in_flight >= self._max_in_flight:
+            return None
+        return _PULL
+
+    def _pull(self) -> None:
+        """Take one source from the caller's iterable and let it in, or hold it back."""
+        item: _Item | None = None
+        error: Exception | None = None
+        try:
+            item = _Item(0, Job(next(self._sources), self._options), 0)
+        except StopIteration:
+            pass
+        except Exception as caught:  # the caller's own code: raised in the caller's thread
+            error = caught
+        if item is not None:
+            try:
+                item.cost = self._predict(item.job.source)
+            except Exception as caught:
+                _release_locals(caught)
+                error = caught
+        with self._changed:
+            self._pulling = False
+            if self._stopped:
+                pass  # closed meanwhile: nobody waits for it
+            elif item is None:
+                self._exhausted = True
+                self._source_error = error
+            else:
+                item.index = self._next_index
+                self._next_index += 1
+                if error is not None:
+                    self._in_flight += 1
+                    self._finish(item, error)
+                elif self._admits(item.cost):
+                    self._let_in(item)
+                else:
+                    self._held_back = item
+            self._changed.notify_all()
+
+    def _admits(self, cost: int) -> bool:
+        if self._in_flight == 0:
+            return True
+        if self._in_flight >= self._max_in_flight:
+            return False
+        return self._max_memory is None or self._memory + cost <= self._max_memory
+
+    def _let_in(self, item: _Item) -> None:
+        self._in_flight += 1
+        self._memory += item.cost
+        self._ready[0].append(item)
+
+    def _advance(self, index: int, item: _Item) -> None:
+        """Run one stage of one picture and put it where it goes next."""
+        # No stage is kept in a local: an error's traceback leads to this frame.
+        name = self._stages[index].name if index < len(self._stages) else "write"
+        last = len(self._stages) - (self._sink is None)
+        wall, cpu = time.perf_counter(), time.thread_time()
+        error = self._attempt(index, item)
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        if error is not None:
+            _release_locals(error)
+        with self._changed:
+            report = self._counts
+            report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
+            report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
+            self._running[index] -= 1
+            if error is None and index < last:
+                self._ready[index + 1].append(item)
+            else:
+                self._finish(item, error)
+            self._changed.notify_all()
+
+    def _attempt(self, index: int, item: _Item) -> Exception | None:
+        """Run one stage of one picture; what went wrong, or None."""
+        try:
+            if index < len(self._stages):
+                self._stages[index].work(item.job)
+            else:
+                assert self._sink is not None
+                assert item.job.cutout is not None
+                with item.job.timings.measure("write"):
+                    item.output_path = self._sink(item.job.source, item.job.cutout)
+        except Exception as error:
+            return error
+        return None
+
+    def _finish(self, item: _Item, error: Exception | None) -> None:
+        """Turn a picture into its outcome. Needs the lock."""
+        keeps_pixels = error is None and self._sink is None
+        cutout = item.job.cutout
+        outcome = Outcome(
+            index=item.index,
+            source=item.job.source,
+            cutout=cutout if keeps_pixels else None,
+            output_path=item.output_path,
+            error=error,
+            report=None if cutout is None else cutout.report,
+            timings=item.job.timings,
+        )
+        item.job.release()  # the error's traceback leads to functions that hold the job
+        if not keeps_pixels:
+            self._memory -= item.cost
+        self._finished[item.index] = (outcome, item.cost if keeps_pixels else 0)
+        self._counts.images += 1
+        self._counts.wall = time.perf_counter() - self._started
+
+    def _take_finished(self) -> Outcome | None:
+        """The outcome that is the caller's next, or None. Needs the lock."""
+        index = self._next_out if self._ordered else next(iter(self._finished), None)
+        if index not in self._finished:
+            return None
+        outcome, cost = self._finished.pop(index)
+        self._next_out += 1
+        self._in_flight -= 1
+        self._memory -= cost
+        self._changed.notify_all()
+        return outcome
+
+    def _drained(self) -> bool:
+        """Nothing left to pull, run or hand over. Needs the lock."""
+        return (
+            self._exhausted
+            and not self._pulling
+            and self._held_back is None
+            and self._in_flight == 0
+        )

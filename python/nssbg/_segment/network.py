@@ -1,0 +1,240 @@
+"""A network as a method: prepare, run on the chosen backend, read its map as an alpha."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _io as image_io
+from nssbg._errors import ModelError
+from nssbg._models.postprocess import coarse_alpha
+from nssbg._models.sidecar import ModelDescription
+from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
+from nssbg._ops.prepare import prepare
+from nssbg._options import Effort
+from nssbg._planner import BatchRun, open_model
+from nssbg._segment.base import Estimate
+from nssbg._segment.confidence import Confidence, confidence
+from nssbg._segment.second_pass.run import run_second_pass
+from nssbg._types import Frame, Timings
+
+__all__ = ["NetworkMethod", "input_tensor"]
+
+# A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
+# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
+OPAQUE = 0.995
+SURE_SUBJECT = 0.9
+STILL_SUBJECT = 0.5
+LARGEST_DIP = 0.01
+
+
+def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
+    """A picture as a model is fed: 1 x 3 x h x w, float32, normalised.
+
+    Args:
+        frame: The decoded picture; converted to sRGB for the model where it is not.
+        model: Says the size, filter and normalisation.
+        threads: Threads of the prepare kernel.
+    """
+    return prepare(
+        image_io.model_rgb(frame),
+        model.input_size(frame.height, frame.width),
+        mean=model.mean,
+        std=model.std,
+        filter=model.filter,
+        threads=threads,
+    )
+
+
+def _tensors(sources: Sequence[Any], model: ModelDescription) -> list[NDArray[np.float32]]:
+    """Pictures of a run as the model is fed; what cannot be read is left out."""
+    found = []
+    for source in sources:
+        # Whatever is wrong with a picture is told where its own turn comes.
+        with contextlib.suppress(Exception):
+            found.append(input_tensor(image_io.decode(source), model))
+    return found
+
+
+class NetworkMethod:
+    """One model on one backend.
+
+    Args:
+        model: A name of the catalog, or a path to a model file with a sidecar.
+        device: See `nssbg.Remover`.
+        backend: See `nssbg.Remover`.
+        threads: Threads for the runtime and the prepare kernel, at least 1.
+        license: See `nssbg.Remover`.
+        run: The run over many pictures that it is for; its network then takes several pictures
+            at once, on `run.threads` threads in all.
+
+    Raises:
+        ModelError: The model is unknown, cannot be pulled, or is damaged.
+        LicenseError: Its weights do not allow the use asked for.
+        DeviceError: The device asked for is not what would run.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str,
+        backend: str,
+        threads: int,
+        license: str | None = None,
+        run: BatchRun | None = None,
+    ) -> None:
+        self._threads = threads
+        self._model, self._backend = open_model(
+            model,
+            backend=backend,
+            device=device,
+            threads=threads if run is None else run.threads,
+            goal="latency" if run is None else "throughput",
+            license=license,
+            run=run,
+            samples=None if run is None else lambda model: _tensors(run.samples, model),
+        )
+        if run is not None:
+            run.samples.clear()
+
+    @property
+    def max_concurrency(self) -> int:
+        """What the runtime takes at the same time; twice that where batches have to fill."""
+        plan = self._backend.plan
+        return plan.streams * plan.batch * (2 if plan.batch > 1 else 1)
+
+    def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
+        """The input tensor, 1 x 3 x h x w."""
+        with timings.measure("prepare"):
+            return input_tensor(frame, self._model, threads=self._threads)
+
+    def infer(
+        self, frame: Frame, prepared: NDArray[np.float32], timings: Timings, effort: Effort
+    ) -> Estimate:
+        """The alpha at the network's own size, with a confidence from the map itself."""
+        with timings.measure("infer"):
+            alpha, flipped, broken = self._maps(prepared, effort)
+            expected = confidence(alpha, flipped)
+            if broken:
+                expected = Confidence(overlap=0.0, low_confidence=True)
+            plan = self._backend.plan
+            if flipped is not None:
+                alpha = _mean(alpha, flipped)
+                reason = "run on the picture and on its mirror image"
+                plan = replace(plan, reasons=(*plan.reasons, reason))
+        return Estimate(
+            alpha=_as_fine_as_needed(alpha, frame),
+            full_size=False,
+            confidence=expected.overlap,
+            low_confidence=expected.low_confidence,
+            plan=plan,
+            notes=(f"{self._model.name} gave values that are not numbers",) if broken else (),
+        )
+
+    def second_pass(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """Run again on parts of the picture, then settle what the map was in doubt about."""
+        if effort != "fast":
+            estimate = self._second_pass(frame, estimate, timings, effort)
+        if not self._model.opaque_subject:
+            return estimate
+        return replace(estimate, alpha=_postprocessed(estimate.alpha))
+
+    def _second_pass(
+        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
+    ) -> Estimate:
+        """Run again on the crop around a small subject and, at "best", along the outline."""
+
+        def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
+            part = replace(frame, rgb=crop)
+            tensor = input_tensor(part, self._model, threads=self._threads)
+            alpha, flipped, _ = self._maps(tensor, effort)
+            return alpha if flipped is None else _mean(alpha, flipped)
+
+        with timings.measure("second pass"):
+            alpha, report = run_second_pass(
+                frame.rgb, alpha_of, effort=effort, first=estimate.alpha
+            )
+        if report.runs == 1:
+            return replace(estimate, notes=(*estimate.notes, *report.notes))
+        return replace(
+            estimate,
+            alpha=_as_fine_as_needed(alpha, frame),
+            second_pass=report,
+        )
+
+    def _maps(
+        self, tensor: NDArray[np.float32], effort: Effort
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]:
+        """The network's maps of one picture, h x w, 0..1: as it is, and of its mirror image.
+
+        The second is mirrored back; None where the model or the effort asks for one look. Last,
+        whether some of its values were not finite numbers: they count as 0 and 1.
+
+        Raises:
+            ModelError: None of them was.
+        """
+        if not self._model.flip_tta or effort == "fast":
+            raw = self._backend.run(tensor)
+            broken = self._broken(raw)
+            return coarse_alpha(raw, self._model)[0], None, broken
+        raw = self._backend.run(np.concatenate([tensor, tensor[..., ::-1]]))
+        broken = self._broken(raw)
+        alphas = coarse_alpha(raw, self._model)
+        return alphas[0], alphas[1, :, ::-1], broken
+
+    def _broken(self, raw: NDArray[np.float32]) -> bool:
+        if np.isfinite(raw.sum(dtype=np.float64)):
+            return False
+        if not np.isfinite(raw).any():
+            plan = self._backend.plan
+            raise ModelError(
+                f"{self._model.path or self._model.name}: gives no finite number for this picture "
+                f"({plan.backend}, {plan.device}, {plan.precision}); its file may be damaged, or "
+                "its values too large for that precision: try another backend= or model"
+            )
+        return True
+
+    def close(self) -> None:
+        """Give the network's memory back."""
+        self._backend.close()
+
+
+def _mean(alpha: NDArray[np.float32], flipped: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What both looks say together."""
+    both: NDArray[np.float32] = np.float32(0.5) * (alpha + flipped)
+    return both
+
+
+def _postprocessed(alpha: NDArray[Any]) -> NDArray[Any]:
+    """The map without what the network was only in doubt about, either way.
+
+    An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
+    still more likely subject than not. Left as they are, they would be windows in the cut-out.
+    A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
+    fog around them.
+    """
+    alpha = remove_stray_alpha(remove_faint_components(alpha))
+    full = 255.0 if alpha.dtype == np.uint8 else 1.0
+    area = int(LARGEST_DIP * float(alpha.sum(dtype=np.float64)) / full) + 1
+    # First the dips, then the rims that are left of them.
+    for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
+        alpha = fill_small_holes(alpha, area, level=level, deepest=deepest)
+    return alpha
+
+
+def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:
+    """The map in float32 for 16-bit pictures, else in bytes.
+
+    For 8-bit pictures bytes are as fine as the result, and a quarter of the memory to refine.
+    """
+    if frame.rgb.dtype == np.uint8:
+        return (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    return alpha
