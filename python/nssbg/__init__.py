@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from nssbg._types import Plan as Plan
     from nssbg._types import Timings as Timings
     from nssbg._vocabulary import Backend as Backend
+    from nssbg._vocabulary import Chroma as Chroma
     from nssbg._vocabulary import Compression as Compression
     from nssbg._vocabulary import Effort as Effort
     from nssbg._vocabulary import FileFormat as FileFormat
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from nssbg._vocabulary import LicenseUse as LicenseUse
     from nssbg._vocabulary import Matte as Matte
     from nssbg._vocabulary import RefineLevel as RefineLevel
+    from nssbg._vocabulary import Screen as Screen
 
 __version__ = "0.1.0"
 
@@ -77,6 +79,7 @@ _HOMES = {
     "Backend": "_vocabulary",
     "Background": "_compose.background",
     "Canvas": "_compose.canvas",
+    "Chroma": "_vocabulary",
     "Compression": "_vocabulary",
     "Cutout": "_cutout",
     "CutoutOptions": "_options",
@@ -111,6 +114,7 @@ _HOMES = {
     "Remover": "_remover",
     "RemoverOptionsDict": "_options",
     "Report": "_cutout",
+    "Screen": "_vocabulary",
     "SecondPassReport": "_segment.second_pass.run",
     "Shadow": "_compose.shadow",
     "Stream": "_pipeline.scheduler",

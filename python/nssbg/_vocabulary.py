@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "CHROMAS",
     "COMPRESSIONS",
     "DEFAULT_COMPRESSION",
     "EFFORTS",
@@ -26,8 +27,10 @@ __all__ = [
     "QUALITIES",
     "QUANTIZE_METHODS",
     "REFINE_LEVELS",
+    "SCREENS",
     "SHADOWS",
     "Backend",
+    "Chroma",
     "Compression",
     "Effort",
     "FileFormat",
@@ -40,6 +43,7 @@ __all__ = [
     "Precision",
     "QuantizeMethod",
     "RefineLevel",
+    "Screen",
     "ShadowKind",
     "SourceKind",
 ]
@@ -49,6 +53,8 @@ Effort = Literal["fast", "balanced", "best"]
 RefineLevel = Literal["none", "guided", "matting", "auto"]
 ForegroundMethod = Literal["multilevel", "blur-fusion", "off"]
 Matte = Literal["clear", "extend"]
+Chroma = Literal["auto", "off", "green", "blue"]  # screens that the studio method looks for
+Screen = Literal["red", "green", "blue"]  # in channel order
 
 # How a network is fed and what it computes in.
 Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
@@ -72,6 +78,8 @@ ShadowKind = Literal["drop", "contact"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 REFINE_LEVELS: tuple[RefineLevel, ...] = get_args(RefineLevel)
 FOREGROUND_METHODS: tuple[ForegroundMethod, ...] = get_args(ForegroundMethod)
+CHROMAS: tuple[Chroma, ...] = get_args(Chroma)
+SCREENS: tuple[Screen, ...] = get_args(Screen)
 MATTES: tuple[Matte, ...] = get_args(Matte)
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -7,7 +7,7 @@ estimate both colours where alpha is soft and leave every opaque pixel as it was
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nssbg import _core as _typed_core
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
-from nssbg._vocabulary import FOREGROUND_METHODS, MATTES, ForegroundMethod, Matte
+from nssbg._vocabulary import FOREGROUND_METHODS, MATTES, SCREENS, ForegroundMethod, Matte, Screen
 
 # The stubs have an overload per dtype, and a union of dtypes picks none of them.
 _core: Any = _typed_core
@@ -23,9 +23,6 @@ _core: Any = _typed_core
 __all__ = ["decontaminate", "estimate_colors", "suppress_spill"]
 
 Alpha: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
-
-# In channel order.
-_SCREENS = ("red", "green", "blue")
 
 
 def decontaminate(
@@ -94,7 +91,7 @@ def estimate_colors(
 def suppress_spill(
     rgba: ImageArray,
     *,
-    screen: Literal["green", "blue", "red"] = "green",
+    screen: Screen = "green",
     strength: float = 1.0,
     threads: int = 0,
 ) -> ImageArray:
@@ -117,8 +114,8 @@ def suppress_spill(
     Raises:
         OptionError: A shape, dtype or option is not as described.
     """
-    if screen not in _SCREENS:
-        raise OptionError(f"screen must be one of {', '.join(_SCREENS)}, got {screen!r}")
+    if screen not in SCREENS:
+        raise OptionError(f"screen must be one of {', '.join(SCREENS)}, got {screen!r}")
     if not 0.0 <= strength <= 1.0:
         raise OptionError(f"strength must be 0.0 to 1.0, got {strength}")
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype not in (np.uint8, np.uint16):
@@ -127,7 +124,7 @@ def suppress_spill(
         )
     result = _core.suppress_spill(
         np.ascontiguousarray(rgba),
-        _SCREENS.index(screen),
+        SCREENS.index(screen),
         strength=strength,
         threads=threads or _core.usable_cores(),
     )
