@@ -33,6 +33,7 @@ __all__ = [
     "CutoutOptionsDict",
     "RemoverOptionsDict",
     "checked_quality",
+    "one_of",
     "options_from",
     "refuse_unknown",
     "spelled_out",
@@ -76,10 +77,10 @@ class CutoutOptions:
     alpha_only: bool = field(default=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        _one_of("effort", self.effort, EFFORTS)
-        _one_of("refine", self.refine, REFINE_LEVELS)
-        _one_of("decontaminate", self.decontaminate, FOREGROUND_METHODS)
-        _one_of("matte", self.matte, MATTES)
+        one_of("effort", self.effort, EFFORTS)
+        one_of("refine", self.refine, REFINE_LEVELS)
+        one_of("decontaminate", self.decontaminate, FOREGROUND_METHODS)
+        one_of("matte", self.matte, MATTES)
         try:
             within = bool(0.0 <= self.strength <= 1.0)
         except (TypeError, ValueError):
@@ -188,7 +189,8 @@ def checked_quality(value: object) -> int:
     return quality
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise OptionError where an option is none of the words it may be."""
     # An array compares to an array: only text may be compared with text.
     if not isinstance(value, str) or value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)

@@ -19,13 +19,21 @@ from nssbg._compose.output import Output, needs_colors
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
-from nssbg._options import CutoutOptions, options_from, spelled_out
+from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
 from nssbg._types import ArrayLike, BytesLike, ImageSource, PathLikeText, SupportsRead
-from nssbg._vocabulary import DEFAULT_COMPRESSION, Backend, Compression, FileFormat, LicenseUse
+from nssbg._vocabulary import (
+    COMPRESSIONS,
+    DEFAULT_COMPRESSION,
+    FORMATS,
+    Backend,
+    Compression,
+    FileFormat,
+    LicenseUse,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -375,6 +383,11 @@ class Remover:
         wanted = options_from(self.map, options, alpha_only=alpha_only)
         if result is not None and (mask or background is not None):
             raise OptionError("give result, or background and mask: a result has its own")
+        one_of("compression", compression, COMPRESSIONS)
+        if format is not None:
+            one_of("format", format, FORMATS)
+        if quality is not None:
+            checked_quality(quality)
         count = workers or self._settings.thread_count
         in_flight = count + 2 if max_in_flight is None else max_in_flight
         for name, value in (("workers", count), ("max_in_flight", in_flight)):

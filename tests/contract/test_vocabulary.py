@@ -151,6 +151,13 @@ def test_quality_has_one_range_in_python_and_on_the_command_line(tmp_path, capsy
     assert main([*command, "--model=studio"]) == 0
 
 
+@pytest.mark.parametrize("bad", [{"quality": 101}, {"compression": "most"}, {"format": "gif"}])
+def test_a_run_refuses_wrong_words_at_once_and_not_picture_by_picture(bad):
+    (name,) = bad
+    with pytest.raises(OptionError, match=name):
+        nssbg.Remover("studio").map([IMAGE], output=lambda _: "never.png", **bad)
+
+
 def test_compression_has_one_default():
     import inspect
 
