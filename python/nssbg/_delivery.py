@@ -15,7 +15,7 @@ from nssbg import _io as image_io
 from nssbg._compose.background import Background
 from nssbg._compose.output import Output
 from nssbg._cutout import Cutout, EncodeOptionsDict, inputs_of
-from nssbg._errors import OptionError
+from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._options import CutoutOptionsDict, RemoverOptionsDict
 from nssbg._types import PathLikeText
 from nssbg._vocabulary import FileFormat
@@ -161,6 +161,8 @@ def target_of(
     if output is not None:
         return Path(output)
     if isinstance(source, (str, os.PathLike)):
+        if "\0" in os.fsdecode(source):  # else the name of the result would be blamed
+            raise ImageDecodeError(f"{os.fsdecode(source)!r}: a path holds no null characters")
         return default_output(source, format, mask)
     return None
 
