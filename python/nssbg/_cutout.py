@@ -115,7 +115,7 @@ class Cutout:
         if self.colored is not None:
             return self.colored
         # Only the alpha was wanted when this was cut out: the photograph's own colours.
-        return decontaminate(self.frame.rgb, self.alpha, method="off")
+        return decontaminate(self.frame.rgb, self.alpha, method="off", threads=1)
 
     @property
     def report(self) -> Report:

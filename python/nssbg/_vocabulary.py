@@ -14,6 +14,7 @@ __all__ = [
     "CHROMAS",
     "COMPRESSIONS",
     "DEFAULT_COMPRESSION",
+    "DEVICES",
     "EFFORTS",
     "FILTERS",
     "FOREGROUND_METHODS",
@@ -61,10 +62,11 @@ Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 ModelPrecision = Literal["float32", "float16", "int8"]  # that weights are stored in
 
-# Where it runs. Devices may carry a number ("gpu.1") and are text; these are the names of the
-# accelerators that only onnxruntime reaches.
+# Where it runs. A device may carry a number ("gpu.1"), so it is text; these are the names, and
+# of them those of the accelerators that only onnxruntime reaches.
 Backend = Literal["auto", "onnxruntime", "openvino"]
 ONNXRUNTIME_DEVICES = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
+DEVICES = ("auto", "cpu", "gpu", "npu", *ONNXRUNTIME_DEVICES)
 LicenseUse = Literal["any", "commercial"]
 Goal = Literal["latency", "throughput"]
 QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]

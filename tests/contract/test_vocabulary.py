@@ -95,6 +95,13 @@ def test_every_command_takes_the_same_uses_of_weights():
     assert {tuple(action.choices) for action in uses} == {_vocabulary.LICENSE_USES}
 
 
+def test_the_runtimes_know_every_device_that_is_named():
+    from nssbg._runtime.onnxruntime import PROVIDERS
+
+    assert set(PROVIDERS) | {"auto"} == set(_vocabulary.DEVICES)
+    assert set(_vocabulary.ONNXRUNTIME_DEVICES) < set(_vocabulary.DEVICES)
+
+
 def test_the_core_parses_every_word_and_no_other():
     for level in _vocabulary.REFINE_LEVELS:
         _core.refine(IMAGE, ALPHA, None, level, 1, 512)
