@@ -151,8 +151,8 @@ def refine_with_report(
 class RefineStream:
     """Refinement of a picture whose rows come one after another, in the memory of a few hundred.
 
-    The rows are those of `refine(..., min_component_area=0)`, byte for byte: small components cannot
-    be told from subjects before the last row has come.
+    The rows are those of `refine(..., min_component_area=0)`, byte for byte: small components
+    cannot be told from subjects before the last row has come.
 
         stream = RefineStream(height, width, coarse_alpha)
         for rows in reader:              # any number of rows x width x 3
