@@ -87,6 +87,7 @@ def environment(graph: Path) -> dict[str, str]:
     return {
         **os.environ,
         "MODEL_CHECKSUM_DISABLED": "1",
+        "ORT_DISABLE_TELEMETRY": "1",  # nothing leaves, also of the peer
         "U2NET_HOME": home,
         "REMBG_HOME": home,
     }

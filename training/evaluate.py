@@ -18,6 +18,7 @@ import cv2
 import measures
 import numpy as np
 import numpy.typing as npt
+import quiet  # noqa: F401  # before the runtimes
 import sets
 
 Floats = npt.NDArray[np.float32]

@@ -16,6 +16,7 @@ import banks
 import numpy as np
 import numpy.typing as npt
 import onnx
+import quiet  # noqa: F401  # before the runtimes
 import sets
 import torch
 from evaluate import SIDE, tensor
