@@ -41,7 +41,7 @@ def test_nothing_else_imports_a_runtime():
 
 
 def test_benches_and_training_switch_telemetry_off_before_they_import_a_runtime():
-    """A bench goes through the door too; training, which need not have nssbg, by a room of its own."""
+    """A bench takes the door; training, which need not have nssbg, a file of its own."""
     root = Path(__file__).parents[2]
     assert not [
         f"{path.relative_to(root)}:{line}: {name}"
