@@ -31,7 +31,7 @@ Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
 COMPONENT_LEVEL = 0.02
-#: Blobs of a lower mean alpha beside a larger one are doubt (docs/decisions/0405-ghosts.md).
+#: Blobs of a lower mean alpha beside a larger one are doubt (docs/decisions/0405-component-filtering.md).
 FAINT_MEAN = 0.65
 #: Cells a side that fog is looked for on; larger maps are taken by blocks.
 STRAY_GRID = 192
