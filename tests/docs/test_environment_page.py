@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "environment.md").read_text()
 # All-caps texts in files that read the environment, which name something else.
-OTHERS = re.compile(r"SC_|FULL_DEVICE_NAME|OPTIMIZATION_CAPABILITIES")
+OTHERS = re.compile(r"SC_|PC_|O_[A-Z]+$|FULL_DEVICE_NAME|OPTIMIZATION_CAPABILITIES")
 
 
 def read_by_python():
