@@ -90,7 +90,7 @@ def at_own_size(run: Callable[[Floats], Floats], side: int, *, mirror: bool) -> 
 
 
 def whole_package(threads: int) -> Predictor:
-    """What a user gets: the installed package's bundled network, closer look and refinement."""
+    """What a user gets: the installed package's bundled network, second pass and refinement."""
     import nssbg
 
     remover = nssbg.Remover("nssbg-lite", threads=threads)
