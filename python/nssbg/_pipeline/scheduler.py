@@ -45,7 +45,7 @@ class Outcome:
     Attributes:
         index: Its place in the iterable, from 0.
         source: What the iterable gave.
-        cutout: The result; None where it failed or was delivered (written to a file).
+        cutout: The result; None where it failed or was written to a file.
         output_path: What the delivery returned, e.g. the path written; None without one.
         error: Why it failed, or None. Other pictures are not touched by it.
         report: What ran and how far the result may be trusted; None where it failed before

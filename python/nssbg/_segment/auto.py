@@ -39,7 +39,7 @@ class AutoMethod:
     Args:
         studio: Looks first; gives up early where the border is no backdrop.
         open_network: Opens the network; called in a thread of its own, at once.
-        network_max_concurrency: Pictures that the network takes at once: see `Method.lanes`.
+        network_max_concurrency: As `Method.max_concurrency`.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ def run_second_pass(
     seconds: float | None = None,
     first: NDArray[Any] | None = None,
 ) -> tuple[Float, SecondPassReport]:
-    """Run the model on the picture, then where a closer look pays.
+    """Run the model on the picture, then where a second pass pays.
 
     Args:
         image: H x W x 3, as `alpha_of` takes it.
