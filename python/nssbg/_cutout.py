@@ -28,7 +28,7 @@ class Report:
         height: The same.
         plan: See `Cutout`; so for the others.
         timings: Milliseconds per stage.
-        confidence: 0 to 1.
+        confidence: 0 to 1, or None: see `Cutout`.
         low_confidence: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
         second_pass: Runs on parts of the picture, or None.
@@ -38,8 +38,8 @@ class Report:
     height: int
     plan: Plan
     timings: Timings
-    confidence: float
-    low_confidence: bool = False
+    confidence: float | None
+    low_confidence: bool | None = False
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
 
@@ -55,9 +55,12 @@ class Cutout:
         plan: What really ran: model, runtime, device, precision, threads, and why.
         timings: Milliseconds per stage.
         confidence: 0 to 1, how far the alpha is to be trusted: the overlap (IoU) with the truth
-            that is expected; of model="studio", the probability that it is at least 0.9.
+            that is expected; of model="studio", the probability that it is at least 0.9. None
+            where nothing was fitted to the network (`ModelDescription.confidence`): how far its
+            maps are to be trusted is not known. 0 of any network where its map has no outline.
         low_confidence: The confidence is so low (below 0.75; of model="studio" 0.5) that the result
-            is to be looked at, or another model to be tried; a note says so.
+            is to be looked at, or another model to be tried; a note says so. None, which counts as
+            false, where the confidence is None.
         notes: What the stages had to say: fallbacks, repairs, warnings.
         second_pass: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
@@ -68,10 +71,10 @@ class Cutout:
     frame: Frame
     plan: Plan
     timings: Timings
-    confidence: float
+    confidence: float | None
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
-    low_confidence: bool = False
+    low_confidence: bool | None = False
 
     @property
     def alpha(self) -> NDArray[Any]:

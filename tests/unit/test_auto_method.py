@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from nssbg._errors import ModelError, NssbgError
+from nssbg._models.catalog import describe
 from nssbg._segment.auto import AutoMethod
 from nssbg._segment.base import Estimate
 from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._types import Frame, Plan, Timings
 
 FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
+WEIGHTS = describe("nssbg-lite").selector
 
 
 class Fixed:
@@ -25,6 +27,7 @@ class Fixed:
         self.model, self.confidence, self.alpha = model, confidence, alpha
         self.asked = 0
         self.closed = False
+        self.selector = WEIGHTS
 
     def prepare(self, frame, timings):
         return "prepared by " + self.model
@@ -61,11 +64,12 @@ ELSEWHERE = disc(300, radius=0.12, x=0.15)
 EVERYTHING = np.full((300, 300), 255, np.uint8)
 
 
-def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
+def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL, selector=WEIGHTS):
     """What auto takes, and the two methods."""
     opened = []
     one = Fixed("studio", studio, studio_alpha)
     other = Fixed("network", network, network_alpha)
+    other.selector = selector
 
     def open_network():
         opened.append(True)
@@ -171,6 +175,19 @@ def test_a_weak_answer_says_so():
     assert not answer(0.2, 0.92)[0].low_confidence
 
 
+@pytest.mark.parametrize(
+    ("selector", "network"), [(None, 0.9), (WEIGHTS, None)], ids=["no selector", "no confidence"]
+)
+def test_without_fitted_weights_the_network_is_taken_unless_the_studio_method_is_sure(
+    selector, network
+):
+    estimate = answer(0.9, network, selector=selector)[0]
+    assert estimate.plan.model == "network"
+    assert estimate.confidence == network
+    assert "nothing fitted" in estimate.plan.reasons[-1]
+    assert answer(0.97, network, selector=selector)[0].plan.model == "studio"
+
+
 def test_maps_of_either_dtype_are_compared_alike():
     eight = answer(0.6, 0.8)[0]
     real = answer(0.6, 0.8, network_alpha=SMALL.astype(np.float32) / 255)[0]
@@ -182,8 +199,8 @@ def test_more_confidence_in_a_method_never_speaks_for_the_other():
     small = sampled(LARGE, 64, 64)
     map_ = SMALL.astype(np.float32) / 255
     levels = np.linspace(0.05, 0.95, 10)
-    by_studio = [select(selector_features(small, c, map_, 0.7)).studio for c in levels]
-    by_network = [select(selector_features(small, 0.7, map_, c)).studio for c in levels]
+    by_studio = [select(selector_features(small, c, map_, 0.7), WEIGHTS).studio for c in levels]
+    by_network = [select(selector_features(small, 0.7, map_, c), WEIGHTS).studio for c in levels]
     assert by_studio == sorted(by_studio)
     assert by_network == sorted(by_network, reverse=True)
 

@@ -161,10 +161,16 @@ class Pipeline:
         job.prepared = None
         job.estimate = self._method.second_pass(job.frame, job.estimate, job.timings, effort)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
-        if job.estimate.low_confidence:
+        confidence = job.estimate.confidence
+        if confidence is None:
             job.notes.append(
-                f"low confidence ( {job.estimate.confidence:.2f}): look at the result, or try "
-                "another model (nssbg models list)"
+                f"{job.estimate.plan.model}: no confidence fitted for this model: whether to look "
+                "at the result is yours to judge"
+            )
+        elif job.estimate.low_confidence:
+            job.notes.append(
+                f"low confidence ({confidence:.2f}): look at the result, or try another model "
+                "(nssbg models list)"
             )
         for line in job.estimate.plan.fallbacks:
             log.warning("%s: %s", job.frame.name, line)

@@ -13,9 +13,10 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from nssbg._errors import NssbgError
+from nssbg._models.fitted import SelectorWeights
 from nssbg._options import Effort
 from nssbg._segment.base import Estimate, Method
 from nssbg._segment.confidence import LOW_CONFIDENCE
@@ -33,6 +34,15 @@ SURE = 0.95
 LEAST_BORDER = 0.5
 
 
+class NetworkLike(Method, Protocol):
+    """A network, and what it is weighed against the studio method by."""
+
+    @property
+    def selector(self) -> SelectorWeights | None:
+        """Fitted to this network; None: it is taken wherever the studio method is not sure."""
+        ...
+
+
 class AutoMethod:
     """Two methods behind one door.
 
@@ -45,13 +55,13 @@ class AutoMethod:
     def __init__(
         self,
         studio: StudioMethod,
-        open_network: Callable[[], Method],
+        open_network: Callable[[], NetworkLike],
         *,
         network_max_concurrency: int = 0,
     ) -> None:
         self._studio = studio
         self._open_network = open_network
-        self._network: Method | None = None
+        self._network: NetworkLike | None = None
         self._lock = threading.Lock()
         self.max_concurrency = network_max_concurrency
         self._closed = False
@@ -68,12 +78,14 @@ class AutoMethod:
     def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
         """The better of the two answers as far as can be told, and why it was taken."""
         studio: Estimate | None = prepared
-        if studio is not None and studio.confidence >= SURE:
+        if studio is not None and studio.confidence is not None and studio.confidence >= SURE:
             return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
         network = self._the_network()
         other = network.infer(frame, network.prepare(frame, timings), timings, effort)
         if studio is None:
             return _because(other, f"auto: {other.plan.model} taken (the border is no backdrop)")
+        if network.selector is None or studio.confidence is None or other.confidence is None:
+            return _because(other, f"auto: {other.plan.model} taken (nothing fitted to choose by)")
         grid = other.alpha.shape
         features = selector_features(
             sampled(studio.alpha, *grid),
@@ -81,7 +93,7 @@ class AutoMethod:
             sampled(other.alpha, *grid),
             other.confidence,
         )
-        selection = select(features)
+        selection = select(features, network.selector)
         taken = studio if selection.studio else other
         return _because(
             replace(
@@ -121,7 +133,7 @@ class AutoMethod:
         if self._opening is not threading.current_thread():
             self._opening.join()
 
-    def _the_network(self) -> Method:
+    def _the_network(self) -> NetworkLike:
         with self._lock:
             if self._closed:
                 raise NssbgError("this method is closed; open another one")

@@ -21,8 +21,9 @@ class Estimate:
     Attributes:
         alpha: h x w, uint8 or float32 0..1, 255 or 1 = foreground; covers the whole picture.
         full_size: alpha already has the picture's own size and edges: no refinement follows.
-        confidence: 0 to 1.
-        low_confidence: The alpha is to be looked at, or a larger model to be tried.
+        confidence: 0 to 1; None where nothing was fitted to the model that made the alpha.
+        low_confidence: The alpha is to be looked at, or a larger model to be tried; None where
+            the confidence is.
         plan: What really ran.
         notes: What there is to say about this picture.
         second_pass: What running again on parts of the picture brought and cost; None where it
@@ -31,11 +32,11 @@ class Estimate:
 
     alpha: NDArray[Any]
     full_size: bool
-    confidence: float
+    confidence: float | None
     plan: Plan
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
-    low_confidence: bool = False
+    low_confidence: bool | None = False
 
 
 class Method(Protocol):

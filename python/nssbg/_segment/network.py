@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._errors import ModelError
+from nssbg._models.fitted import SelectorWeights
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
 from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
@@ -104,6 +105,11 @@ class NetworkMethod:
             run.samples.clear()
 
     @property
+    def selector(self) -> SelectorWeights | None:
+        """What `model="auto"` weighs this network against the studio method by."""
+        return self._model.selector
+
+    @property
     def max_concurrency(self) -> int:
         """What the runtime takes at the same time; twice that where batches have to fill."""
         plan = self._backend.plan
@@ -120,7 +126,7 @@ class NetworkMethod:
         """The alpha at the network's own size, with a confidence from the map itself."""
         with timings.measure("infer"):
             alpha, flipped, broken = self._maps(prepared, effort)
-            expected = confidence(alpha, flipped)
+            expected = confidence(alpha, flipped, weights=self._model.confidence)
             if broken:
                 expected = Confidence(overlap=0.0, low_confidence=True)
             plan = self._backend.plan
@@ -160,7 +166,11 @@ class NetworkMethod:
 
         with timings.measure("second pass"):
             alpha, report = run_second_pass(
-                frame.rgb, alpha_of, effort=effort, first=estimate.alpha
+                frame.rgb,
+                alpha_of,
+                effort=effort,
+                first=estimate.alpha,
+                weights=self._model.confidence,
             )
         if report.runs == 1:
             return replace(estimate, notes=(*estimate.notes, *report.notes))
