@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
 from nssbg._compose.output import Output, render
 from nssbg._errors import OptionError
@@ -201,7 +202,7 @@ class Cutout:
 
         rgba = self.rgba
         if rgba.dtype != np.uint8:
-            rgba = ((rgba.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            rgba = eight_bits(rgba)
         image = Image.fromarray(np.ascontiguousarray(rgba))
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile

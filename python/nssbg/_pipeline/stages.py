@@ -160,6 +160,7 @@ class Pipeline:
         job.estimate = self._method.infer(job.frame, job.prepared, job.timings, effort)
         job.prepared = None
         job.estimate = self._method.second_pass(job.frame, job.estimate, job.timings, effort)
+        image_io.release_model_rgb(job.frame)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
         confidence = job.estimate.confidence
         if confidence is None:

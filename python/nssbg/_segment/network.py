@@ -42,9 +42,13 @@ def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> 
         model: Says the size, filter and normalisation.
         threads: Threads of the prepare kernel.
     """
+    return _tensor(image_io.model_rgb(frame), model, threads)
+
+
+def _tensor(rgb: NDArray[np.uint8], model: ModelDescription, threads: int) -> NDArray[np.float32]:
     return prepare(
-        image_io.model_rgb(frame),
-        model.input_size(frame.height, frame.width),
+        rgb,
+        model.input_size(*rgb.shape[:2]),
         mean=model.mean,
         std=model.std,
         filter=model.filter,
@@ -159,14 +163,13 @@ class NetworkMethod:
         """Run again on the crop around a small subject and, at "best", along the outline."""
 
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
-            part = replace(frame, rgb=crop)
-            tensor = input_tensor(part, self._model, threads=self._threads)
+            tensor = _tensor(crop, self._model, self._threads)
             alpha, flipped, _ = self._maps(tensor, effort)
             return alpha if flipped is None else _mean(alpha, flipped)
 
         with timings.measure("second pass"):
             alpha, report = run_second_pass(
-                frame.rgb,
+                image_io.model_rgb(frame),
                 alpha_of,
                 effort=effort,
                 first=estimate.alpha,
