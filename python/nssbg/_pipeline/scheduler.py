@@ -76,7 +76,7 @@ class StreamReport:
         workers: Threads that ran stages.
         images: Pictures finished, failed ones included.
         wall: From the first picture's pull to the last result.
-        stage_wall: Summed over the workers, per stage.
+        stage_wall: Summed over the workers, per stage that ran; their names are those of `Timings`.
         stage_cpu: CPU time of the workers, per stage (a runtime's own threads not counted).
         waiting: Workers' time without anything to do.
     """
@@ -383,12 +383,7 @@ class _Scheduler:
         if self._stopped:
             return None
         for index in range(len(self._ready) - 1, -1, -1):
-            max_concurrency = (
-                self._stages[index].max_concurrency if index < len(self._stages) else 0
-            )
-            if self._ready[index] and (
-                max_concurrency == 0 or self._running[index] < max_concurrency
-            ):
+            if self._ready[index] and self._is_free(index):
                 return index
         if self._held_back is not None:
             if self._admits(self._held_back.cost):
@@ -399,6 +394,18 @@ class _Scheduler:
         if self._exhausted or self._pulling or self._in_flight >= self._max_in_flight:
             return None
         return _PULL
+
+    def _is_free(self, index: int) -> bool:
+        """Whether the stage takes one more job. Needs the lock."""
+        stage = self._stages[index] if index < len(self._stages) else None
+        if stage is None or stage.max_concurrency == 0:
+            return True
+        running = self._running[index]
+        if stage.shares:
+            # The other stages that run on the same thing take its places too.
+            both = zip(self._stages, self._running, strict=False)
+            running = sum(count for other, count in both if other.shares == stage.shares)
+        return running < stage.max_concurrency
 
     def _pull(self) -> None:
         """Take one source from the caller's iterable and let it in, or hold it back."""
@@ -453,14 +460,15 @@ class _Scheduler:
         name = self._stages[index].name if index < len(self._stages) else "write"
         last = len(self._stages) - (self._sink is None)
         wall, cpu = time.perf_counter(), time.thread_time()
-        error = self._attempt(index, item)
+        error, ran = self._attempt(index, item)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
         if error is not None:
             _release_locals(error)
         with self._changed:
             report = self._counts
-            report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
-            report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
+            if ran:
+                report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
+                report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
             self._running[index] -= 1
             if error is None and index < last:
                 self._ready[index + 1].append(item)
@@ -468,19 +476,20 @@ class _Scheduler:
                 self._finish(item, error)
             self._changed.notify_all()
 
-    def _attempt(self, index: int, item: _Item) -> Exception | None:
-        """Run one stage of one picture; what went wrong, or None."""
+    def _attempt(self, index: int, item: _Item) -> tuple[Exception | None, bool]:
+        """Run one stage of one picture; what went wrong, or None, and whether anything was done."""
+        ran = True
         try:
             if index < len(self._stages):
-                self._stages[index].work(item.job)
+                ran = self._stages[index].work(item.job) is not False
             else:
                 assert self._sink is not None
                 assert item.job.cutout is not None
                 with item.job.timings.measure("write"):
                     item.output_path = self._sink(item.job.source, item.job.cutout)
         except Exception as error:
-            return error
-        return None
+            return error, True
+        return None, ran
 
     def _finish(self, item: _Item, error: Exception | None) -> None:
         """Turn a picture into its outcome. Needs the lock."""

@@ -40,25 +40,44 @@ class Estimate:
 
 
 class Method(Protocol):
-    """Estimates alphas; safe to call from several threads."""
+    """Estimates alphas; safe to call from several threads.
+
+    Its calls are the stages of a picture, in this order; each writes the time of what it really did
+    into `timings`, under the stage's name, and nothing where there was nothing to do.
+    """
 
     @property
     def max_concurrency(self) -> int:
-        """Pictures that `infer` takes at once; 0: as many as there are threads to call it."""
+        """Pictures that its network takes at once; 0: as many as there are threads to call it."""
         ...
 
-    def prepare(self, frame: Frame, timings: Timings) -> Any:
-        """What `infer` wants of a picture: a network's input tensor, or nothing."""
+    def studio(self, frame: Frame, timings: Timings) -> Estimate | None:
+        """The studio method's answer; None where it is not asked, or gives up."""
         ...
 
-    def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
-        """The alpha of the whole picture; writes its stages' times into `timings`."""
+    def prepare(self, frame: Frame, studio: Estimate | None, timings: Timings) -> Any:
+        """A network's input tensor; None where no network is asked."""
+        ...
+
+    def segment(
+        self,
+        frame: Frame,
+        prepared: Any,
+        studio: Estimate | None,
+        timings: Timings,
+        effort: Effort,
+    ) -> Estimate:
+        """The alpha of the whole picture, from what `prepare` and `studio` gave."""
         ...
 
     def second_pass(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
         """The estimate after running again on parts of the picture, where that can pay."""
+        ...
+
+    def postprocess(self, estimate: Estimate, timings: Timings) -> Estimate:
+        """The estimate without what its method was only in doubt about."""
         ...
 
     def close(self) -> None:

@@ -14,17 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nssbg._models.fitted import ConfidenceWeights
+from nssbg._segment.thresholds import EVEN_DOUBT, LEAST_GROUND, LOW_CONFIDENCE
 
 __all__ = ["Confidence", "certainty", "confidence", "confidence_features"]
-
-LOW_CONFIDENCE = 0.75  # below this expected overlap a larger model is worth its time
-# Doubt (bits a pixel of the subject) at which a map's place for its subject is as likely wrong as
-# right: where the bundled network's expected overlap is one half. For networks without weights.
-_EVEN_DOUBT = 1.2
-
-# A map with less of it than this on either side of one half has no outline: it found nothing, or
-# took everything. No fit has seen such maps (the bundled network's says 0.98 of them).
-_LEAST_GROUND = 1e-3
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ def confidence_features(
 
 def _has_outline(alpha: npt.NDArray[np.float32]) -> bool:
     subject = float(np.count_nonzero(alpha > 0.5)) / alpha.size
-    return 0.0 < subject < 1.0 - _LEAST_GROUND and bool(np.isfinite(alpha.sum(dtype=np.float64)))
+    return 0.0 < subject < 1.0 - LEAST_GROUND and bool(np.isfinite(alpha.sum(dtype=np.float64)))
 
 
 def confidence(
@@ -123,4 +115,4 @@ def certainty(alpha: npt.NDArray[np.float32], weights: ConfidenceWeights | None)
     expected = confidence(alpha, weights=weights).overlap
     if expected is not None:
         return expected
-    return max(0.0, 1.0 - confidence_features(alpha)[0] / (2 * _EVEN_DOUBT))
+    return max(0.0, 1.0 - confidence_features(alpha)[0] / (2 * EVEN_DOUBT))

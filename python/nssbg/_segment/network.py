@@ -15,23 +15,16 @@ from nssbg._errors import ModelError
 from nssbg._models.fitted import SelectorWeights
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
-from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
 from nssbg._ops.prepare import prepare
 from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
 from nssbg._segment.base import Estimate
+from nssbg._segment.cleanup import cleaned
 from nssbg._segment.confidence import Confidence, confidence
 from nssbg._segment.second_pass.run import run_second_pass
 from nssbg._types import Frame, Timings
 
 __all__ = ["NetworkMethod", "input_tensor"]
-
-# A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
-OPAQUE = 0.995
-SURE_SUBJECT = 0.9
-STILL_SUBJECT = 0.5
-LARGEST_DIP = 0.01
 
 
 def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
@@ -119,16 +112,26 @@ class NetworkMethod:
         plan = self._backend.plan
         return plan.streams * plan.batch * (2 if plan.batch > 1 else 1)
 
-    def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
+    def studio(self, frame: Frame, timings: Timings) -> None:
+        """Nothing: the studio method is not asked."""
+
+    def prepare(
+        self, frame: Frame, studio: Estimate | None, timings: Timings
+    ) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""
         with timings.measure("prepare"):
             return input_tensor(frame, self._model, threads=self._threads)
 
-    def infer(
-        self, frame: Frame, prepared: NDArray[np.float32], timings: Timings, effort: Effort
+    def segment(
+        self,
+        frame: Frame,
+        prepared: NDArray[np.float32],
+        studio: Estimate | None,
+        timings: Timings,
+        effort: Effort,
     ) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
-        with timings.measure("infer"):
+        with timings.measure("segment"):
             alpha, flipped, broken = self._maps(prepared, effort)
             expected = confidence(alpha, flipped, weights=self._model.confidence)
             if broken:
@@ -150,17 +153,9 @@ class NetworkMethod:
     def second_pass(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
-        """Run again on parts of the picture, then settle what the map was in doubt about."""
-        if effort != "fast":
-            estimate = self._second_pass(frame, estimate, timings, effort)
-        if not self._model.opaque_subject:
-            return estimate
-        return replace(estimate, alpha=_postprocessed(estimate.alpha))
-
-    def _second_pass(
-        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
-    ) -> Estimate:
         """Run again on the crop around a small subject and, at "best", along the outline."""
+        if effort == "fast":
+            return estimate
 
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
             tensor = _tensor(crop, self._model, self._threads)
@@ -182,6 +177,13 @@ class NetworkMethod:
             alpha=_as_fine_as_needed(alpha, frame),
             second_pass=report,
         )
+
+    def postprocess(self, estimate: Estimate, timings: Timings) -> Estimate:
+        """Settle what the map was in doubt about, where the model's subjects are opaque."""
+        if not self._model.opaque_subject:
+            return estimate
+        with timings.measure("post-process"):
+            return replace(estimate, alpha=cleaned(estimate.alpha))
 
     def _maps(
         self, tensor: NDArray[np.float32], effort: Effort
@@ -224,23 +226,6 @@ def _mean(alpha: NDArray[np.float32], flipped: NDArray[np.float32]) -> NDArray[n
     """What both looks say together."""
     both: NDArray[np.float32] = np.float32(0.5) * (alpha + flipped)
     return both
-
-
-def _postprocessed(alpha: NDArray[Any]) -> NDArray[Any]:
-    """The map without what the network was only in doubt about, either way.
-
-    An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
-    still more likely subject than not. Left as they are, they would be windows in the cut-out.
-    A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
-    fog around them.
-    """
-    alpha = remove_stray_alpha(remove_faint_components(alpha))
-    full = 255.0 if alpha.dtype == np.uint8 else 1.0
-    area = int(LARGEST_DIP * float(alpha.sum(dtype=np.float64)) / full) + 1
-    # First the dips, then the rims that are left of them.
-    for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
-        alpha = fill_small_holes(alpha, area, level=level, deepest=deepest)
-    return alpha
 
 
 def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:

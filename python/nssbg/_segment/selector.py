@@ -17,15 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nssbg._models.fitted import SelectorWeights
+from nssbg._segment.thresholds import AGREEING, TRUSTED
 
 __all__ = ["Selection", "sampled", "select", "selector_features"]
 
 Floats = npt.NDArray[np.float32]
-
-# Where the maps agree this well and the studio method trusts itself this far, their overlaps with
-# the truth are alike (0.001 apart on the pictures fitted on) and its full-size edges are taken.
-AGREEING = 0.97
-TRUSTED = 0.7
 
 
 @dataclass(frozen=True)

@@ -22,24 +22,21 @@ from nssbg._models.fitted import ConfidenceWeights
 from nssbg._options import Effort
 from nssbg._segment.confidence import certainty
 from nssbg._segment.second_pass.blend import blend_crop, blend_tiles, outline_weight, resized
-from nssbg._segment.second_pass.crops import LEAST_GAIN, Area, plan_crops, plan_tiles, snapped
+from nssbg._segment.second_pass.crops import Area, plan_crops, plan_tiles, snapped
+from nssbg._segment.second_pass.thresholds import (
+    LEAST_CERTAINTY,
+    LEAST_GAIN,
+    LONGEST_MAP,
+    MOST_CROPS,
+    MOST_INPUT_PIXELS,
+    RUNS,
+)
 
 __all__ = ["AlphaOf", "SecondPassReport", "run_second_pass"]
 
 #: Gives the coarse alpha (h x w of any size, uint8 or float32 0..1) of an RGB crop.
 AlphaOf = Callable[[NDArray[Any]], NDArray[Any]]
 Float = NDArray[np.float32]
-
-#: Longest side of the map that is returned: in float32 it takes 11 MB at 3:2.
-LONGEST_MAP = 2048
-#: Model runs on crops around subjects.
-MOST_CROPS = 4
-#: Model runs after the first, and the most input pixels they may have together, by effort. A budget
-#: of pixels, not of seconds: the same picture gives the same bytes on a slow machine.
-RUNS = {"fast": 0, "balanced": MOST_CROPS, "best": 16}
-MOST_INPUT_PIXELS = 8 << 20
-#: Certainty of a first answer whose place for the subject is believed: likelier right than wrong.
-LEAST_CERTAINTY = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def run_second_pass(
     first: NDArray[Any] | None = None,
     weights: ConfidenceWeights | None = None,
 ) -> tuple[Float, SecondPassReport]:
-    """Run the model on the picture, then where a closer look pays.
+    """Run the model on the picture, then where a second pass pays.
 
     Args:
         image: H x W x 3, as `alpha_of` takes it.
