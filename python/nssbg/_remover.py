@@ -21,9 +21,9 @@ from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
 from nssbg._options import Decontaminate, Effort, Options, Refine
 from nssbg._pipeline.memory_estimate import predicted_bytes
-from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
+from nssbg._pipeline.stream import Stream
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun

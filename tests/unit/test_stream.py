@@ -11,8 +11,8 @@ import pytest
 
 import nssbg
 from nssbg._options import Options
-from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.stages import Stage
+from nssbg._pipeline.stream import Stream
 
 
 @dataclass

@@ -13,23 +13,21 @@ that waits in the caller's own code for a source is not waited for: it ends when
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from nssbg._cutout import Cutout, Report
-from nssbg._errors import ForkError
+from nssbg._cutout import Cutout
 from nssbg._lifecycle import stop_at_exit
 from nssbg._options import Options
-from nssbg._pipeline.stages import Job, Pipeline, Stage
-from nssbg._types import Timings
+from nssbg._pipeline.outcome import Outcome, StreamReport
+from nssbg._pipeline.stages import Job, Stage
 
-__all__ = ["Outcome", "Stream", "StreamReport"]
+__all__ = ["Scheduler"]
 
 # Stands for "pull a source" where a stage's index is expected.
 _PULL = -1
@@ -38,169 +36,12 @@ _PULL = -1
 _PATIENCE_AT_EXIT = 10.0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture.
-
-    Attributes:
-        index: Its place in the iterable, from 0.
-        source: What the iterable gave.
-        cutout: The result; None where it failed or was delivered (written to a file).
-        output_path: What the delivery returned, e.g. the path written; None without one.
-        error: Why it failed, or None. Other pictures are not touched by it.
-        report: What ran and how far the result may be trusted; None where it failed before
-            there was one.
-        timings: Milliseconds per stage.
-    """
-
-    index: int
-    source: Any
-    cutout: Cutout | None = None
-    output_path: Any = None
-    error: Exception | None = None
-    report: Report | None = None
-    timings: Timings = field(default_factory=Timings)
-
-    def result(self) -> Any:
-        """The delivery, else the cut-out; raises the picture's error where it failed."""
-        if self.error is not None:
-            raise self.error
-        return self.cutout if self.output_path is None else self.output_path
-
-
-@dataclass
-class StreamReport:
-    """Where the time of a stream went, in seconds.
-
-    Attributes:
-        workers: Threads that ran stages.
-        images: Pictures finished, failed ones included.
-        wall: From the first picture's pull to the last result.
-        stage_wall: Summed over the workers, per stage that ran; their names are those of `Timings`.
-        stage_cpu: CPU time of the workers, per stage (a runtime's own threads not counted).
-        waiting: Workers' time without anything to do.
-    """
-
-    workers: int
-    images: int = 0
-    wall: float = 0.0
-    stage_wall: dict[str, float] = field(default_factory=dict)
-    stage_cpu: dict[str, float] = field(default_factory=dict)
-    waiting: float = 0.0
-
-
 @dataclass
 class _Item:
     index: int
     job: Job
     cost: int
     output_path: Any = None
-
-
-class Stream(Iterator[Outcome]):
-    """The results of many pictures, as an iterator. Close it (or use `with`) to cancel.
-
-    The workers hold the scheduler, not this handle: a stream that is let go of without being
-    closed ends its workers too, and so does the interpreter's end. In a forked child it is inert.
-
-    Args:
-        pipeline: Opened with one thread per picture.
-        sources: Pulled lazily, one at a time, from a worker thread.
-        options: The same for all pictures.
-        workers: Threads, at least 1.
-        max_in_flight: Pictures between pull and hand-over, at least 1.
-        max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
-            single picture that is predicted to need more runs alone.
-        predict: Predicted bytes of a source in flight; called outside all locks.
-        sink: Runs in a worker as the last stage and replaces the cut-out in the outcome.
-        ordered: Results in the order of the sources; else as completed.
-    """
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        sources: Iterable[Any],
-        options: Options,
-        *,
-        workers: int,
-        max_in_flight: int,
-        max_memory: int | None,
-        predict: Callable[[Any], int],
-        sink: Callable[[Any, Cutout], Any] | None = None,
-        ordered: bool = True,
-    ) -> None:
-        self._pid = os.getpid()
-        self._scheduler = _Scheduler(
-            pipeline.stages,
-            iter(sources),
-            options,
-            workers=workers,
-            max_in_flight=max_in_flight,
-            max_memory=max_memory,
-            predict=predict,
-            sink=sink,
-            ordered=ordered,
-        )
-
-    def __next__(self) -> Outcome:
-        """The next result; waits for it. An error of the iterable itself is raised at the end.
-
-        SystemExit, KeyboardInterrupt and their like from the caller's own code (`images`, `output`,
-        a source's `read`) end the stream and are raised here at once.
-
-        Raises:
-            ForkError: In a forked child: the workers are the parent's.
-        """
-        self._check_fork()
-        outcome = self._scheduler.take()
-        if outcome is None:
-            self.close()
-            raise StopIteration
-        return outcome
-
-    @property
-    def begun(self) -> int:
-        """Sources pulled so far."""
-        return self._scheduler.begun()
-
-    def stop(self) -> None:
-        """Let nothing new begin, without waiting; what is finished can still be taken."""
-        self._scheduler.stop()
-
-    def close(self) -> None:
-        """Stop: pictures between stages are dropped, running stages end, threads are joined.
-
-        A thread that waits in the caller's code for a source is not: it ends once that returns.
-        """
-        if os.getpid() != self._pid:
-            return
-        self._scheduler.stop()
-        self._scheduler.join()
-
-    def __enter__(self) -> Stream:
-        """Use as `with remover.map(...) as results:`."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Cancel what has not run."""
-        self.close()
-
-    def __del__(self) -> None:
-        """Abandoned without close: let the workers end by themselves."""
-        if hasattr(self, "_scheduler") and os.getpid() == self._pid:
-            self._scheduler.stop()
-
-    def report(self) -> StreamReport:
-        """Where the time went so far."""
-        self._check_fork()
-        return self._scheduler.report()
-
-    def _check_fork(self) -> None:
-        if os.getpid() != self._pid:
-            raise ForkError(
-                f"this stream belongs to process {self._pid}, which this one ({os.getpid()}) was "
-                "forked from; call Remover.map here for one of its own"
-            )
 
 
 def _release_locals(error: BaseException) -> None:
@@ -218,7 +59,7 @@ def _release_locals(error: BaseException) -> None:
             waiting += [one.__cause__, one.__context__]
 
 
-class _Scheduler:
+class Scheduler:
     """Who does what next; see the module's text for the policy."""
 
     def __init__(
