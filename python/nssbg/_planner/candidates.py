@@ -6,6 +6,7 @@ Plan that says why. Nothing here loads a runtime or reads a file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ __all__ = [
     "PlanRequest",
     "candidates",
     "plan",
+    "plan_reasons",
+    "ranked",
     "stream_layouts",
 ]
 
@@ -239,6 +242,31 @@ def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
     return device, runtime, exact
 
 
+def ranked(measured: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """What may run, the fastest first."""
+    good = (item for item in measured if not item.problem)
+    return tuple(sorted(good, key=lambda item: item.milliseconds))
+
+
+def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:
+    """One line for the winner, for those behind it, and for those that are out.
+
+    Args:
+        good: As `ranked` gives them; at least one.
+        found: All that was measured.
+    """
+    best = good[0]
+    return (
+        f"{best.candidate}: {best.milliseconds:.0f} ms, the fastest measured here",
+        *(
+            f"{item.candidate}: {item.milliseconds:.0f} ms "
+            f"({item.milliseconds / best.milliseconds:.2f} x)"
+            for item in good[1:4]
+        ),
+        *(f"{item.candidate}: out, {item.problem}" for item in found if item.problem),
+    )
+
+
 def plan(
     hardware: Hardware,
     model: ModelDescription,
@@ -262,20 +290,10 @@ def plan(
     """
     possible = candidates(hardware, model, request, has_int8=has_int8)
     reasons: list[str] = []
-    good = sorted(
-        (item for item in measured if not item.problem and item.candidate in possible),
-        key=lambda item: item.milliseconds,
-    )
+    good = tuple(item for item in ranked(measured) if item.candidate in possible)
     if good:
-        best = good[0]
-        chosen = best.candidate
-        reasons.append(f"{chosen}: {best.milliseconds:.0f} ms, the fastest measured here")
-        reasons += [
-            f"{item.candidate}: {item.milliseconds:.0f} ms "
-            f"({item.milliseconds / best.milliseconds:.2f} x)"
-            for item in good[1:4]
-        ]
-        reasons += [f"{item.candidate}: out, {item.problem}" for item in measured if item.problem]
+        chosen = good[0].candidate
+        reasons += plan_reasons(good, measured)
     else:
         # Without a measurement: the first in likelihood that computes as the file does.
         plain = [item for item in possible if item.precision in ("float32", model.precision)]
