@@ -13,12 +13,11 @@ from nssbg._installed import NO_RUNTIME, RUNTIMES, installed
 from nssbg._lifecycle import NativeCall
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.base import Backend, OpenOptions, log
+from nssbg._runtime.device_table import ONNXRUNTIME_ONLY
 
 __all__ = ["BACKENDS", "open_backend"]
 
 BACKENDS = ("auto", "onnxruntime", "openvino", "fake")
-# Device names that only onnxruntime has providers for.
-_ONNXRUNTIME_ONLY = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
 
 
 def open_backend(
@@ -96,7 +95,7 @@ def _open(
             raise DeviceError(f"{model.name}: {NO_RUNTIME}")
         if len(there) == 1:
             backend = there[0]  # its errors are the answer: there is no other to go to
-        elif device in _ONNXRUNTIME_ONLY:
+        elif device in ONNXRUNTIME_ONLY:
             backend = "onnxruntime"
     if backend == "onnxruntime":
         from nssbg._runtime.onnxruntime import OnnxRuntimeBackend
