@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 #: Of a network's arithmetic, as users and plans name them.
-PRECISIONS = tuple(word for word in _vocabulary.PRECISIONS if word != "auto")
+PRECISIONS = _vocabulary.PRECISIONS
 #: The same as openvino's hint for the arithmetic; int8 is in the file itself.
 OPENVINO_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 #: What openvino's devices say of themselves -> the same.
