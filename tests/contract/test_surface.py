@@ -9,6 +9,7 @@ import pytest
 import nssbg
 
 PUBLIC = {
+    "Batch",
     "Canvas",
     "Cutout",
     "DeviceError",
@@ -25,6 +26,7 @@ PUBLIC = {
     "Remover",
     "Shadow",
     "__version__",
+    "cut_rows",
     "decontaminate",
     "prepare",
     "refine",
