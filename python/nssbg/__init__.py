@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 # Public name -> the private module it lives in. tests/contract pins this table.
 _HOMES = {
     "Canvas": "_compose.canvas",
+    "Corrections": "_corrections",
     "Cutout": "_cutout",
     "DeviceError": "_errors",
     "ForkError": "_errors",

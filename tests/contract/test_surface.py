@@ -10,6 +10,7 @@ import nssbg
 
 PUBLIC = {
     "Canvas",
+    "Corrections",
     "Cutout",
     "DeviceError",
     "ForkError",
