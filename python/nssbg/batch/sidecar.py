@@ -108,4 +108,5 @@ def _painted(path: Path) -> NDArray[np.uint8]:
     if frame.alpha is not None:
         cover = frame.alpha.astype(np.float32) / np.iinfo(frame.alpha.dtype).max
         grey = grey * cover + _UNKNOWN * (1 - cover)
-    return np.rint(grey).astype(np.uint8)
+    painted: NDArray[np.uint8] = np.rint(grey).astype(np.uint8)
+    return painted
