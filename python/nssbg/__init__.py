@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 # Public name -> the private module it lives in. tests/contract pins this table.
 _HOMES = {
+    "Batch": "batch.engine",
     "Canvas": "_compose.canvas",
     "Corrections": "_corrections",
     "Cutout": "_cutout",
@@ -34,6 +35,7 @@ _HOMES = {
     "Plan": "_types",
     "Remover": "_remover",
     "Shadow": "_compose.shadow",
+    "cut_rows": "batch.core",
     "decontaminate": "_ops.foreground",
     "prepare": "_ops.prepare",
     "refine": "_ops.refine",

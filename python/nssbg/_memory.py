@@ -59,5 +59,3 @@ def available_memory() -> int:
         if used is not None:
             free = min(free, max(0, limit - used))
     return min(free, limit)
-
-

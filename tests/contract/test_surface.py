@@ -9,6 +9,7 @@ import pytest
 import nssbg
 
 PUBLIC = {
+    "Batch",
     "Canvas",
     "Corrections",
     "Cutout",
@@ -26,6 +27,7 @@ PUBLIC = {
     "Remover",
     "Shadow",
     "__version__",
+    "cut_rows",
     "decontaminate",
     "prepare",
     "refine",

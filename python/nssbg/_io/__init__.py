@@ -19,12 +19,14 @@ from nssbg._io.formats import (
 )
 from nssbg._io.header import Header
 from nssbg._io.peek import peek_header, peek_size
+from nssbg._io.source import NamedBytes, read_source
 
 __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
     "WRITABLE_FORMATS",
     "Header",
+    "NamedBytes",
     "check_target",
     "decode",
     "encode",
@@ -33,6 +35,7 @@ __all__ = [
     "model_rgb",
     "peek_header",
     "peek_size",
+    "read_source",
     "suffix_of",
     "write_atomically",
     "write_encoded",

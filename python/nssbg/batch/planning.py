@@ -1,0 +1,208 @@
+"""From pictures to work units: profile, names and key of each, and no two outputs with one name.
+
+All of it happens before the first picture is read, so that a night's run cannot find in its last
+hour that two results have one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from nssbg._errors import NssbgError, OptionError
+from nssbg._options import Options
+from nssbg.batch.output import output_names
+from nssbg.batch.profile import Profile, load_profile
+from nssbg.batch.sources import STATE_FOLDER, Item, Problem
+from nssbg.batch.units import WorkUnit, recipe_digest, settings_digest, with_overrides
+
+__all__ = ["Planned", "Planner"]
+
+_SHOWN = 3
+
+
+@dataclass
+class Planned:
+    """What a batch is going to do.
+
+    Attributes:
+        units: In the order of the sources.
+        problems: What is among the sources and cannot be worked on.
+    """
+
+    units: list[WorkUnit] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Planner:
+    """Makes units of pictures, one after the other.
+
+    Args:
+        profile: Of pictures whose own row names none.
+        options: How pictures are cut out.
+        model: See `nssbg.batch.units.model_identity`.
+        name: Template in place of the profile's; None: the profile's.
+        metadata: Policy in place of the profile's; None: the profile's.
+        collide: "error": two outputs of one name end the batch before it begins; "suffix": the
+            later gets -2, -3, ... in the order of the sources.
+        fold_case: The outputs' file system does not tell a.png from A.png.
+        extra: Other values that change outputs or verdicts.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        options: Options,
+        model: str,
+        *,
+        name: str | None = None,
+        metadata: str | None = None,
+        collide: Literal["error", "suffix"] = "error",
+        fold_case: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if collide not in ("error", "suffix"):
+            raise OptionError(f"collide must be 'error' or 'suffix', got {collide!r}")
+        self._name = name
+        self._metadata = metadata
+        self._collide = collide
+        self._fold_case = fold_case
+        self._options = options
+        self._model = model
+        self._extra = extra
+        self._plain = self._overridden(profile)
+        self._profiles: dict[tuple[str | None, str | None], tuple[Profile, str]] = {}
+        # Name of each output, and each folder that they need -> the input that it is for.
+        self._names: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+        self._seen: set[bytes] = set()
+        self._count = 0
+
+    def plan(self, found: Iterable[Item | Problem]) -> Planned:
+        """Units of all pictures.
+
+        Raises:
+            OptionError: Two outputs would have one name (with collide="error").
+        """
+        planned = Planned()
+        collisions: list[str] = []
+        for one in found:
+            try:
+                made = self.unit(one) if isinstance(one, Item) else one
+            except _CollisionError as error:
+                collisions.append(str(error))
+                continue
+            if isinstance(made, Problem):
+                planned.problems.append(made)
+            elif made is not None:
+                planned.units.append(made)
+        if collisions:
+            more = len(collisions) - _SHOWN
+            raise OptionError(
+                "; ".join(collisions[:_SHOWN])
+                + (f"; and {more} more" if more > 0 else "")
+                + ". Nothing was done. Use --collide suffix (the later one gets -2), or a --name "
+                "that tells them apart"
+            )
+        return planned
+
+    def unit(self, item: Item) -> WorkUnit | Problem | None:
+        """The unit of one picture; None where it was planned already.
+
+        Raises:
+            OptionError: An output's name is taken (with collide="error").
+        """
+        try:
+            profile, recipe = self._profile(item.profile, item.background)
+        except NssbgError as error:
+            return Problem(item.path, type(error).__name__, f"{item.path}: {error}")
+        made = WorkUnit(
+            input=item.path,
+            profile=profile,
+            dir=item.dir,
+            stem=Path(item.path).stem,
+            index=self._count + 1,
+            sku=item.sku,
+            corrections=item.corrections,
+        )
+        if made.identity in self._seen:
+            return None
+        try:
+            made = self._named(made)
+            corrections = None if item.corrections is None else Path(item.corrections).read_bytes()
+        except _CollisionError:
+            raise
+        except OptionError as error:
+            return Problem(item.path, "OptionError", f"{item.path}: {error}")
+        except OSError as error:
+            why = f"cannot read its corrections {item.corrections}: {error.strerror or error}"
+            return Problem(item.path, "OptionError", f"{item.path}: {why}")
+        self._seen.add(made.identity)
+        self._count += 1
+        return replace(made, settings=settings_digest(recipe, made.outputs, corrections))
+
+    def _profile(self, name: str | None, background: str | None) -> tuple[Profile, str]:
+        key = (name, background)
+        if key not in self._profiles:
+            profile = self._plain
+            if name is not None:
+                profile = self._overridden(load_profile(name))
+            if background is not None:
+                profile = with_overrides(profile, background=background)
+            digest = recipe_digest(profile, self._options, self._model, self._extra)
+            self._profiles[key] = (profile, digest)
+        return self._profiles[key]
+
+    def _overridden(self, profile: Profile) -> Profile:
+        """A profile with the batch's name and metadata, its outputs in the mirrored tree."""
+        made = with_overrides(profile, name=self._name, metadata=self._metadata)
+        if self._name is not None:
+            return made
+        outputs = tuple(
+            # A template without folders says how a picture's files are called, not where they lie.
+            one if "/" in one.name else replace(one, name=f"{{dir}}/{one.name}")
+            for one in made.outputs
+        )
+        return replace(made, outputs=outputs)
+
+    def _named(self, unit: WorkUnit) -> WorkUnit:
+        """The unit with names that no other has."""
+        tried, number = unit, 1
+        while True:
+            names = output_names(tried.profile, stem=tried.stem, fields=tried.fields)
+            for name in names:
+                if PurePosixPath(name).parts[0].casefold() == STATE_FOLDER:
+                    raise OptionError(
+                        f"{name} would lie in the folder that the run keeps its state in"
+                    )
+            taken = next((name for name in names if self._taken_by(name) is not None), None)
+            if taken is None:
+                break
+            if self._collide == "error":
+                other = self._taken_by(taken)
+                raise _CollisionError(f"{other} and {unit.input} would both be written to {taken}")
+            number += 1
+            tried = replace(unit, stem=f"{unit.stem}-{number}")
+        for name in names:
+            key = self._key(name)
+            self._names[key] = unit.input
+            for parent in PurePosixPath(key).parents:
+                self._folders.setdefault(str(parent), unit.input)
+        return replace(tried, outputs=names)
+
+    def _taken_by(self, name: str) -> str | None:
+        """The input whose output has this name, or needs a folder of it, or is a folder of it."""
+        key = self._key(name)
+        found = self._names.get(key) or self._folders.get(key)
+        for parent in PurePosixPath(key).parents:
+            found = found or self._names.get(str(parent))
+        return found
+
+    def _key(self, name: str) -> str:
+        return name.casefold() if self._fold_case else name
+
+
+class _CollisionError(OptionError):
+    """Two outputs would have one name."""
