@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Batch": "batch.engine",
     "Canvas": "_compose.canvas",
+    "Corrections": "_corrections",
     "Cutout": "_cutout",
     "DeviceError": "_errors",
     "ForkError": "_errors",

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from nssbg._corrections import Corrections
 from nssbg._errors import OptionError
 
-__all__ = ["Decontaminate", "Effort", "Options", "Refine", "text", "whole_number"]
+__all__ = [
+    "Decontaminate",
+    "Effort",
+    "Options",
+    "Refine",
+    "check_corrections",
+    "text",
+    "whole_number",
+]
 
 Effort = Literal["fast", "balanced", "best"]
 Refine = Literal["none", "guided", "matting", "auto"]
@@ -28,6 +38,8 @@ class Options:
         matte: What stands under alpha 0: "clear" (zeros) or "extend" (nearest foreground).
         ignore_alpha: Leave out the alpha that the picture came with; otherwise the new alpha
             is multiplied with it.
+        corrections: What a person said about this picture, or what gives it for a source; None:
+            nothing.
     """
 
     effort: Effort = "balanced"
@@ -36,6 +48,7 @@ class Options:
     strength: float = 1.0
     matte: Literal["clear", "extend"] = "clear"
     ignore_alpha: bool = False
+    corrections: Corrections | Callable[[Any], Corrections | None] | None = None
 
     def __post_init__(self) -> None:
         _one_of("effort", self.effort, get_args(Effort))
@@ -48,6 +61,7 @@ class Options:
             within = False
         if not within:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
+        check_corrections(self.corrections, callable(self.corrections))
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -55,6 +69,12 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)
         raise OptionError(f"{name} must be one of {choices}; got {_shown(value)}")
+
+
+def check_corrections(value: object, allowed: bool = False) -> None:
+    """Raise OptionError unless it is a record of corrections, or None."""
+    if not allowed and not isinstance(value, (Corrections, type(None))):
+        raise OptionError(f"corrections must be a nssbg.Corrections, got {_shown(value)}")
 
 
 def text(name: str, value: object) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._compose.output import Output
+from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
@@ -197,6 +198,7 @@ class Remover:
         strength: float = 1.0,
         matte: Literal["clear", "extend"] = "clear",
         ignore_alpha: bool = False,
+        corrections: Corrections | None = None,
     ) -> Cutout:
         """Cut out one picture and return the result with its account.
 
@@ -212,6 +214,7 @@ class Remover:
             strength: Share of the estimated foreground colour in the soft band, 0 to 1.
             matte: Colours under alpha 0: "clear" or "extend".
             ignore_alpha: Leave out an alpha that the picture came with.
+            corrections: A box, points to keep and to drop, a painted mask: see `Corrections`.
 
         Raises:
             ImageDecodeError: The picture cannot be read.
@@ -224,6 +227,7 @@ class Remover:
             strength=strength,
             matte=matte,
             ignore_alpha=ignore_alpha,
+            corrections=corrections,
         )
         return self._open().run(image, options)
 
@@ -234,6 +238,7 @@ class Remover:
         effort: Effort = "balanced",
         refine: Refine = "guided",
         ignore_alpha: bool = False,
+        corrections: Corrections | None = None,
     ) -> NDArray[Any]:
         """Only the alpha, at the picture's size.
 
@@ -241,7 +246,12 @@ class Remover:
             H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
         """
         return self.cutout(
-            image, effort=effort, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
+            image,
+            effort=effort,
+            refine=refine,
+            ignore_alpha=ignore_alpha,
+            decontaminate="off",
+            corrections=corrections,
         ).alpha
 
     def remove(
@@ -259,6 +269,7 @@ class Remover:
         strength: float = 1.0,
         matte: Literal["clear", "extend"] = "clear",
         ignore_alpha: bool = False,
+        corrections: Corrections | None = None,
     ) -> Any:
         """Take the background out; the result has the type that was given.
 
@@ -278,6 +289,7 @@ class Remover:
             strength: See `cutout`.
             matte: See `cutout`.
             ignore_alpha: See `cutout`.
+            corrections: See `cutout`.
 
         Returns:
             A path in gives the Path of the file written (beside it, as NAME-cutout.png,
@@ -296,6 +308,7 @@ class Remover:
             strength=strength,
             matte=matte,
             ignore_alpha=ignore_alpha,
+            corrections=corrections,
         )
         if mask and background is not None:
             raise OptionError("mask=True returns the alpha alone: leave out background")
@@ -337,6 +350,7 @@ class Remover:
         strength: float = 1.0,
         matte: Literal["clear", "extend"] = "clear",
         ignore_alpha: bool = False,
+        corrections: Callable[[Any], Corrections | None] | None = None,
     ) -> Stream:
         """Cut out many pictures at once, in bounded memory.
 
@@ -374,6 +388,7 @@ class Remover:
             strength: See `cutout`.
             matte: See `cutout`.
             ignore_alpha: See `cutout`.
+            corrections: Gives a picture's corrections, or None, for a source; called in a worker.
 
         Returns:
             An iterator of `Outcome`; close it, or use `with`, to cancel.
@@ -385,6 +400,7 @@ class Remover:
             strength=strength,
             matte=matte,
             ignore_alpha=ignore_alpha,
+            corrections=corrections,
         )
         if result is not None and (mask or background is not None):
             raise OptionError("give result, or background and mask: a result has its own")
@@ -476,6 +492,7 @@ def remove(
     strength: float = 1.0,
     matte: Literal["clear", "extend"] = "clear",
     ignore_alpha: bool = False,
+    corrections: Corrections | None = None,
     max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
     max_memory: int | None = None,
 ) -> Any:
@@ -524,4 +541,5 @@ def remove(
         strength=strength,
         matte=matte,
         ignore_alpha=ignore_alpha,
+        corrections=corrections,
     )

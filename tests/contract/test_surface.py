@@ -11,6 +11,7 @@ import nssbg
 PUBLIC = {
     "Batch",
     "Canvas",
+    "Corrections",
     "Cutout",
     "DeviceError",
     "ForkError",

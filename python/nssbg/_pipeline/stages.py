@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
+from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._ops.foreground import decontaminate
 from nssbg._ops.refine import refine_with_report
-from nssbg._options import Options
+from nssbg._options import Options, check_corrections
 from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._segment.base import Estimate, Method
+from nssbg._segment.corrections import Region, corrected_alpha, corrected_estimate, region_of
 from nssbg._segment.opening import open_method
 from nssbg._types import Frame, Timings
 
@@ -42,6 +44,8 @@ class Job:
         options: How it is to be cut out.
         timings: Milliseconds per stage so far.
         frame: After decode.
+        region: After decode, where a person corrected the picture: the part that is worked on.
+        corrections: What was said, in the region's pixels.
         prepared: After prepare: whatever the method wants to infer from.
         estimate: After infer.
         alpha: After refine: H x W.
@@ -53,15 +57,25 @@ class Job:
     options: Options
     timings: Timings = field(default_factory=Timings)
     frame: Frame | None = None
+    region: Region | None = None
+    corrections: Corrections | None = None
     prepared: Any = None
     estimate: Estimate | None = None
     alpha: NDArray[Any] | None = None
     cutout: Cutout | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def view(self) -> Frame:
+        """The part of the picture that the method looks at: the frame, or the region's."""
+        frame = self.frame if self.region is None else self.region.frame
+        assert frame is not None
+        return frame
+
     def release(self) -> None:
         """Let go of everything large; who wants the cut-out has taken it."""
-        self.frame = self.prepared = self.estimate = self.alpha = self.cutout = None
+        self.frame = self.region = self.prepared = self.estimate = self.alpha = None
+        self.corrections = self.cutout = None
 
 
 @dataclass(frozen=True)
@@ -149,17 +163,22 @@ class Pipeline:
                 predict=bytes_in_flight,
                 ignore_alpha=job.options.ignore_alpha,
             )
+        said = job.options.corrections
+        if said is not None and not isinstance(said, Corrections):
+            said = said(job.source)
+            check_corrections(said)
+        if said is not None:
+            job.region, job.corrections = region_of(job.frame, said)
 
     def _prepare(self, job: Job) -> None:
-        assert job.frame is not None
-        job.prepared = self._method.prepare(job.frame, job.timings)
+        job.prepared = self._method.prepare(job.view, job.timings)
 
     def _infer(self, job: Job) -> None:
         assert job.frame is not None
         effort = job.options.effort
-        job.estimate = self._method.infer(job.frame, job.prepared, job.timings, effort)
+        job.estimate = self._method.infer(job.view, job.prepared, job.timings, effort)
         job.prepared = None
-        job.estimate = self._method.second_pass(job.frame, job.estimate, job.timings, effort)
+        job.estimate = self._method.second_pass(job.view, job.estimate, job.timings, effort)
         job.notes.extend((*job.frame.notes, *job.estimate.notes))
         if job.estimate.low_confidence:
             job.notes.append(
@@ -173,7 +192,9 @@ class Pipeline:
         assert job.frame is not None
         assert job.estimate is not None
         job.alpha = job.estimate.alpha
-        if not job.estimate.full_size:
+        if job.region is not None:
+            self._correct(job, job.region)
+        elif not job.estimate.full_size:
             with job.timings.measure("refine"):
                 job.alpha, report = refine_with_report(
                     job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
@@ -182,6 +203,27 @@ class Pipeline:
         if job.frame.alpha is not None:
             with job.timings.measure("merge alpha"):
                 job.alpha = _multiplied(job.alpha, job.frame.alpha)
+
+    def _correct(self, job: Job, region: Region) -> None:
+        """Refine as a person said; the alpha of the whole picture."""
+        assert job.frame is not None
+        assert job.estimate is not None
+        assert job.corrections is not None
+        with job.timings.measure("correct"):
+            estimate, changed = corrected_estimate(
+                region.frame, job.estimate, job.corrections, threads=self._threads
+            )
+            alpha, notes = corrected_alpha(
+                region.frame,
+                job.estimate.alpha,
+                estimate,
+                changed,
+                job.corrections,
+                level=job.options.refine,
+                threads=self._threads,
+            )
+            job.alpha = region.placed(alpha, job.frame.height, job.frame.width)
+        job.notes.extend((*estimate.notes[len(job.estimate.notes) :], *notes))
 
     def _decontaminate(self, job: Job) -> None:
         assert job.frame is not None
