@@ -24,7 +24,7 @@ from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
 from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
-from nssbg.batch.work import Input, Policy, failure, finish
+from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
     from nssbg._remover import Remover
@@ -56,8 +56,8 @@ def cut_rows(
 
     Args:
         rows: Paths, or mappings with `path`, or with `name` and `bytes` (a file's bytes and what to
-            call it, folders included); `sku`, `background` and `profile` beside it override the
-            batch's. Pulled one at a time.
+            call it, folders included); `sku`, `background`, `profile` and `corrections` (a path)
+            beside it override the batch's. Pulled one at a time.
         root: Folder that paths and names are relative to: what lies below it keeps its folders.
         output: Folder that outputs are written to.
         filesystem: Of fsspec or pyarrow, which root and output are then in; None: this machine's.
@@ -160,7 +160,9 @@ def _one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        cutout = remover.cutout(loaded.data, **vars(options))
+        cutout = remover.cutout(
+            loaded.data, **{**vars(options), "corrections": corrections_of(unit)}
+        )
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

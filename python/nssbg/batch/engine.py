@@ -24,13 +24,16 @@ from nssbg.batch.lock import run_lock
 from nssbg.batch.manifest import Manifest, SqliteManifest
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
+from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
+from nssbg.batch.report.write import thumbnails_path
+from nssbg.batch.reporting import REPORT_NAMES, report_entries
 from nssbg.batch.row import Row
 from nssbg.batch.sink import LocalSink, StorageError, telling
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem, listed, scan
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
 from nssbg.batch.units import WorkUnit, model_identity
-from nssbg.batch.work import Policy, failure, finish
+from nssbg.batch.work import Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
@@ -80,6 +83,9 @@ class Batch:
         decontaminate: See there.
         strength: See there.
         ignore_alpha: See there.
+        corrections: Folder of corrections, NAME.EXT.nssbg.toml in the tree of the pictures; those
+            beside the pictures count in any case.
+        report: Whether the report (report.html and its like) is written at the end of the run.
         watch: Whether to wait for more pictures, until `stop`; needs nssbg[watch].
 
     Raises:
@@ -117,6 +123,8 @@ class Batch:
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
         ignore_alpha: bool = False,
+        corrections: str | os.PathLike[str] | None = None,
+        report: bool = True,
         watch: bool = False,
     ) -> None:
         from nssbg._remover import Remover
@@ -144,6 +152,9 @@ class Batch:
         self._settings = Settings(force=force, retry_failed=retry_failed)
         self._nice = nice
         self._watch = watch
+        self._corrections = None if corrections is None else Path(corrections)
+        self._report = report
+        self._thumbnails: ThumbnailStore | None = None
         if jobs < 0:
             raise OptionError(f"jobs must be at least 0 (one a thread), got {jobs}")
         if max_errors is not None and max_errors < 1:
@@ -179,6 +190,8 @@ class Batch:
             "decontaminate": decontaminate,
             "strength": strength,
             "ignore_alpha": ignore_alpha,
+            "corrections": corrections and os.path.abspath(corrections),  # noqa: PTH100
+            "report": report,
         }
         self._remover = Remover(
             model, device=device, backend=backend, threads=threads, license=license
@@ -247,6 +260,8 @@ class Batch:
             name=self._name,
             metadata=self._metadata,
             collide=self._collide,
+            corrections=self._corrections,
+            reserved=REPORT_NAMES if self._report else (),
             fold_case=_folds_case(self._state_folder),
             extra={"on_low_confidence": self._policy.on_low_confidence},
         )
@@ -314,6 +329,8 @@ class Batch:
             log.info("%s: removed %d part files of runs that were killed", self._out, swept)
         manifest = SqliteManifest(self._state_folder)
         keep_command(self._out, self._arguments)
+        if self._report:
+            self._thumbnails = ThumbnailStore(thumbnails_path(self._out))
         try:
             self._claim(manifest, sink, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
@@ -334,8 +351,25 @@ class Batch:
             yield from self._through(feed)
             if feed.fatal is not None:
                 raise feed.fatal
+            if self._report and not (self._stopping and not self.summary.gave_up):
+                self._write_report(manifest)
         finally:
+            if self._thumbnails is not None:
+                self._thumbnails.close()
+                self._thumbnails = None
             manifest.close()
+
+    def _write_report(self, manifest: SqliteManifest) -> None:
+        """Write the report of all that the manifest holds, not of this run alone."""
+        event = self.summary.event()
+        shown = {name: value for name, value in event.items() if name != "event"}
+        report_entries(
+            manifest.entries(),
+            self._out,
+            profile=self._profile,
+            summary=shown,
+            store=self._thumbnails,
+        )
 
     def _through(self, feed: Feed) -> Iterator[Row]:
         # Nothing is opened where nothing is left to do.
@@ -368,6 +402,9 @@ class Batch:
     def _opened(self, feed: Feed) -> Stream:
         def sink(picture: Any, cutout: Cutout) -> Row:
             entry = finish(picture.unit, cutout, picture.given, sink=feed.sink, policy=self._policy)
+            if self._thumbnails is not None:
+                small = thumbnail(cutout.frame.rgb, cutout.rgba)
+                self._thumbnails.put(entry.row.fingerprint, small)
             feed.manifest.record(entry)
             return entry.row
 
@@ -377,7 +414,7 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **vars(self._options),
+            **{**vars(self._options), "corrections": lambda picture: corrections_of(picture.unit)},
         )
 
     def _failed(self, manifest: Manifest, outcome: Any) -> Row:
