@@ -197,8 +197,9 @@ class Planner:
         names, number = asked, 1
         while (taken := next(filter(self._taken_by, names), None)) is not None:
             if self._collide == "error":
-                other = self._taken_by(taken)
-                raise _CollisionError(f"{other} and {unit.input} would both be written to {taken}")
+                raise _CollisionError(
+                    f"{self._taken_by(taken)} and {unit.input} would both be written to {taken}"
+                )
             number += 1
             names = tuple(_suffixed(name, number) for name in asked)
         for name in names:
