@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ from nssbg.batch.planning import Planner
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.resume import Loaded, load_file, settled
 from nssbg.batch.row import Row, RowError
+from nssbg.batch.sidecar import read_corrections
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
 from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
@@ -160,6 +162,8 @@ def _one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
+        if unit.corrections is not None:
+            options = replace(options, corrections=read_corrections(unit.corrections))
         cutout = remover.cutout(loaded.data, **vars(options))
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:

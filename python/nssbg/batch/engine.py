@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg import _fs
+from nssbg._corrections import Corrections
 from nssbg._errors import OptionError
 from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
@@ -27,8 +28,10 @@ from nssbg.batch.lock import run_lock
 from nssbg.batch.manifest import SqliteManifest
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
+from nssbg.batch.report import ThumbnailStore, thumbnail, thumbnails_path
 from nssbg.batch.resume import Loaded, load_file, settled
 from nssbg.batch.row import Row
+from nssbg.batch.sidecar import read_corrections
 from nssbg.batch.sink import LocalSink, StorageError, file_stamp, telling
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem, listed, scan
 from nssbg.batch.status import keep_command
@@ -61,6 +64,7 @@ class _State:
 
     manifest: SqliteManifest
     sink: LocalSink
+    thumbs: ThumbnailStore
     ready: deque[Row] = field(default_factory=deque)
     fatal: Exception | None = None
 
@@ -216,6 +220,11 @@ class Batch:
         """The output folder."""
         return self._out
 
+    @property
+    def profile(self) -> Profile:
+        """What is made of the pictures."""
+        return self._profile
+
     def stop(self) -> None:
         """Let nothing new begin; what is in flight is finished. Safe in a signal handler."""
         self._stopping = True
@@ -339,7 +348,8 @@ class Batch:
             log.info("%s: removed %d part files of runs that were killed", self._out, swept)
         manifest = SqliteManifest(self._state_folder)
         keep_command(self._out, self._arguments)
-        state = _State(manifest, sink)
+        thumbs = ThumbnailStore(thumbnails_path(self._out))
+        state = _State(manifest, sink, thumbs)
         try:
             self._claim(state, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
@@ -351,6 +361,7 @@ class Batch:
                 raise state.fatal
         finally:
             manifest.close()
+            thumbs.close()
 
     def _through(self, state: _State, units: Iterator[WorkUnit], count: int) -> Iterator[Row]:
         feed = _Feed(self._work(state, units), count)
@@ -387,6 +398,7 @@ class Batch:
                 picture.unit, cutout, picture.given, sink=state.sink, policy=self._policy
             )
             state.manifest.record(entry)
+            state.thumbs.put(entry.row.fingerprint, thumbnail(cutout.frame.rgb, cutout.rgba))
             return entry.row
 
         return self._remover.map(
@@ -395,7 +407,7 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **vars(self._options),
+            **{**vars(self._options), "corrections": _corrections_of},
         )
 
     def _work(self, state: _State, units: Iterator[WorkUnit]) -> Iterator[_Picture]:
@@ -509,6 +521,11 @@ class _Feed(Iterator[_Picture]):
 
     def __length_hint__(self) -> int:
         return self._count
+
+
+def _corrections_of(picture: _Picture) -> Corrections | None:
+    """What a person said about a picture, read again: it is large where it is painted."""
+    return None if picture.unit.corrections is None else read_corrections(picture.unit.corrections)
 
 
 def _folds_case(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from nssbg._errors import NssbgError, OptionError
 from nssbg._options import Options
 from nssbg.batch.output import output_names
 from nssbg.batch.profile import Profile, load_profile
+from nssbg.batch.sidecar import read_corrections, sidecar_path
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem
 from nssbg.batch.units import WorkUnit, recipe_digest, settings_digest, with_overrides
 
@@ -125,23 +126,25 @@ class Planner:
             stem=Path(item.path).stem,
             index=self._count + 1,
             sku=item.sku,
-            corrections=item.corrections,
         )
         if made.identity in self._seen:
             return None
         try:
             made = self._named(made)
-            corrections = None if item.corrections is None else Path(item.corrections).read_bytes()
+            found = _corrections_path(item)
+            # What it says, not its bytes: a mask that it names counts too.
+            said = None if found is None else read_corrections(found).fingerprint.encode()
         except _CollisionError:
             raise
         except OptionError as error:
             return Problem(item.path, "OptionError", f"{item.path}: {error}")
-        except OSError as error:
-            why = f"cannot read its corrections {item.corrections}: {error.strerror or error}"
-            return Problem(item.path, "OptionError", f"{item.path}: {why}")
         self._seen.add(made.identity)
         self._count += 1
-        return replace(made, settings=settings_digest(recipe, made.outputs, corrections))
+        return replace(
+            made,
+            corrections=None if found is None else str(found),
+            settings=settings_digest(recipe, made.outputs, said),
+        )
 
     def _profile(self, name: str | None, background: str | None) -> tuple[Profile, str]:
         key = (name, background)
@@ -202,6 +205,17 @@ class Planner:
 
     def _key(self, name: str) -> str:
         return name.casefold() if self._fold_case else name
+
+
+def _corrections_path(item: Item) -> Path | None:
+    """The corrections that a picture's row names, or that lie beside it where it is a file here."""
+    if item.corrections is not None:
+        return Path(item.corrections)
+    source = Path(item.path)
+    try:
+        return sidecar_path(source) if source.is_file() else None
+    except (OSError, ValueError):  # of the picture itself, which is told where it is read
+        return None
 
 
 class _CollisionError(OptionError):

@@ -106,7 +106,7 @@ def settings_digest(recipe: str, outputs: Iterable[str], corrections: bytes | No
     Args:
         recipe: See `recipe_digest`.
         outputs: The outputs' names.
-        corrections: The contents of its corrections; None: it has none.
+        corrections: What tells its corrections apart; None: it has none.
     """
     kept = None if corrections is None else hashlib.sha256(corrections).hexdigest()
     record = [recipe, [os.fsencode(name).hex() for name in outputs], kept]

@@ -197,12 +197,20 @@ def _batch(batch: Batch, arguments: argparse.Namespace) -> int:
                     print(f"nssbg: {printable(row.error.message)}", file=sys.stderr, flush=True)
             progress.close(batch.summary)
             metrics.update(running=False)
+            page = _page_of(batch)
             if arguments.progress != "jsonl" and not arguments.quiet:
                 _tell(batch, batch.summary)
+                say(printable(f"  report: {page}"))
     finally:
         with contextlib.suppress(NssbgError):
             metrics.update(running=False)
     return SOME_FAILED if batch.summary.failed or batch.summary.gave_up else 0
+
+
+def _page_of(batch: Batch) -> Path:
+    from nssbg.batch.report.folder import report_of
+
+    return report_of(batch.out, profile=batch.profile).page
 
 
 class _Metrics:
@@ -316,4 +324,10 @@ def _retry(out: Path, arguments: argparse.Namespace) -> int:
 
 
 def _report(out: Path, arguments: argparse.Namespace) -> int:
-    raise OptionError("nssbg batch report is not there yet")
+    from nssbg.batch.report.folder import report_of
+
+    made = report_of(out)
+    say(", ".join(f"{count} {state}" for state, count in made.counts.items()))
+    for path in (made.page, made.csv, made.failures, made.jsonl, made.sheet):
+        say(printable(f"  {path}"))
+    return SOME_FAILED if made.counts.get("failed") else 0

@@ -84,20 +84,26 @@ def write_reports(
                 shelf.put(key, kept)
         return kept
 
+    taken = {name.casefold() for row in ordered for name in (row.output, *row.outputs)}
+
+    def place(name: str) -> Path:
+        # A picture may be called so; its output is never written over.
+        return output / (f"nssbg-{name}" if name.casefold() in taken else name)
+
     try:
         reports = Reports(
-            jsonl=write_jsonl(output / "report.jsonl", ordered, summary),
-            csv=write_csv(output / "report.csv", ordered),
-            failures=write_csv(output / "failures.csv", ordered, failures=True),
+            jsonl=write_jsonl(place("report.jsonl"), ordered, summary),
+            csv=write_csv(place("report.csv"), ordered),
+            failures=write_csv(place("failures.csv"), ordered, failures=True),
             page=write_page(
-                output / "report.html",
+                place("report.html"),
                 ordered,
                 thumb_of,
                 inputs=inputs,
                 profile=profile,
                 summary=summary,
             ),
-            sheet=write_sheet(output / "contact-sheet.png", ordered, thumb_of),
+            sheet=write_sheet(place("contact-sheet.png"), ordered, thumb_of),
             counts=dict(Counter(map(state_of, ordered))),
         )
         shelf.retain(row.fingerprint or row.input for row in ordered)
