@@ -129,7 +129,8 @@ def _card(row: Row, thumb: Thumb | None, source: Path | None) -> dict[str, Any]:
         "after": base64.b64encode(thumb.after).decode() if thumb else "",
         "size": [thumb.width, thumb.height] if thumb and thumb.width else None,
         "error": f"{row.error.kind}: {row.error.message}" if row.error else "",
-        "reasons": list(row.reasons),
+        # Once: an error of a check repeats the reasons.
+        "reasons": [one for one in row.reasons if not row.error or one not in row.error.message],
         # ./ before it: a name such as "javascript:x" is then no scheme.
         "output": "./" + quote(os.fsencode(row.output)) if row.output else "",
         "input": source.absolute().as_uri() if source else "",

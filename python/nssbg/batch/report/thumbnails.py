@@ -30,8 +30,6 @@ log = logging.getLogger("nssbg")
 SIDE = 160
 # Quality of the WebP files: a pair takes about 6 kB.
 _QUALITY = 60
-# Rows that a commit gathers; what a killed run loses of them is made again.
-_GATHERED = 64
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,6 @@ class ThumbnailStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._waiting = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = self._opened()
@@ -133,9 +130,8 @@ class ThumbnailStore:
         with self._lock:
             try:
                 self._connection.execute("INSERT OR REPLACE INTO thumbs VALUES (?,?,?,?,?)", row)
-                self._waiting += 1
-                if self._waiting >= _GATHERED:
-                    self._commit()
+                # Each at once, for a run that is killed to lose none: not flushed, it costs little.
+                self._connection.commit()
             except sqlite3.DatabaseError as error:
                 log.warning("%s: no thumbnail kept: %s", self._path, error)
 
@@ -160,13 +156,11 @@ class ThumbnailStore:
             )
             self._connection.execute("DELETE FROM thumbs WHERE key NOT IN (SELECT key FROM wanted)")
             self._connection.execute("DROP TABLE wanted")
-            self._commit()
+            self._connection.commit()
 
     def close(self) -> None:
-        """Write what waits and close the file."""
+        """Close the file."""
         with self._lock:
-            with contextlib.suppress(sqlite3.DatabaseError):
-                self._commit()
             self._connection.close()
 
     def __enter__(self) -> ThumbnailStore:
@@ -181,10 +175,6 @@ class ThumbnailStore:
     ) -> None:
         """Close it."""
         self.close()
-
-    def _commit(self) -> None:
-        self._connection.commit()
-        self._waiting = 0
 
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30)
