@@ -8,7 +8,7 @@ from PIL import Image
 
 import nssbg
 from nssbg.batch.report import ThumbnailStore, thumbnails_path
-from nssbg.batch.report.folder import report_of
+from nssbg.batch.reporting import report_folder
 
 NAMES = ("a", "b", "c")
 
@@ -95,22 +95,24 @@ def test_thumbnails_are_made_with_the_pictures_and_kept(shoot):
     # A resume that does nothing, and whose pictures are gone, has them still.
     for name in NAMES:
         (shoot / f"{name}.png").rename(shoot.parent / f"{name}.elsewhere")
-    made = report_of(out)
+    made = report_folder(out)
     lines = [json.loads(line) for line in made.jsonl.read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["row"] * 3 + ["summary"]
+    assert [line["event"] for line in lines] == ["row"] * 3
     assert made.page.read_text(encoding="utf-8").count('"before":') == 3
 
 
 def test_a_picture_called_like_a_report_is_not_written_over(shoot):
     (shoot / "a.png").rename(shoot / "contact-sheet.png")
-    run(shoot)
+    with pytest.raises(nssbg.OptionError, match=r"contact-sheet\.png"):
+        run(shoot)
+    run(shoot, report=False)
     before = (shoot.parent / "out" / "contact-sheet.png").read_bytes()
-    made = report_of(shoot.parent / "out")
+    made = report_folder(shoot.parent / "out")
     assert made.sheet.name == "nssbg-contact-sheet.png"
     assert (shoot.parent / "out" / "contact-sheet.png").read_bytes() == before
 
 
 def test_no_batch_no_report(tmp_path):
     with pytest.raises(nssbg.NssbgError):
-        report_of(tmp_path)
+        report_folder(tmp_path)
     assert not list(tmp_path.iterdir())

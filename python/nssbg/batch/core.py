@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,11 +21,10 @@ from nssbg.batch.planning import Planner
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.resume import Loaded, load_file, settled
 from nssbg.batch.row import Row, RowError
-from nssbg.batch.sidecar import read_corrections
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
 from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
-from nssbg.batch.work import Input, Policy, failure, finish
+from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
     from nssbg._remover import Remover
@@ -58,8 +56,8 @@ def cut_rows(
 
     Args:
         rows: Paths, or mappings with `path`, or with `name` and `bytes` (a file's bytes and what to
-            call it, folders included); `sku`, `background` and `profile` beside it override the
-            batch's. Pulled one at a time.
+            call it, folders included); `sku`, `background`, `profile` and `corrections` (a path)
+            beside it override the batch's. Pulled one at a time.
         root: Folder that paths and names are relative to: what lies below it keeps its folders.
         output: Folder that outputs are written to.
         filesystem: Of fsspec or pyarrow, which root and output are then in; None: this machine's.
@@ -162,9 +160,9 @@ def _one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        if unit.corrections is not None:
-            options = replace(options, corrections=read_corrections(unit.corrections))
-        cutout = remover.cutout(loaded.data, **vars(options))
+        cutout = remover.cutout(
+            loaded.data, **{**vars(options), "corrections": corrections_of(unit)}
+        )
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

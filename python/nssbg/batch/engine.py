@@ -9,35 +9,31 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg import _fs
-from nssbg._corrections import Corrections
 from nssbg._errors import OptionError
-from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
 from nssbg._options import Decontaminate, Effort, Options, Refine
 from nssbg.batch.core import chosen_profile, row_of_problem
-from nssbg.batch.entry import Entry
+from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
 from nssbg.batch.lock import run_lock
-from nssbg.batch.manifest import SqliteManifest
+from nssbg.batch.manifest import Manifest, SqliteManifest
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
-from nssbg.batch.report import ThumbnailStore, thumbnail, thumbnails_path
-from nssbg.batch.resume import Loaded, load_file, settled
+from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
+from nssbg.batch.report.write import thumbnails_path
+from nssbg.batch.reporting import REPORT_NAMES, report_entries
 from nssbg.batch.row import Row
-from nssbg.batch.sidecar import read_corrections
-from nssbg.batch.sink import LocalSink, StorageError, file_stamp, telling
+from nssbg.batch.sink import LocalSink, StorageError, telling
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem, listed, scan
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
 from nssbg.batch.units import WorkUnit, model_identity
-from nssbg.batch.work import CrashError, Input, Policy, failure, finish
+from nssbg.batch.work import Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
@@ -46,27 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Batch"]
 
 log = logging.getLogger("nssbg")
-
-# A picture whose work began so often without an end is taken for what ends the process.
-_MOST_CRASHES = 3
-
-
-class _Picture(NamedBytes):
-    """A picture's bytes on their way through the stream, with what they are for."""
-
-    unit: WorkUnit
-    given: Input
-
-
-@dataclass
-class _State:
-    """What one run keeps while it runs."""
-
-    manifest: SqliteManifest
-    sink: LocalSink
-    thumbs: ThumbnailStore
-    ready: deque[Row] = field(default_factory=deque)
-    fatal: Exception | None = None
 
 
 class Batch:
@@ -108,6 +83,9 @@ class Batch:
         decontaminate: See there.
         strength: See there.
         ignore_alpha: See there.
+        corrections: Folder of corrections, NAME.EXT.nssbg.toml in the tree of the pictures; those
+            beside the pictures count in any case.
+        report: Whether the report (report.html and its like) is written at the end of the run.
         watch: Whether to wait for more pictures, until `stop`; needs nssbg[watch].
 
     Raises:
@@ -145,6 +123,8 @@ class Batch:
         decontaminate: Decontaminate = "multilevel",
         strength: float = 1.0,
         ignore_alpha: bool = False,
+        corrections: str | os.PathLike[str] | None = None,
+        report: bool = True,
         watch: bool = False,
     ) -> None:
         from nssbg._remover import Remover
@@ -169,10 +149,12 @@ class Batch:
         self._jobs = jobs
         self._max_memory = max_memory
         self._max_errors = max_errors
-        self._retry_failed = retry_failed
-        self._force = force
+        self._settings = Settings(force=force, retry_failed=retry_failed)
         self._nice = nice
         self._watch = watch
+        self._corrections = None if corrections is None else Path(corrections)
+        self._report = report
+        self._thumbnails: ThumbnailStore | None = None
         if jobs < 0:
             raise OptionError(f"jobs must be at least 0 (one a thread), got {jobs}")
         if max_errors is not None and max_errors < 1:
@@ -208,6 +190,8 @@ class Batch:
             "decontaminate": decontaminate,
             "strength": strength,
             "ignore_alpha": ignore_alpha,
+            "corrections": corrections and os.path.abspath(corrections),  # noqa: PTH100
+            "report": report,
         }
         self._remover = Remover(
             model, device=device, backend=backend, threads=threads, license=license
@@ -219,11 +203,6 @@ class Batch:
     def out(self) -> Path:
         """The output folder."""
         return self._out
-
-    @property
-    def profile(self) -> Profile:
-        """What is made of the pictures."""
-        return self._profile
 
     def stop(self) -> None:
         """Let nothing new begin; what is in flight is finished. Safe in a signal handler."""
@@ -241,8 +220,8 @@ class Batch:
             self._out,
             remover=self._remover,
             options=self._options,
-            force=self._force,
-            retry_failed=self._retry_failed,
+            force=self._settings.force,
+            retry_failed=self._settings.retry_failed,
             jobs=self._workers,
         )
 
@@ -281,6 +260,8 @@ class Batch:
             name=self._name,
             metadata=self._metadata,
             collide=self._collide,
+            corrections=self._corrections,
+            reserved=REPORT_NAMES if self._report else (),
             fold_case=_folds_case(self._state_folder),
             extra={"on_low_confidence": self._policy.on_low_confidence},
         )
@@ -305,7 +286,7 @@ class Batch:
             raise OptionError(f"{where}: no pictures there")
         return planned
 
-    def _claim(self, state: _State, units: Sequence[WorkUnit]) -> None:
+    def _claim(self, manifest: Manifest, sink: LocalSink, units: Sequence[WorkUnit]) -> None:
         """Take the outputs' names, none of which may be a source or a stranger's file.
 
         Raises:
@@ -315,18 +296,18 @@ class Batch:
         strange = []
         for unit in units:
             for name in unit.outputs:
-                there = _fs.identity(state.sink.path(name))
+                there = _fs.identity(sink.path(name))
                 if there is None:
                     continue
                 if inputs is None:
                     inputs = {_fs.identity(one.input): one.input for one in units}
                 if there in inputs:
                     raise OptionError(
-                        f"{state.sink.path(name)}: this output of {unit.input} would be written "
+                        f"{sink.path(name)}: this output of {unit.input} would be written "
                         f"over {inputs[there]}, a source picture of the same run; give another "
                         "output folder or name"
                     )
-                if not self._overwrite and not state.manifest.owns(name):
+                if not self._overwrite and not manifest.owns(name):
                     strange.append(name)
         if strange:
             shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
@@ -335,7 +316,7 @@ class Batch:
                 f"of nssbg batch ({shown}); nothing was done. Use --overwrite to replace them, or "
                 "give another output folder"
             )
-        state.manifest.claim(name for unit in units for name in unit.outputs)
+        manifest.claim(name for unit in units for name in unit.outputs)
 
     # The run.
 
@@ -348,43 +329,69 @@ class Batch:
             log.info("%s: removed %d part files of runs that were killed", self._out, swept)
         manifest = SqliteManifest(self._state_folder)
         keep_command(self._out, self._arguments)
-        thumbs = ThumbnailStore(thumbnails_path(self._out))
-        state = _State(manifest, sink, thumbs)
+        if self._report:
+            self._thumbnails = ThumbnailStore(thumbnails_path(self._out))
         try:
-            self._claim(state, planned.units)
+            self._claim(manifest, sink, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
-            for problem in planned.problems:
-                yield self._counted(row_of_problem(problem))
-            units = self._watched(planner, state) if self._watch else iter(planned.units)
-            yield from self._through(state, units, len(planned.units))
-            if state.fatal is not None:
-                raise state.fatal
+            problems = [row_of_problem(problem) for problem in planned.problems]
+            manifest.replace_problems(problems)
+            for row in problems:
+                yield self._counted(row)
+            feed = Feed(
+                iter(planned.units),
+                manifest,
+                sink,
+                self._settings,
+                lambda: self._stopping,
+                len(planned.units),
+            )
+            if self._watch:
+                feed.units = self._watched(planner, feed)
+            yield from self._through(feed)
+            if feed.fatal is not None:
+                raise feed.fatal
+            if self._report and not (self._stopping and not self.summary.gave_up):
+                self._write_report(manifest)
         finally:
+            if self._thumbnails is not None:
+                self._thumbnails.close()
+                self._thumbnails = None
             manifest.close()
-            thumbs.close()
 
-    def _through(self, state: _State, units: Iterator[WorkUnit], count: int) -> Iterator[Row]:
-        feed = _Feed(self._work(state, units), count)
+    def _write_report(self, manifest: SqliteManifest) -> None:
+        """Write the report of all that the manifest holds, not of this run alone."""
+        event = self.summary.event()
+        shown = {name: value for name, value in event.items() if name != "event"}
+        report_entries(
+            manifest.entries(),
+            self._out,
+            profile=self._profile,
+            summary=shown,
+            store=self._thumbnails,
+        )
+
+    def _through(self, feed: Feed) -> Iterator[Row]:
         # Nothing is opened where nothing is left to do.
         first = next(feed, None)
-        yield from self._drained(state)
+        yield from self._drained(feed)
         if first is None:
             return
-        with self._opened(state, feed.beginning_with(first)) as stream:
+        feed.put_back(first)
+        with self._opened(feed) as stream:
             for outcome in stream:
-                yield from self._drained(state)
+                yield from self._drained(feed)
                 if outcome.error is None:
                     yield self._counted(outcome.output_path)
                 elif isinstance(outcome.error, StorageError):
-                    state.fatal = state.fatal or outcome.error
-                    self._stopping = True
+                    feed.fatal = feed.fatal or outcome.error
                 else:
-                    yield self._counted(self._failed(state, outcome))
+                    yield self._counted(self._failed(feed.manifest, outcome))
                 if self._max_errors is not None and self.summary.failed >= self._max_errors:
                     self.summary.gave_up = True
                     self._stopping = True
             self.summary.stages = stream.report()
-        yield from self._drained(state)
+        yield from self._drained(feed)
 
     @property
     def _workers(self) -> int:
@@ -392,13 +399,13 @@ class Batch:
 
         return self._jobs or self._remover._settings.threads or _core.usable_cores()
 
-    def _opened(self, state: _State, feed: Iterable[Any]) -> Stream:
+    def _opened(self, feed: Feed) -> Stream:
         def sink(picture: Any, cutout: Cutout) -> Row:
-            entry = finish(
-                picture.unit, cutout, picture.given, sink=state.sink, policy=self._policy
-            )
-            state.manifest.record(entry)
-            state.thumbs.put(entry.row.fingerprint, thumbnail(cutout.frame.rgb, cutout.rgba))
+            entry = finish(picture.unit, cutout, picture.given, sink=feed.sink, policy=self._policy)
+            if self._thumbnails is not None:
+                small = thumbnail(cutout.frame.rgb, cutout.rgba)
+                self._thumbnails.put(entry.row.fingerprint, small)
+            feed.manifest.record(entry)
             return entry.row
 
         return self._remover.map(
@@ -407,83 +414,31 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **{**vars(self._options), "corrections": _corrections_of},
+            **{**vars(self._options), "corrections": lambda picture: corrections_of(picture.unit)},
         )
 
-    def _work(self, state: _State, units: Iterator[WorkUnit]) -> Iterator[_Picture]:
-        """The pictures that are left to do; rows of the others are put aside for the caller."""
-        for unit in units:
-            if self._stopping:
-                return
-            try:
-                made = self._prepared(state, unit)
-            except StorageError as error:
-                state.fatal = state.fatal or error
-                return
-            except Exception as error:  # of this picture alone
-                entry = failure(unit, error, Input("", "", state.manifest.begin(unit.identity)))
-                state.manifest.record(entry)
-                made = entry
-            if isinstance(made, Entry):
-                state.ready.append(made.row)
-            else:
-                yield made
-
-    def _prepared(self, state: _State, unit: WorkUnit) -> Entry | _Picture:
-        """A unit's picture, or what is known of it already."""
-        manifest = state.manifest
-        begun, cut_short = manifest.attempts(unit.identity)
-
-        def load() -> Loaded:
-            return load_file(unit.input)
-
-        if self._force:
-            found: Entry | Loaded = load()
-        else:
-            stamp = file_stamp(Path(unit.input).stat()) if Path(unit.input).exists() else ""
-            found = settled(
-                unit, manifest, state.sink, load, stamp=stamp, retry_failed=self._retry_failed
-            )
-        if isinstance(found, Entry):
-            row = found.row
-            self.summary.settled += 1
-            self.summary.unchanged += row.error is None
-            return replace(found, row=row if row.error else replace(row, status="skipped"))
-        if cut_short and begun >= _MOST_CRASHES and not self._retry_failed:
-            entry = failure(
-                unit,
-                CrashError(
-                    f"{unit.input}: {begun} runs ended while this picture was being worked on; it "
-                    "is left out until it changes, or until --retry-failed"
-                ),
-                Input(found.sha256, found.stamp, begun),
-            )
-            manifest.record(entry)
-            return entry
-        picture = _Picture(found.data)
-        picture.name = unit.input
-        picture.unit = unit
-        picture.given = Input(found.sha256, found.stamp, manifest.begin(unit.identity))
-        return picture
-
-    def _failed(self, state: _State, outcome: Any) -> Row:
+    def _failed(self, manifest: Manifest, outcome: Any) -> Row:
         picture = outcome.source
         entry = failure(picture.unit, outcome.error, picture.given, timings=outcome.timings.stages)
-        state.manifest.record(entry)
+        manifest.record(entry)
         return entry.row
 
-    def _drained(self, state: _State) -> Iterator[Row]:
-        while state.ready:
-            yield self._counted(state.ready.popleft())
+    def _drained(self, feed: Feed) -> Iterator[Row]:
+        while feed.ready:
+            row, known = feed.ready.popleft()
+            self.summary.settled += known
+            self.summary.unchanged += known and row.error is None
+            yield self._counted(row)
 
     def _counted(self, row: Row) -> Row:
         self.summary.count(row)
         return row
 
-    def _watched(self, planner: Planner, state: _State) -> Iterator[WorkUnit]:
+    def _watched(self, planner: Planner, feed: Feed) -> Iterator[WorkUnit]:
         """Units of the pictures that are there, and of those that come, without an end."""
         from nssbg.batch.watch import arrivals
 
+        sink = LocalSink(self._out)
         for path in arrivals(self._sources, lambda: self._stopping):
             for item in self._arrived(path):
                 made = planner.unit(item) if isinstance(item, Item) else item
@@ -491,41 +446,16 @@ class Batch:
                     continue
                 if isinstance(made, WorkUnit):
                     try:
-                        self._claim(state, [made])
+                        self._claim(feed.manifest, sink, [made])
                     except OptionError as error:
                         made = Problem(made.input, "OptionError", str(error))
                 if isinstance(made, Problem):
-                    state.ready.append(row_of_problem(made))
+                    feed.ready.append((row_of_problem(made), False))
                 else:
                     yield made
 
     def _arrived(self, path: str) -> Iterator[Item | Problem]:
         yield from scan([path], include=self._include, exclude=self._exclude, output=self._out)
-
-
-class _Feed(Iterator[_Picture]):
-    """The pictures of a run, with how many there are at most: plans are made by that."""
-
-    def __init__(self, pictures: Iterator[_Picture], count: int) -> None:
-        self._pictures = pictures
-        self._count = count
-        self._first: list[_Picture] = []
-
-    def beginning_with(self, picture: _Picture) -> _Feed:
-        """The same, with one that was taken put back."""
-        self._first.append(picture)
-        return self
-
-    def __next__(self) -> _Picture:
-        return self._first.pop() if self._first else next(self._pictures)
-
-    def __length_hint__(self) -> int:
-        return self._count
-
-
-def _corrections_of(picture: _Picture) -> Corrections | None:
-    """What a person said about a picture, read again: it is large where it is painted."""
-    return None if picture.unit.corrections is None else read_corrections(picture.unit.corrections)
 
 
 def _folds_case(folder: Path) -> bool:

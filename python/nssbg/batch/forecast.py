@@ -127,15 +127,16 @@ def _tried(
     step = max(1, len(units) // _SAMPLES)
     pixels, seconds, produced, count = 0, 0.0, 0, 0
     warm = False
+    how = {**vars(options), "corrections": None}
     for unit in units[::step][:_SAMPLES]:
         with contextlib.suppress(NssbgError, OSError):
             data = load_file(unit.input).data
             if not warm:  # the model is opened, and memory is touched, only once a run
-                remover.cutout(data, **vars(options))
+                remover.cutout(data, **how)
                 warm = True
             begun = time.thread_time()
             process = time.process_time()
-            cutout = remover.cutout(data, **vars(options))
+            cutout = remover.cutout(data, **how)
             made = render_outputs(cutout, unit.profile, stem=unit.stem, fields=unit.fields)
             # On all threads: what they take in all is what one thread would take.
             seconds += max(time.thread_time() - begun, time.process_time() - process)

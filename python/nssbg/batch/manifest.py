@@ -20,6 +20,7 @@ from urllib.parse import quote
 from nssbg import _fs
 from nssbg._errors import NssbgError
 from nssbg.batch.entry import Entry, from_line, to_line
+from nssbg.batch.row import Row
 from nssbg.batch.sink import StorageError, Stored, telling
 
 __all__ = ["Manifest", "ManifestError", "SqliteManifest", "read_manifest"]
@@ -29,6 +30,8 @@ log = logging.getLogger("nssbg")
 _NAME = "manifest.sqlite"
 _JOURNAL = "journal.jsonl"
 _SCHEMA = 1
+# Ends the identity of what is no work unit: an unreadable folder, a link in a circle.
+_PROBLEM = b"\0\0problem"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS units (
   identity BLOB PRIMARY KEY,
@@ -102,6 +105,8 @@ class SqliteManifest:
         self._lock = threading.Lock()
         self.rebuilt = ""
         try:
+            if _length(self._path) == 0 and _length(self._journal) > 0:
+                raise sqlite3.DatabaseError("not a database: it is missing, or empty")
             self._open()
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
@@ -179,10 +184,14 @@ class SqliteManifest:
         for line in lines:
             yield from_line(line)
 
-    def unfinished(self) -> int:
-        """Units that were begun and have no end."""
-        found = self._one("SELECT count(*) FROM units WHERE state = ?", "running")
-        return 0 if found is None else int(found[0])
+    def replace_problems(self, rows: Iterable[Row]) -> None:
+        """Keep rows of what is no work unit, in place of those of an earlier run."""
+        with self._lock, self._told():
+            self._connection.execute(
+                "DELETE FROM units WHERE substr(identity, ?) = ?", (-len(_PROBLEM), _PROBLEM)
+            )
+        for row in rows:
+            self.record(Entry(os.fsencode(row.input) + _PROBLEM, "", "", row))
 
     def close(self) -> None:
         """Let go of the file, its WAL folded in; the journal is shortened where it grew long."""
@@ -286,8 +295,8 @@ class SqliteManifest:
         words = str(error)
         if "full" in words or "disk I/O" in words or "readonly" in words:
             return StorageError(
-                f"cannot write {self._path}: {words}; free some space or make it writable, then run "
-                "the same command again: it goes on where it stopped"
+                f"cannot write {self._path}: {words}; free some space or make it writable, then "
+                "run the same command again: it goes on where it stopped"
             )
         return ManifestError(f"{self._path}: {words}")
 
@@ -322,6 +331,13 @@ def read_manifest(folder: Path) -> tuple[list[Entry], int]:
     raise ManifestError(
         f"{path}: cannot be read ({last}); run the batch again, which rebuilds it from the journal"
     ) from last
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -48,6 +48,8 @@ class Planner:
         metadata: Policy in place of the profile's; None: the profile's.
         collide: "error": two outputs of one name end the batch before it begins; "suffix": the
             later gets -2, -3, ... in the order of the sources.
+        corrections: Folder of corrections; see `nssbg.batch.sidecar`.
+        reserved: Names that no output may have.
         fold_case: The outputs' file system does not tell a.png from A.png.
         extra: Other values that change outputs or verdicts.
     """
@@ -61,6 +63,8 @@ class Planner:
         name: str | None = None,
         metadata: str | None = None,
         collide: Literal["error", "suffix"] = "error",
+        corrections: Path | None = None,
+        reserved: Iterable[str] = (),
         fold_case: bool = False,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
@@ -69,6 +73,7 @@ class Planner:
         self._name = name
         self._metadata = metadata
         self._collide = collide
+        self._corrections = corrections
         self._fold_case = fold_case
         self._options = options
         self._model = model
@@ -76,7 +81,7 @@ class Planner:
         self._plain = self._overridden(profile)
         self._profiles: dict[tuple[str | None, str | None], tuple[Profile, str]] = {}
         # Name of each output, and each folder that they need -> the input that it is for.
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {self._key(name): "the report" for name in reserved}
         self._folders: dict[str, str] = {}
         self._seen: set[bytes] = set()
         self._count = 0
@@ -130,21 +135,25 @@ class Planner:
         if made.identity in self._seen:
             return None
         try:
-            made = self._named(made)
-            found = _corrections_path(item)
-            # What it says, not its bytes: a mask that it names counts too.
-            said = None if found is None else read_corrections(found).fingerprint.encode()
+            made = replace(self._named(made), corrections=self._corrections_of(item))
         except _CollisionError:
             raise
         except OptionError as error:
             return Problem(item.path, "OptionError", f"{item.path}: {error}")
         self._seen.add(made.identity)
         self._count += 1
-        return replace(
-            made,
-            corrections=None if found is None else str(found),
-            settings=settings_digest(recipe, made.outputs, said),
-        )
+        fingerprint = None if made.corrections is None else made.corrections[1]
+        return replace(made, settings=settings_digest(recipe, made.outputs, fingerprint))
+
+    def _corrections_of(self, item: Item) -> tuple[str, str] | None:
+        """Where a picture's corrections lie, and their fingerprint."""
+        path = None if item.corrections is None else Path(item.corrections)
+        if path is None:
+            source = Path(item.path)
+            path = sidecar_path(
+                source, folder=self._corrections, relative=str(Path(item.dir, source.name))
+            )
+        return None if path is None else (str(path), read_corrections(path).fingerprint)
 
     def _profile(self, name: str | None, background: str | None) -> tuple[Profile, str]:
         key = (name, background)
@@ -205,17 +214,6 @@ class Planner:
 
     def _key(self, name: str) -> str:
         return name.casefold() if self._fold_case else name
-
-
-def _corrections_path(item: Item) -> Path | None:
-    """The corrections that a picture's row names, or that lie beside it where it is a file here."""
-    if item.corrections is not None:
-        return Path(item.corrections)
-    source = Path(item.path)
-    try:
-        return sidecar_path(source) if source.is_file() else None
-    except (OSError, ValueError):  # of the picture itself, which is told where it is read
-        return None
 
 
 class _CollisionError(OptionError):

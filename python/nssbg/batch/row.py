@@ -1,4 +1,3 @@
-# python/nssbg/batch/row.py (owned by batch-engine; batch-report writes the identical file first so that both merge cleanly)
 """One row of a batch's manifest: what became of one input, as data that every engine shares."""
 
 from __future__ import annotations

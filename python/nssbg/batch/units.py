@@ -50,7 +50,7 @@ class WorkUnit:
         index: For name templates: its place in the batch, from 1.
         sku: For name templates, and for what shares scale.
         settings: Digest of all that decides about its outputs but its own bytes.
-        corrections: Path of its corrections; None: it has none.
+        corrections: Path of its corrections, and their fingerprint; None: it has none.
     """
 
     input: str
@@ -61,7 +61,7 @@ class WorkUnit:
     index: int = 1
     sku: str = ""
     settings: str = ""
-    corrections: str | None = None
+    corrections: tuple[str, str] | None = None
 
     @property
     def identity(self) -> bytes:
@@ -90,9 +90,10 @@ def recipe_digest(
         model: See `model_identity`.
         extra: Other values that change outputs or verdicts, plain ones.
     """
+    cut = {name: value for name, value in vars(options).items() if name != "corrections"}
     record = {
         "profile": profile.fingerprint,
-        "options": vars(options),
+        "options": cut,
         "model": model,
         "version": __version__,
         "extra": dict(extra or {}),
@@ -100,16 +101,15 @@ def recipe_digest(
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def settings_digest(recipe: str, outputs: Iterable[str], corrections: bytes | None = None) -> str:
+def settings_digest(recipe: str, outputs: Iterable[str], corrections: str | None = None) -> str:
     """Digest of everything that decides about a unit's outputs but its own bytes.
 
     Args:
         recipe: See `recipe_digest`.
         outputs: The outputs' names.
-        corrections: What tells its corrections apart; None: it has none.
+        corrections: Fingerprint of its corrections; None: it has none.
     """
-    kept = None if corrections is None else hashlib.sha256(corrections).hexdigest()
-    record = [recipe, [os.fsencode(name).hex() for name in outputs], kept]
+    record = [recipe, [os.fsencode(name).hex() for name in outputs], corrections]
     return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 

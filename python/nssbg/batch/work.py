@@ -8,13 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._compose.canvas import Box
+from nssbg._corrections import Corrections
 from nssbg._errors import NssbgError, OptionError
 from nssbg.batch.entry import Entry
 from nssbg.batch.output import Rendered, render_outputs
 from nssbg.batch.row import Row, RowError, Status
+from nssbg.batch.sidecar import read_corrections
 from nssbg.batch.sink import Sink, Stored
 from nssbg.batch.sources import STATE_FOLDER
 from nssbg.batch.units import WorkUnit
@@ -32,6 +35,7 @@ __all__ = [
     "Policy",
     "RejectedError",
     "TimeLimitError",
+    "corrections_of",
     "failure",
     "finish",
 ]
@@ -195,6 +199,21 @@ def finish(
         attempts=given.attempts,
     )
     return Entry(unit.identity, unit.settings, given.stamp, row, tuple(stored))
+
+
+def corrections_of(unit: WorkUnit) -> Corrections | None:
+    """A unit's corrections, as they were when it was planned; None where it has none.
+
+    Raises:
+        OptionError: They cannot be read, or were changed since.
+    """
+    if unit.corrections is None:
+        return None
+    path, fingerprint = unit.corrections
+    found = read_corrections(Path(path))
+    if found.fingerprint != fingerprint:
+        raise OptionError(f"{path}: was changed during the run; run the batch again to use it")
+    return found
 
 
 def failure(

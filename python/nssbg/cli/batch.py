@@ -87,6 +87,12 @@ def add_parser(subparsers: Any) -> None:
     made.add_argument(
         "--metadata", choices=("keep", "copyright", "strip"), help="in place of the profile's"
     )
+    made.add_argument(
+        "--corrections",
+        metavar="FOLDER",
+        help="corrections (NAME.EXT.nssbg.toml) in the tree of the pictures; those beside pictures "
+        "count in any case",
+    )
     _add_cut_options(parser.add_argument_group("how they are cut out"))
     how = parser.add_argument_group("how it runs")
     how.add_argument("--jobs", type=int, default=0, help="pictures at once (0: one a thread)")
@@ -114,6 +120,9 @@ def add_parser(subparsers: Any) -> None:
         help="a bar on terminals, lines in logs (auto); JSON lines on stdout",
     )
     told.add_argument("--quiet", action="store_true", help="nothing but failures, on stderr")
+    told.add_argument(
+        "--no-report", dest="report", action="store_false", help="write no report.html and the like"
+    )
     told.add_argument("--metrics", metavar="FILE", help="keep a Prometheus text file there")
     told.add_argument("--json", action="store_true", help="status and --dry-run as one JSON object")
 
@@ -156,7 +165,7 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
         "profile", "include", "exclude", "files_from", "name", "collide", "overwrite",
         "on_low_confidence", "metadata", "jobs", "threads", "max_errors", "time_limit",
         "retry_failed", "force", "nice", "model", "device", "backend", "license", "effort",
-        "refine", "decontaminate", "strength", "ignore_alpha", "watch",
+        "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "report", "watch",
     )  # fmt: skip
     memory = arguments.max_memory
     return Batch(
@@ -197,20 +206,12 @@ def _batch(batch: Batch, arguments: argparse.Namespace) -> int:
                     print(f"nssbg: {printable(row.error.message)}", file=sys.stderr, flush=True)
             progress.close(batch.summary)
             metrics.update(running=False)
-            page = _page_of(batch)
             if arguments.progress != "jsonl" and not arguments.quiet:
-                _tell(batch, batch.summary)
-                say(printable(f"  report: {page}"))
+                _tell(batch, batch.summary, reported=arguments.report)
     finally:
         with contextlib.suppress(NssbgError):
             metrics.update(running=False)
     return SOME_FAILED if batch.summary.failed or batch.summary.gave_up else 0
-
-
-def _page_of(batch: Batch) -> Path:
-    from nssbg.batch.report.folder import report_of
-
-    return report_of(batch.out, profile=batch.profile).page
 
 
 class _Metrics:
@@ -236,7 +237,7 @@ class _Metrics:
         write_metrics(self._path, self._batch.summary, out, running=running)
 
 
-def _tell(batch: Batch, summary: Summary) -> None:
+def _tell(batch: Batch, summary: Summary, *, reported: bool) -> None:
     """The last words of a run that came to its end."""
     from nssbg.batch.progress import duration
 
@@ -253,6 +254,8 @@ def _tell(batch: Batch, summary: Summary) -> None:
         say("  ended early: --max-errors was reached; what was not begun is left for another run")
     if summary.failed:
         say(f"  failures: nssbg batch status {printable(os.fspath(batch.out))}")
+    if reported:
+        say(f"  report: {printable(os.fspath(batch.out / 'report.html'))}")
 
 
 def _counts(summary: Summary) -> str:
@@ -324,10 +327,11 @@ def _retry(out: Path, arguments: argparse.Namespace) -> int:
 
 
 def _report(out: Path, arguments: argparse.Namespace) -> int:
-    from nssbg.batch.report.folder import report_of
+    from nssbg.batch.reporting import report_folder
 
-    made = report_of(out)
-    say(", ".join(f"{count} {state}" for state, count in made.counts.items()))
-    for path in (made.page, made.csv, made.failures, made.jsonl, made.sheet):
-        say(printable(f"  {path}"))
-    return SOME_FAILED if made.counts.get("failed") else 0
+    made = report_folder(out)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(made.counts.items()))
+    say(printable(f"{made.page}: {told}"))
+    for path in (made.sheet, made.csv, made.failures, made.jsonl):
+        say(printable(str(path)))
+    return 0

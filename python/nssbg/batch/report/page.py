@@ -40,7 +40,7 @@ def write_page(
     *,
     inputs: Callable[[Row], Path | None],
     profile: Profile | None,
-    summary: Mapping[str, Any] | None,
+    summary: Mapping[str, Any],
 ) -> Path:
     """Write the page; rows are shown in the order they come in."""
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def _put(file: TextIO, name: str, data: Any) -> None:
 
 
 def _index(
-    rows: Sequence[Row], profile: Profile | None, summary: Mapping[str, Any] | None
+    rows: Sequence[Row], profile: Profile | None, summary: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What filters and search need of every picture, by column."""
     places: dict[str, int] = {}
@@ -99,7 +99,7 @@ def _index(
         "chunk": CHUNK,
         "profile": profile.name if profile else "",
         "background": _background(profile),
-        "summary": [[str(key), _plain(value)] for key, value in (summary or {}).items()],
+        "summary": [[str(key), _plain(value)] for key, value in summary.items() if value],
         "states": STATES,
         "kinds": list(places),
         "name": [row.input for row in rows],
@@ -119,6 +119,8 @@ def _background(profile: Profile | None) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -64,13 +64,15 @@ def write_reports(
         inputs: Gives a row's picture, to link to and for a thumbnail that was not kept; None
             where there is no file.
         profile: What the outputs were made for: its name and its background are shown.
-        summary: Plain values by name, shown on top of the page and last in report.jsonl.
+        summary: Plain values by name, shown on top of the page and last in report.jsonl; None: the
+            page shows how many pictures there are of each state.
         store: The thumbnails; None: those kept in the output folder (`thumbnails_path`).
 
     Raises:
         OSError: A file cannot be written; what was there before stays.
     """
     ordered = worst_first(rows)
+    counts = dict(Counter(map(state_of, ordered)))
     own = None if store is not None else ThumbnailStore(thumbnails_path(output))
     shelf = store or own
     assert shelf is not None
@@ -101,10 +103,10 @@ def write_reports(
                 thumb_of,
                 inputs=inputs,
                 profile=profile,
-                summary=summary,
+                summary={"pictures": len(ordered), **counts} if summary is None else summary,
             ),
             sheet=write_sheet(place("contact-sheet.png"), ordered, thumb_of),
-            counts=dict(Counter(map(state_of, ordered))),
+            counts=counts,
         )
         shelf.retain(row.fingerprint or row.input for row in ordered)
     finally:
