@@ -306,7 +306,13 @@ def _grown(
                 if np.count_nonzero(unlike) < 0.02 * size:
                     taken |= _discs(value.shape, [cell], _ALONE * max(value.shape)) & part
                     continue
-        nearer = _geodesic(mine, steps) < _geodesic(theirs, steps)
+        nearer = np.zeros_like(part)
+        # Ways within the part's own rows and columns are all that can decide about it.
+        window = _window(part)
+        across = (window[0], slice(window[1].start, window[1].stop - 1))
+        down = (slice(window[0].start, window[0].stop - 1), window[1])
+        near = (steps[0][across], steps[1][down])
+        nearer[window] = _geodesic(mine[window], near) < _geodesic(theirs[window], near)
         reachable = _reached((value > _FAINT) & nearer | mine, cell)
         # The soft edge goes with it, to the last faint cell.
         # Highlights and the like that are left of the part, as islands, are not what was meant.
@@ -317,6 +323,17 @@ def _grown(
         left &= ~reachable
         taken |= reachable | (_widened(reachable, 3) & ~held & ~_widened(left, 2))
     return taken
+
+
+def _window(part: Bools, margin: int = 4) -> tuple[slice, slice]:
+    """The rows and columns of a part, with a margin."""
+    spans = []
+    for axis in (1, 0):
+        places = np.flatnonzero(part.any(axis=axis))
+        spans.append(slice(max(0, int(places[0]) - margin), int(places[-1]) + 1 + margin))
+    rows, columns = spans
+    height, width = part.shape
+    return slice(rows.start, min(height, rows.stop)), slice(columns.start, min(width, columns.stop))
 
 
 def _unlike(rgb: Floats, part: Bools, cell: tuple[int, int]) -> Bools:
