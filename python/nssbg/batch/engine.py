@@ -29,7 +29,7 @@ from nssbg.batch.report.write import thumbnails_path
 from nssbg.batch.reporting import REPORT_NAMES, report_entries
 from nssbg.batch.row import Row
 from nssbg.batch.sink import LocalSink, StorageError, telling
-from nssbg.batch.sources import STATE_FOLDER, Item, Problem, listed, scan
+from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed, scan
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
 from nssbg.batch.units import WorkUnit, model_identity
@@ -440,22 +440,25 @@ class Batch:
 
         sink = LocalSink(self._out)
         for path in arrivals(self._sources, lambda: self._stopping):
-            for item in self._arrived(path):
-                made = planner.unit(item) if isinstance(item, Item) else item
-                if made is None:
-                    continue
+            item = arrived(
+                path,
+                self._sources,
+                include=self._include,
+                exclude=self._exclude,
+                output=self._out,
+            )
+            if item is None:
+                continue
+            try:
+                made = planner.unit(item, again=True) if isinstance(item, Item) else item
                 if isinstance(made, WorkUnit):
-                    try:
-                        self._claim(feed.manifest, sink, [made])
-                    except OptionError as error:
-                        made = Problem(made.input, "OptionError", str(error))
-                if isinstance(made, Problem):
-                    feed.ready.append((row_of_problem(made), False))
-                else:
-                    yield made
-
-    def _arrived(self, path: str) -> Iterator[Item | Problem]:
-        yield from scan([path], include=self._include, exclude=self._exclude, output=self._out)
+                    self._claim(feed.manifest, sink, [made])
+            except OptionError as error:
+                made = Problem(item.path, "OptionError", str(error))
+            if isinstance(made, Problem):
+                feed.ready.append((row_of_problem(made), False))
+            elif made is not None:
+                yield made
 
 
 def _folds_case(folder: Path) -> bool:

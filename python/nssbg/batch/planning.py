@@ -83,7 +83,7 @@ class Planner:
         # Name of each output, and each folder that they need -> the input that it is for.
         self._names: dict[str, str] = {self._key(name): "the report" for name in reserved}
         self._folders: dict[str, str] = {}
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, WorkUnit] = {}
         self._count = 0
 
     def plan(self, found: Iterable[Item | Problem]) -> Planned:
@@ -114,8 +114,8 @@ class Planner:
             )
         return planned
 
-    def unit(self, item: Item) -> WorkUnit | Problem | None:
-        """The unit of one picture; None where it was planned already.
+    def unit(self, item: Item, *, again: bool = False) -> WorkUnit | Problem | None:
+        """The unit of one picture; None where it was planned already, unless it is wanted again.
 
         Raises:
             OptionError: An output's name is taken (with collide="error").
@@ -132,18 +132,20 @@ class Planner:
             index=self._count + 1,
             sku=item.sku,
         )
-        if made.identity in self._seen:
-            return None
+        known = self._seen.get(made.identity)
+        if known is not None:
+            return known if again else None
         try:
             made = replace(self._named(made), corrections=self._corrections_of(item))
-        except _CollisionError:
-            raise
         except OptionError as error:
+            if isinstance(error, _CollisionError) and self._collide == "error":
+                raise
             return Problem(item.path, "OptionError", f"{item.path}: {error}")
-        self._seen.add(made.identity)
         self._count += 1
         fingerprint = None if made.corrections is None else made.corrections[1]
-        return replace(made, settings=settings_digest(recipe, made.outputs, fingerprint))
+        made = replace(made, settings=settings_digest(recipe, made.outputs, fingerprint))
+        self._seen[made.identity] = made
+        return made
 
     def _corrections_of(self, item: Item) -> tuple[str, str] | None:
         """Where a picture's corrections lie, and their fingerprint."""
@@ -181,39 +183,51 @@ class Planner:
 
     def _named(self, unit: WorkUnit) -> WorkUnit:
         """The unit with names that no other has."""
-        tried, number = unit, 1
-        while True:
-            names = output_names(tried.profile, stem=tried.stem, fields=tried.fields)
-            for name in names:
-                if PurePosixPath(name).parts[0].casefold() == STATE_FOLDER:
-                    raise OptionError(
-                        f"{name} would lie in the folder that the run keeps its state in"
-                    )
-            taken = next((name for name in names if self._taken_by(name) is not None), None)
-            if taken is None:
-                break
+        asked = output_names(unit.profile, stem=unit.stem, fields=unit.fields)
+        for name in asked:
+            if PurePosixPath(name).parts[0].casefold() == STATE_FOLDER:
+                raise OptionError(f"{name} would lie in the folder that the run keeps its state in")
+            above = self._file_above(name)
+            if above is not None:  # another name of its own would not help
+                file, other = above
+                raise _CollisionError(
+                    f"{unit.input} needs the folder {file}, where the output of {other} would be "
+                    "written"
+                )
+        names, number = asked, 1
+        while (taken := next(filter(self._taken_by, names), None)) is not None:
             if self._collide == "error":
                 other = self._taken_by(taken)
                 raise _CollisionError(f"{other} and {unit.input} would both be written to {taken}")
             number += 1
-            tried = replace(unit, stem=f"{unit.stem}-{number}")
+            names = tuple(_suffixed(name, number) for name in asked)
         for name in names:
             key = self._key(name)
             self._names[key] = unit.input
             for parent in PurePosixPath(key).parents:
                 self._folders.setdefault(str(parent), unit.input)
-        return replace(tried, outputs=names)
+        return replace(unit, outputs=names)
 
     def _taken_by(self, name: str) -> str | None:
-        """The input whose output has this name, or needs a folder of it, or is a folder of it."""
+        """The input whose output has this name, or needs a folder of it."""
         key = self._key(name)
-        found = self._names.get(key) or self._folders.get(key)
-        for parent in PurePosixPath(key).parents:
-            found = found or self._names.get(str(parent))
-        return found
+        return self._names.get(key) or self._folders.get(key)
+
+    def _file_above(self, name: str) -> tuple[str, str] | None:
+        """A file that would lie where this name needs a folder, and the input that it is of."""
+        for parent in PurePosixPath(name).parents:
+            found = self._names.get(self._key(str(parent)))
+            if found is not None:
+                return str(parent), found
+        return None
 
     def _key(self, name: str) -> str:
         return name.casefold() if self._fold_case else name
+
+
+def _suffixed(name: str, number: int) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
 class _CollisionError(OptionError):

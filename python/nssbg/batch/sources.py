@@ -24,7 +24,7 @@ from typing import Any, Literal
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import has_picture_suffix
 
-__all__ = ["STATE_FOLDER", "Filter", "Item", "Problem", "listed", "scan"]
+__all__ = ["STATE_FOLDER", "Filter", "Item", "Problem", "arrived", "listed", "scan"]
 
 # The folder inside an output folder that holds what a run knows about it.
 STATE_FOLDER = ".nssbg"
@@ -153,6 +153,32 @@ def scan(
             yield from _globbed(path, chosen)
         else:
             raise OptionError(f"{path}: there is no such file or folder")
+
+
+def arrived(
+    path: str,
+    tops: Iterable[str | os.PathLike[str]],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    output: str | os.PathLike[str] | None = None,
+) -> Item | Problem | None:
+    """A file that came into one of several folders, as `scan` of them would give it; else None."""
+    skip = None if output is None else _identity(output)
+    chosen = Filter(tuple(include), tuple(exclude), frozenset(() if skip is None else (skip,)))
+    for top in tops:
+        try:
+            relative = Path(os.path.abspath(path)).relative_to(os.path.abspath(top))  # noqa: PTH100
+        except ValueError:
+            continue
+        folders = relative.parts[:-1]
+        if any(part.startswith(".") for part in relative.parts) or _below(path, chosen):
+            return None
+        above = ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
+        if any(map(chosen.excludes, above)) or not chosen.takes(relative.as_posix()):
+            return None
+        return _file(path, "/".join(folders))
+    return None
 
 
 def listed(

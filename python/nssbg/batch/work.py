@@ -168,8 +168,8 @@ def finish(
     stored: list[Stored] = []
     if prefix is not None:
         stored = [
-            sink.write(prefix + made.name, made.data, overwrite=policy.overwrite or bool(prefix))
-            for made in outputs
+            sink.write(prefix + name, made.data, overwrite=policy.overwrite or bool(prefix))
+            for name, made in zip(unit.outputs, outputs, strict=True)
         ]
     timings["write"] = _since(begun)
     first: Rendered | None = outputs[0] if stored else None
