@@ -193,24 +193,41 @@ def corrected_alpha(
     Returns:
         H x W of the estimate's dtype, and what the refinement had to say.
     """
-    if changed is None and estimate.full_size:
-        return before, ()
     height, width = frame.height, frame.width
     full = 255 if estimate.alpha.dtype == np.uint8 else 1
     keep, drop = _said(corrections, height, width)
-    trimap = None
-    if changed is not None and level in ("matting", "auto"):
-        trimap = _trimap(estimate.alpha, height, width)
-        trimap[keep], trimap[drop] = 255, 0
-    alpha, report = refine_with_report(
-        frame.rgb, estimate.alpha, level=level, trimap=trimap, threads=threads
-    )
-    if estimate.full_size and changed is not None:
-        near = _resized(changed, height, width)
-        mixed = before + (alpha.astype(np.float32) - before) * near
-        alpha = (mixed + np.float32(0.5)).astype(np.uint8) if full == 255 else mixed
+    notes: tuple[str, ...] = ()
+    if estimate.full_size and (changed is None or not changed.any()):
+        alpha = before.copy()
+    else:
+        trimap = None
+        if changed is not None and level in ("matting", "auto"):
+            trimap = _trimap(estimate.alpha, height, width)
+            trimap[keep], trimap[drop] = 255, 0
+        alpha, report = refine_with_report(
+            frame.rgb, estimate.alpha, level=level, trimap=trimap, threads=threads
+        )
+        notes = report.notes
+        if estimate.full_size and changed is not None:
+            alpha = _mixed(before, alpha, changed)
     alpha[keep], alpha[drop] = full, 0
-    return alpha, report.notes
+    return alpha, notes
+
+
+def _mixed(before: NDArray[Any], after: NDArray[Any], changed: Floats) -> NDArray[Any]:
+    """The method's own full-size alpha, and the refined one where something was changed."""
+    height, width = before.shape
+    rows = np.flatnonzero(changed.any(axis=1))
+    # Whole rows of cells, and one more for the slope between them.
+    top = max(0, (int(rows[0]) - 1) * height // changed.shape[0])
+    bottom = min(height, (int(rows[-1]) + 2) * height // changed.shape[0] + 1)
+    near = _resized(changed, height, width)[top:bottom]
+    mixed = before.copy()
+    made = before[top:bottom] + (after[top:bottom].astype(np.float32) - before[top:bottom]) * near
+    mixed[top:bottom] = (
+        (made + np.float32(0.5)).astype(np.uint8) if before.dtype == np.uint8 else made
+    )
+    return mixed
 
 
 def _said(corrections: Corrections, height: int, width: int) -> tuple[Bools, Bools]:
