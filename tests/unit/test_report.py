@@ -185,6 +185,14 @@ def test_the_store_outlives_a_run_and_lets_go_of_what_is_gone(tmp_path):
         assert (store.get("a"), store.get("b")) == (None, thumb)
 
 
+def test_where_nothing_can_be_kept_thumbnails_are_held_in_memory(tmp_path, caplog):
+    (tmp_path / "file").write_bytes(b"")
+    with ThumbnailStore(tmp_path / "file" / "thumbs.sqlite") as store:
+        assert "not kept" in caplog.text
+        store.put("a", thumbnail(*picture(3)))
+        assert store.get("a") is not None
+
+
 def test_a_killed_process_loses_no_thumbnail(tmp_path):
     script = (
         "import os, signal, sys\n"
