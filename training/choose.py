@@ -1,8 +1,9 @@
 """Fits what `model="auto"` chooses by, and reports how often it takes the better method.
 
 Runs the network and the studio method (the package has to be installed) on pictures kept aside
-for choices, fits the weights of python/nssbg/_segment/selector.py on them and measures the choice on
-the held-out sets. A choice is right where the taken alpha's IoU is at most TIE below the other's.
+for choices, fits the weights of python/nssbg/_segment/selector.py on them and measures the choice
+on the held-out sets. A choice is right where the taken alpha's IoU is at most TIE below the
+other's.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._compose.output import Output
 from nssbg._cutout import Cutout, inputs_of
-from nssbg._errors import OptionError
+from nssbg._errors import ImageDecodeError, OptionError
 
 __all__ = ["SourceFiles", "default_output", "encoded", "give_back", "target_of", "write"]
 
@@ -124,6 +124,8 @@ def target_of(
     if output is not None:
         return Path(output)
     if isinstance(source, (str, os.PathLike)):
+        if "\0" in os.fsdecode(source):  # else the name of the result would be blamed
+            raise ImageDecodeError(f"{os.fsdecode(source)!r}: a path holds no null characters")
         return default_output(source, format, mask)
     return None
 

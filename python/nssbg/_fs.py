@@ -130,7 +130,7 @@ def check(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     except FileNotFoundError:
         return
     except ValueError as error:  # a NUL in the name
-        raise RefusedError(errno.EINVAL, f"that is no file name ({error})") from None
+        raise RefusedError(errno.EINVAL, f"a file name holds no null character ({error})") from None
     kind = status.st_mode
     if stat.S_ISDIR(kind):
         raise RefusedError(errno.EISDIR, "it is a folder; give a file name")

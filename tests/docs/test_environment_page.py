@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "environment.md").read_text()
 # All-caps texts in files that read the environment, which name something else.
-OTHERS = re.compile(r"SC_|FULL_DEVICE_NAME|OPTIMIZATION_CAPABILITIES")
+OTHERS = re.compile(r"SC_|PC_|O_|FULL_DEVICE_NAME|OPTIMIZATION_CAPABILITIES")
 
 
 def read_by_python():
@@ -17,7 +17,7 @@ def read_by_python():
     found = set()
     for path in (ROOT / "python").rglob("*.py"):
         text = path.read_text()
-        if "environ" not in text and "getenv" not in text:
+        if not re.search(r"environ|getenv|putenv", text):
             continue
         for node in ast.walk(ast.parse(text)):
             is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)

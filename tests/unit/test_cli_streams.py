@@ -334,8 +334,10 @@ def test_a_stopped_batch_tells_of_every_picture_that_it_began(product, tmp_path,
     large = Image.fromarray(product[0]).resize((2000, 1500))
     paths = [tmp_path / f"{index:02}.jpg" for index in range(24)]
     large.save(paths[0], quality=90)
-    for path in paths[1:]:
+    for path in paths[2:]:
         path.write_bytes(paths[0].read_bytes())
+    # Under way when the first result is told of, on any machine.
+    large.resize((8000, 6000)).save(paths[1], quality=50)
     errors = tmp_path.with_name(f"{tmp_path.name}.errors")
     with errors.open("wb") as stream:
         process = subprocess.Popen(

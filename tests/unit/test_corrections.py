@@ -9,7 +9,12 @@ import pytest
 import nssbg
 from nssbg import Corrections, OptionError
 from nssbg._segment.base import Estimate
-from nssbg._segment.corrections import _geodesic, corrected_alpha, corrected_estimate
+from nssbg._segment.corrections import (
+    _geodesic,
+    _mixed,
+    corrected_alpha,
+    corrected_estimate,
+)
 from nssbg._types import Frame, Plan
 
 EXAMPLES = Path(__file__).parents[1] / "data"
@@ -298,3 +303,17 @@ def test_the_label_of_the_bottle_and_nothing_else(remover):
 
     assert mean(after, 1060, 1180, 450, 850) < 5  # the label
     assert abs(mean(after, 450, 800, 300, 900) - mean(before, 450, 800, 300, 900)) < 5  # the glass
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (39, 40), (7, 30), (0, 40)])
+def test_rows_away_from_a_change_are_the_methods_own(rows):
+    """Mixing a band of rows gives what mixing the whole picture gives."""
+    rng = np.random.default_rng(rows[0] + rows[1])
+    before, after = rng.integers(0, 256, (2, 333, 410), np.uint8)
+    changed = np.zeros((40, 50), np.float32)
+    changed[rows[0] : rows[1], 10:20] = 1
+    from PIL import Image
+
+    near = np.array(Image.fromarray(changed).resize((410, 333), Image.Resampling.BILINEAR))
+    whole = before + (after.astype(np.float32) - before) * near
+    assert np.array_equal(_mixed(before, after, changed), (whole + 0.5).astype(np.uint8))

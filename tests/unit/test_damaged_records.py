@@ -5,7 +5,7 @@ import json
 import pytest
 
 from nssbg import ModelError
-from nssbg._models import store as model_store
+from nssbg._json_store import read_json
 from nssbg._models.sidecar import read_sidecar
 from nssbg._planner import store
 
@@ -43,8 +43,8 @@ def test_plans_that_are_no_plans_count_as_none(tmp_path, text):
 
 
 @pytest.mark.parametrize("text", [DEEP, "[]", "3", "\0"])
-def test_checksums_that_are_none_are_taken_again(tmp_path, monkeypatch, text):
+def test_records_that_are_none_are_taken_again(tmp_path, text):
     path = tmp_path / "stamps.json"
     path.write_text(text)
-    monkeypatch.setattr(model_store, "_stamps_file", lambda: path)
-    assert model_store._read_stamps() == {}
+    assert read_json(path) == {}
+    assert not path.exists()

@@ -14,12 +14,11 @@ import pytest
 from deform_graphs import deform_network
 from model_graphs import mask_network
 
-from nssbg import _doctor
+from nssbg import _doctor, _memory
 from nssbg._errors import DeviceError, ModelError
 from nssbg._planner.candidates import Candidate
 from nssbg._planner.graph_cost import graph_cost, measure_rates
 from nssbg._planner.resource_estimate import fit
-from nssbg import _memory
 from nssbg._runtime import devices
 from nssbg._runtime.devices import Device, Runtime, conflicts
 from nssbg.cli.main import main

@@ -45,7 +45,7 @@ def without(missing: list[str], code: str, home: Path) -> dict:
 
 CUT = f"""
 cutout = nssbg.Remover(model="nssbg-lite").cutout({str(BEAR)!r})
-told = dict(backend=cutout.plan.backend, degraded=cutout.plan.degraded,
+told = dict(backend=cutout.plan.backend, fallbacks=cutout.plan.fallbacks,
             subject=float((cutout.rgba[..., 3] > 127).mean()))
 """
 
@@ -154,7 +154,7 @@ def test_what_the_published_graph_costs_stands_in_the_cutouts_plan(tmp_path):
     code = f"""
 from nssbg._planner import open_model
 described, backend = open_model({str(path)!r})
-told["degraded"] = backend.plan.degraded
+told["fallbacks"] = backend.plan.fallbacks
 """
     told = without(["onnx"], code, tmp_path)
     (line,) = told["fallbacks"]

@@ -7,6 +7,8 @@ import io
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from report_rows import HOSTILE, picture, rows_of, with_thumbnails
 from nssbg.batch.report import ThumbnailStore, thumbnail, write_reports
 from nssbg.batch.report.tables import reason_kind, worst_first
 from nssbg.batch.report.write import thumbnails_path
-from nssbg.batch.row import Row
+from nssbg.batch.row import Row, RowError
 
 
 def opened(data):
@@ -183,6 +185,30 @@ def test_the_store_outlives_a_run_and_lets_go_of_what_is_gone(tmp_path):
         assert (store.get("a"), store.get("b")) == (None, thumb)
 
 
+def test_where_nothing_can_be_kept_thumbnails_are_held_in_memory(tmp_path, caplog):
+    (tmp_path / "file").write_bytes(b"")
+    with ThumbnailStore(tmp_path / "file" / "thumbs.sqlite") as store:
+        assert "not kept" in caplog.text
+        store.put("a", thumbnail(*picture(3)))
+        assert store.get("a") is not None
+
+
+def test_a_killed_process_loses_no_thumbnail(tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from nssbg.batch.report import Thumb, ThumbnailStore\n"
+        "store = ThumbnailStore(Path(sys.argv[1]))\n"
+        "for number in range(5):\n"
+        "    store.put(f'{number}', Thumb(b'before', b'after', 3, number))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "thumbs.sqlite"
+    assert subprocess.run([sys.executable, "-c", script, path], check=False).returncode == -9
+    with ThumbnailStore(path) as store:
+        assert [store.get(str(number)).height for number in range(5)] == list(range(5))
+
+
 def test_a_damaged_store_is_made_anew(tmp_path, caplog):
     path = tmp_path / "thumbs.sqlite"
     path.write_bytes(b"no database at all" * 100)
@@ -208,6 +234,22 @@ def test_a_damaged_store_is_made_anew(tmp_path, caplog):
 )
 def test_reasons_are_joined_without_their_numbers(reason, kind):
     assert reason_kind(reason) == kind
+
+
+def test_an_error_is_told_once_and_filtered_by_its_name(tmp_path):
+    rows = [
+        Row("a", "failed", error=RowError("ImageDecodeError", "a: torn"), reasons=("a: torn",)),
+        Row(
+            "b",
+            "failed",
+            error=RowError("RejectedError", "b: not fit: b.jpg: fill: 0.7; expected 0.85"),
+            reasons=("b.jpg: fill: 0.7; expected 0.85",),
+        ),
+    ]
+    made = write_reports(rows, output=tmp_path, inputs=lambda row: None)
+    found = blocks(made.page.read_text(encoding="utf-8"))
+    assert found["index"]["kinds"] == ["ImageDecodeError", "RejectedError", "fill"]
+    assert [card.get("reasons") for card in found["chunk-0"]] == [None, None]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):

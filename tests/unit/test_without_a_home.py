@@ -182,7 +182,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nssbg._json_store.json.dump", full)
+    monkeypatch.setattr("nssbg._fs.os.write", full)
     with pytest.raises(OSError, match="No space"):
         write_json(path, {"b": 2})
     assert read_json(path) == {"a": 1}

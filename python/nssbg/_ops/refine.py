@@ -45,7 +45,7 @@ class RefineReport:
         iterations: Iterations of the matting solver, the most that any block took.
         residual: Largest relative residual that the matting solver stopped at.
         components_removed: Specks removed because they were smaller than `min_component_area`.
-        notes: What was degraded, and why: "guided result kept in 2 of 40 matting blocks: ...".
+        notes: Fallbacks, and why: "guided result kept in 2 of 40 matting blocks: ...".
     """
 
     level: Level
@@ -115,7 +115,7 @@ def refine_with_report(
     tile: int = DEFAULT_TILE,
     min_component_area: int | None = None,
 ) -> tuple[Alpha, RefineReport]:
-    """As `refine`, with a report of what was done, what it cost and what was degraded."""
+    """As `refine`, with a report of what was done, what it cost and its fallbacks."""
     check_refine_arguments(image, coarse_alpha, level, trimap, threads, tile)
     if min_component_area is not None and min_component_area < 0:
         raise OptionError(
@@ -151,8 +151,8 @@ def refine_with_report(
 class RefineStream:
     """Refinement of a picture whose rows come one after another, in the memory of a few hundred.
 
-    The rows are those of `refine(..., min_component_area=0)`, byte for byte: small components cannot
-    be told from subjects before the last row has come.
+    The rows are those of `refine(..., min_component_area=0)`, byte for byte: small components
+    cannot be told from subjects before the last row has come.
 
         stream = RefineStream(height, width, coarse_alpha)
         for rows in reader:              # any number of rows x width x 3

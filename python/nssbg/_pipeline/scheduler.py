@@ -280,8 +280,9 @@ class _Scheduler:
                 taken = self._take_finished()
                 if taken is not None:
                     return taken
-                # What runs when the stream is stopped is waited for: a result may come of it.
-                if (self._stopped and not any(self._running)) or self._drained():
+                # What runs when the stream is stopped is waited for: a result may come of it. Not
+                # so a thread in the caller's code, which may never return.
+                if (self._stopped and self._at_work <= self._with_caller) or self._drained():
                     break
                 self._changed.wait()
             error = self._ended_by or self._source_error
@@ -462,7 +463,9 @@ class _Scheduler:
             report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
             report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
             self._running[index] -= 1
-            if error is None and index < last:
+            if not self._stages:
+                pass  # closed meanwhile: nobody waits for it
+            elif error is None and index < last:
                 self._ready[index + 1].append(item)
             else:
                 self._finish(item, error)

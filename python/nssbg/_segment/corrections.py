@@ -193,24 +193,41 @@ def corrected_alpha(
     Returns:
         H x W of the estimate's dtype, and what the refinement had to say.
     """
-    if changed is None and estimate.full_size:
-        return before, ()
     height, width = frame.height, frame.width
     full = 255 if estimate.alpha.dtype == np.uint8 else 1
     keep, drop = _said(corrections, height, width)
-    trimap = None
-    if changed is not None and level in ("matting", "auto"):
-        trimap = _trimap(estimate.alpha, height, width)
-        trimap[keep], trimap[drop] = 255, 0
-    alpha, report = refine_with_report(
-        frame.rgb, estimate.alpha, level=level, trimap=trimap, threads=threads
-    )
-    if estimate.full_size and changed is not None:
-        near = _resized(changed, height, width)
-        mixed = before + (alpha.astype(np.float32) - before) * near
-        alpha = (mixed + np.float32(0.5)).astype(np.uint8) if full == 255 else mixed
+    notes: tuple[str, ...] = ()
+    if estimate.full_size and (changed is None or not changed.any()):
+        alpha = before.copy()
+    else:
+        trimap = None
+        if changed is not None and level in ("matting", "auto"):
+            trimap = _trimap(estimate.alpha, height, width)
+            trimap[keep], trimap[drop] = 255, 0
+        alpha, report = refine_with_report(
+            frame.rgb, estimate.alpha, level=level, trimap=trimap, threads=threads
+        )
+        notes = report.notes
+        if estimate.full_size and changed is not None:
+            alpha = _mixed(before, alpha, changed)
     alpha[keep], alpha[drop] = full, 0
-    return alpha, report.notes
+    return alpha, notes
+
+
+def _mixed(before: NDArray[Any], after: NDArray[Any], changed: Floats) -> NDArray[Any]:
+    """The method's own full-size alpha, and the refined one where something was changed."""
+    height, width = before.shape
+    rows = np.flatnonzero(changed.any(axis=1))
+    # Whole rows of cells, and one more for the slope between them.
+    top = max(0, (int(rows[0]) - 1) * height // changed.shape[0])
+    bottom = min(height, (int(rows[-1]) + 2) * height // changed.shape[0] + 1)
+    near = _resized(changed, height, width)[top:bottom]
+    mixed = before.copy()
+    made = before[top:bottom] + (after[top:bottom].astype(np.float32) - before[top:bottom]) * near
+    mixed[top:bottom] = (
+        (made + np.float32(0.5)).astype(np.uint8) if before.dtype == np.uint8 else made
+    )
+    return mixed
 
 
 def _said(corrections: Corrections, height: int, width: int) -> tuple[Bools, Bools]:
@@ -306,7 +323,13 @@ def _grown(
                 if np.count_nonzero(unlike) < 0.02 * size:
                     taken |= _discs(value.shape, [cell], _ALONE * max(value.shape)) & part
                     continue
-        nearer = _geodesic(mine, steps) < _geodesic(theirs, steps)
+        nearer = np.zeros_like(part)
+        # Ways within the part's own rows and columns are all that can decide about it.
+        window = _window(part)
+        across = (window[0], slice(window[1].start, window[1].stop - 1))
+        down = (slice(window[0].start, window[0].stop - 1), window[1])
+        near = (steps[0][across], steps[1][down])
+        nearer[window] = _geodesic(mine[window], near) < _geodesic(theirs[window], near)
         reachable = _reached((value > _FAINT) & nearer | mine, cell)
         # The soft edge goes with it, to the last faint cell.
         # Highlights and the like that are left of the part, as islands, are not what was meant.
@@ -317,6 +340,17 @@ def _grown(
         left &= ~reachable
         taken |= reachable | (_widened(reachable, 3) & ~held & ~_widened(left, 2))
     return taken
+
+
+def _window(part: Bools, margin: int = 4) -> tuple[slice, slice]:
+    """The rows and columns of a part, with a margin."""
+    spans = []
+    for axis in (1, 0):
+        places = np.flatnonzero(part.any(axis=axis))
+        spans.append(slice(max(0, int(places[0]) - margin), int(places[-1]) + 1 + margin))
+    rows, columns = spans
+    height, width = part.shape
+    return slice(rows.start, min(height, rows.stop)), slice(columns.start, min(width, columns.stop))
 
 
 def _unlike(rgb: Floats, part: Bools, cell: tuple[int, int]) -> Bools:

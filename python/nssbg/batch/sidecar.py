@@ -15,6 +15,7 @@ relative name in a folder of corrections, for pictures that lie where nobody may
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,13 @@ def corrections_for(
     return None if path is None else read_corrections(path)
 
 
-def read_corrections(path: Path) -> Corrections:
+def read_corrections(path: str | os.PathLike[str]) -> Corrections:
     """The corrections in a file.
 
     Raises:
         OptionError: It cannot be read, or something in it is not what it must be.
     """
+    path = Path(path)
     table = read_toml(path)
     values = {
         name: table.take(name, list, None, f"expected {what}")

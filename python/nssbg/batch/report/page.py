@@ -40,7 +40,7 @@ def write_page(
     *,
     inputs: Callable[[Row], Path | None],
     profile: Profile | None,
-    summary: Mapping[str, Any] | None,
+    summary: Mapping[str, Any],
 ) -> Path:
     """Write the page; rows are shown in the order they come in."""
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def _put(file: TextIO, name: str, data: Any) -> None:
 
 
 def _index(
-    rows: Sequence[Row], profile: Profile | None, summary: Mapping[str, Any] | None
+    rows: Sequence[Row], profile: Profile | None, summary: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What filters and search need of every picture, by column."""
     places: dict[str, int] = {}
@@ -99,7 +99,7 @@ def _index(
         "chunk": CHUNK,
         "profile": profile.name if profile else "",
         "background": _background(profile),
-        "summary": [[str(key), _plain(value)] for key, value in (summary or {}).items()],
+        "summary": [[str(key), _plain(value)] for key, value in summary.items() if value],
         "states": STATES,
         "kinds": list(places),
         "name": [row.input for row in rows],
@@ -119,6 +119,8 @@ def _background(profile: Profile | None) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -129,7 +131,8 @@ def _card(row: Row, thumb: Thumb | None, source: Path | None) -> dict[str, Any]:
         "after": base64.b64encode(thumb.after).decode() if thumb else "",
         "size": [thumb.width, thumb.height] if thumb and thumb.width else None,
         "error": f"{row.error.kind}: {row.error.message}" if row.error else "",
-        "reasons": list(row.reasons),
+        # Once: an error of a check repeats the reasons.
+        "reasons": [one for one in row.reasons if not row.error or one not in row.error.message],
         # ./ before it: a name such as "javascript:x" is then no scheme.
         "output": "./" + quote(os.fsencode(row.output)) if row.output else "",
         "input": source.absolute().as_uri() if source else "",

@@ -47,7 +47,10 @@ def reason_kind(reason: str) -> str:
 def kinds_of(row: Row) -> tuple[str, ...]:
     """The kinds of all reasons of a row; an error's name is one."""
     kinds = [row.error.kind] if row.error else []
-    return tuple(dict.fromkeys([*kinds, *map(reason_kind, row.reasons)]))
+    said = row.error.message if row.error else None
+    # An error stands among the reasons too, word for word: its name is its kind.
+    kinds += [reason_kind(reason) for reason in row.reasons if reason != said]
+    return tuple(dict.fromkeys(kinds))
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:

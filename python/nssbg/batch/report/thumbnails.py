@@ -30,8 +30,8 @@ log = logging.getLogger("nssbg")
 SIDE = 160
 # Quality of the WebP files: a pair takes about 6 kB.
 _QUALITY = 60
-# Rows that a commit gathers; what a killed run loses of them is made again.
-_GATHERED = 64
+# What SQLite says of a file that is none of its own, or of another program's or a newer form.
+_DAMAGE = ("not a database", "malformed", "no such column", "has no column")
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,14 @@ class ThumbnailStore:
     Safe to use from several threads. Close it, or use it as `with ThumbnailStore(path) as store:`.
 
     Args:
-        path: The file; made where there is none, its folder too.
+        path: The file; made where there is none, its folder too. Where it cannot be written,
+            thumbnails are held in memory for as long as the store is open, with a warning.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._waiting = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = self._opened()
-        except sqlite3.DatabaseError as error:
-            self._start_anew(error)
+        self._connection = self._open()
 
     def put(self, key: str, thumb: Thumb) -> None:
         """Keep a thumbnail; a full disk costs it alone, with a warning."""
@@ -133,9 +129,8 @@ class ThumbnailStore:
         with self._lock:
             try:
                 self._connection.execute("INSERT OR REPLACE INTO thumbs VALUES (?,?,?,?,?)", row)
-                self._waiting += 1
-                if self._waiting >= _GATHERED:
-                    self._commit()
+                # Each at once, for a run that is killed to lose none: not flushed, it costs little.
+                self._connection.commit()
             except sqlite3.DatabaseError as error:
                 log.warning("%s: no thumbnail kept: %s", self._path, error)
 
@@ -160,13 +155,11 @@ class ThumbnailStore:
             )
             self._connection.execute("DELETE FROM thumbs WHERE key NOT IN (SELECT key FROM wanted)")
             self._connection.execute("DROP TABLE wanted")
-            self._commit()
+            self._connection.commit()
 
     def close(self) -> None:
-        """Write what waits and close the file."""
+        """Close the file."""
         with self._lock:
-            with contextlib.suppress(sqlite3.DatabaseError):
-                self._commit()
             self._connection.close()
 
     def __enter__(self) -> ThumbnailStore:
@@ -182,12 +175,26 @@ class ThumbnailStore:
         """Close it."""
         self.close()
 
-    def _commit(self) -> None:
-        self._connection.commit()
-        self._waiting = 0
+    def _open(self) -> sqlite3.Connection:
+        """The file; made anew where it is damaged, in memory where it cannot be written."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                return self._opened(self._path)
+            except sqlite3.DatabaseError as error:
+                if not any(word in str(error) for word in _DAMAGE):
+                    raise
+                log.warning("%s: damaged (%s); thumbnails are made again", self._path, error)
+                for suffix in ("", "-wal", "-shm"):
+                    with contextlib.suppress(FileNotFoundError):
+                        self._path.with_name(self._path.name + suffix).unlink()
+                return self._opened(self._path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            log.warning("%s: thumbnails are not kept (%s)", self._path, error)
+            return self._opened(":memory:")
 
-    def _opened(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, check_same_thread=False, timeout=30)
+    def _opened(self, path: Path | str) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
         try:
             # A crash of the machine may cost thumbnails, which are made again.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -201,13 +208,6 @@ class ThumbnailStore:
             connection.close()
             raise
         return connection
-
-    def _start_anew(self, error: Exception) -> None:
-        log.warning("%s: damaged (%s); thumbnails are made again", self._path, error)
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                self._path.with_name(self._path.name + suffix).unlink()
-        self._connection = self._opened()
 
 
 def _text(key: str) -> str:

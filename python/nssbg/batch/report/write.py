@@ -64,13 +64,15 @@ def write_reports(
         inputs: Gives a row's picture, to link to and for a thumbnail that was not kept; None
             where there is no file.
         profile: What the outputs were made for: its name and its background are shown.
-        summary: Plain values by name, shown on top of the page and last in report.jsonl.
+        summary: Plain values by name, shown on top of the page and last in report.jsonl; None: the
+            page shows how many pictures there are of each state.
         store: The thumbnails; None: those kept in the output folder (`thumbnails_path`).
 
     Raises:
         OSError: A file cannot be written; what was there before stays.
     """
     ordered = worst_first(rows)
+    counts = dict(Counter(map(state_of, ordered)))
     own = None if store is not None else ThumbnailStore(thumbnails_path(output))
     shelf = store or own
     assert shelf is not None
@@ -84,21 +86,27 @@ def write_reports(
                 shelf.put(key, kept)
         return kept
 
+    taken = {name.casefold() for row in ordered for name in (row.output, *row.outputs)}
+
+    def place(name: str) -> Path:
+        # A picture may be called so; its output is never written over.
+        return output / (f"nssbg-{name}" if name.casefold() in taken else name)
+
     try:
         reports = Reports(
-            jsonl=write_jsonl(output / "report.jsonl", ordered, summary),
-            csv=write_csv(output / "report.csv", ordered),
-            failures=write_csv(output / "failures.csv", ordered, failures=True),
+            jsonl=write_jsonl(place("report.jsonl"), ordered, summary),
+            csv=write_csv(place("report.csv"), ordered),
+            failures=write_csv(place("failures.csv"), ordered, failures=True),
             page=write_page(
-                output / "report.html",
+                place("report.html"),
                 ordered,
                 thumb_of,
                 inputs=inputs,
                 profile=profile,
-                summary=summary,
+                summary={"pictures": len(ordered), **counts} if summary is None else summary,
             ),
-            sheet=write_sheet(output / "contact-sheet.png", ordered, thumb_of),
-            counts=dict(Counter(map(state_of, ordered))),
+            sheet=write_sheet(place("contact-sheet.png"), ordered, thumb_of),
+            counts=counts,
         )
         shelf.retain(row.fingerprint or row.input for row in ordered)
     finally:
