@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import NamedBytes
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.batch.entry import Entry
 from nssbg.batch.manifest import Manifest
 from nssbg.batch.planning import Planner
@@ -43,7 +44,7 @@ def cut_rows(
     profile: Profile | str | os.PathLike[str] | None = None,
     remover: Remover | None = None,
     model: str = "auto",
-    options: Options | None = None,
+    options: CutoutOptions | None = None,
     name: str | None = None,
     metadata: Literal["keep", "copyright", "strip"] | None = None,
     on_low_confidence: Literal["write", "review", "skip"] = "review",
@@ -84,7 +85,7 @@ def cut_rows(
     from nssbg._remover import Remover as Opened
 
     policy = Policy(on_low_confidence, overwrite, time_limit)
-    chosen = options or Options()
+    chosen = options or CutoutOptions()
     planner = Planner(
         chosen_profile(profile),
         chosen,
@@ -142,7 +143,7 @@ def _one(
     unit: WorkUnit,
     load: Any,
     remover: Remover,
-    options: Options,
+    options: CutoutOptions,
     sink: Any,
     policy: Policy,
     manifest: Manifest | None,
@@ -161,7 +162,7 @@ def _one(
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
         cutout = remover.cutout(
-            loaded.data, **{**vars(options), "corrections": corrections_of(unit)}
+            loaded.data, **replace(options, corrections=corrections_of(unit)).keywords()
         )
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:

@@ -10,13 +10,15 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg import _fs
 from nssbg._errors import OptionError
 from nssbg._memory import available_memory
-from nssbg._options import Decontaminate, Effort, Options, Refine
+from nssbg._options import CutoutOptions
+from nssbg._vocabulary import Backend, Effort, ForegroundMethod, LicenseUse, RefineLevel
 from nssbg.batch.core import chosen_profile, row_of_problem
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
@@ -116,11 +118,11 @@ class Batch:
         nice: int = 0,
         model: str = "auto",
         device: str = "auto",
-        backend: str = "auto",
-        license: str | None = None,
+        backend: Backend = "auto",
+        license: LicenseUse | None = None,
         effort: Effort = "balanced",
-        refine: Refine = "guided",
-        decontaminate: Decontaminate = "multilevel",
+        refine: RefineLevel = "guided",
+        decontaminate: ForegroundMethod = "multilevel",
         strength: float = 1.0,
         ignore_alpha: bool = False,
         corrections: str | os.PathLike[str] | None = None,
@@ -159,7 +161,7 @@ class Batch:
             raise OptionError(f"jobs must be at least 0 (one a thread), got {jobs}")
         if max_errors is not None and max_errors < 1:
             raise OptionError(f"max_errors must be at least 1, got {max_errors}")
-        self._options = Options(
+        self._options = CutoutOptions(
             effort=effort,
             refine=refine,
             decontaminate=decontaminate,
@@ -408,13 +410,14 @@ class Batch:
             feed.manifest.record(entry)
             return entry.row
 
+        how = replace(self._options, corrections=lambda picture: corrections_of(picture.unit))
         return self._remover.map(
             feed,
             sink=sink,
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **{**vars(self._options), "corrections": lambda picture: corrections_of(picture.unit)},
+            **how.keywords(),
         )
 
     def _failed(self, manifest: Manifest, outcome: Any) -> Row:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nssbg import __version__
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.batch.profile import OutputSpec, Profile
 
 __all__ = [
@@ -80,7 +80,7 @@ class WorkUnit:
 
 
 def recipe_digest(
-    profile: Profile, options: Options, model: str, extra: Mapping[str, Any] | None = None
+    profile: Profile, options: CutoutOptions, model: str, extra: Mapping[str, Any] | None = None
 ) -> str:
     """Digest of what the units of one profile share.
 
