@@ -41,7 +41,7 @@ class Row:
     runs: list[int] = field(default_factory=list)
     gain: list[float] = field(default_factory=list)
     network: list[float] = field(default_factory=list)  # milliseconds: prepare and infer
-    closer: list[float] = field(default_factory=list)  # milliseconds: look closer
+    closer: list[float] = field(default_factory=list)  # milliseconds: second pass
     refine: list[float] = field(default_factory=list)
 
 

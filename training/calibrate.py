@@ -35,7 +35,7 @@ def known() -> Iterator[sets.Example]:
 
 
 def observed(model: Path, pictures: Iterator[sets.Example], side: int) -> tuple[Floats, Floats]:
-    """Features (with the mirror's) and real overlaps, of one look and of both, of pictures."""
+    """Features (with the mirror's) and real overlaps of pictures, by one pass and by both."""
     run = evaluate.predictor(model, side, 2)
     features, overlaps = [], []
     for _, rgb, truth in pictures:
@@ -93,7 +93,7 @@ def main() -> None:
     for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
         print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
     print(
-        "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both looks "
+        "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both passes "
         "| Pearson | Spearman |\n|---|---|---|---|---|---|---|---|"
     )
     for name, pictures in sets.measured().items():

@@ -25,7 +25,7 @@ from typing import Any
 from nssbg._cutout import Cutout, Report
 from nssbg._errors import ForkError
 from nssbg._lifecycle import stop_at_exit
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.stages import Job, Pipeline, Stage
 from nssbg._types import Timings
 
@@ -45,7 +45,7 @@ class Outcome:
     Attributes:
         index: Its place in the iterable, from 0.
         source: What the iterable gave.
-        cutout: The result; None where it failed or was delivered (written to a file).
+        cutout: The result; None where it failed or was written to a file.
         output_path: What the delivery returned, e.g. the path written; None without one.
         error: Why it failed, or None. Other pictures are not touched by it.
         report: What ran and how far the result may be trusted; None where it failed before
@@ -120,7 +120,7 @@ class Stream(Iterator[Outcome]):
         self,
         pipeline: Pipeline,
         sources: Iterable[Any],
-        options: Options,
+        options: CutoutOptions,
         *,
         workers: int,
         max_in_flight: int,
@@ -225,7 +225,7 @@ class _Scheduler:
         self,
         stages: tuple[Stage, ...],
         sources: Iterator[Any],
-        options: Options,
+        options: CutoutOptions,
         *,
         workers: int,
         max_in_flight: int,

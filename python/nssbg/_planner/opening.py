@@ -166,9 +166,9 @@ def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
     )
     if chosen.batch == 1:
         return opened
-    from nssbg._runtime.batching import Gathering
+    from nssbg._runtime.batching import DynamicBatching
 
-    return Gathering(opened, chosen.batch)
+    return DynamicBatching(opened, chosen.batch)
 
 
 def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from nssbg._errors import NssbgError
-from nssbg._options import Effort
 from nssbg._segment.base import Estimate, Method
 from nssbg._segment.confidence import LOW_CONFIDENCE
 from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._segment.studio import StudioMethod
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["AutoMethod"]
 
@@ -39,7 +39,7 @@ class AutoMethod:
     Args:
         studio: Looks first; gives up early where the border is no backdrop.
         open_network: Opens the network; called in a thread of its own, at once.
-        network_max_concurrency: Pictures that the network takes at once: see `Method.lanes`.
+        network_max_concurrency: As `Method.max_concurrency`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How far an alpha map may be trusted, from the map itself and from a second look at the picture.
+"""How far an alpha map may be trusted, from the map itself and from a second forward pass.
 
 In: the network's coarse alpha and, where it was made, its alpha of the mirrored picture, mirrored
 back. Out: the overlap (IoU) with the truth to be expected, 0..1, calibrated on photographs that

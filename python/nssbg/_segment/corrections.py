@@ -19,9 +19,9 @@ from nssbg._corrections import DROPPED_UP_TO, KEPT_FROM, Corrections
 from nssbg._ops.alpha_cleanup import remove_small_components_in_place
 from nssbg._ops.prepare import prepare
 from nssbg._ops.refine import refine_with_report
-from nssbg._options import Refine
 from nssbg._segment.base import Estimate
 from nssbg._types import Frame
+from nssbg._vocabulary import RefineLevel
 
 __all__ = ["Region", "corrected_alpha", "corrected_estimate", "region_of"]
 
@@ -174,7 +174,7 @@ def corrected_alpha(
     changed: NDArray[np.float32] | None,
     corrections: Corrections,
     *,
-    level: Refine,
+    level: RefineLevel,
     threads: int,
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The full-size alpha from a corrected coarse one: refined, and exact where a person spoke.

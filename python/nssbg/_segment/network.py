@@ -16,17 +16,17 @@ from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
 from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
 from nssbg._ops.prepare import prepare
-from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
 from nssbg._segment.base import Estimate
 from nssbg._segment.confidence import Confidence, confidence
 from nssbg._segment.second_pass.run import run_second_pass
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["NetworkMethod", "input_tensor"]
 
-# A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
+# A dip is filled where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
+# LARGEST_DIP of the subject: docs/decisions/0403 has what that mends and what it costs.
 OPAQUE = 0.995
 SURE_SUBJECT = 0.9
 STILL_SUBJECT = 0.5
@@ -140,7 +140,7 @@ class NetworkMethod:
     def second_pass(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
-        """Run again on parts of the picture, then settle what the map was in doubt about."""
+        """Run again on parts of the picture, then post-process the map."""
         if effort != "fast":
             estimate = self._second_pass(frame, estimate, timings, effort)
         if not self._model.opaque_subject:
@@ -175,7 +175,7 @@ class NetworkMethod:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]:
         """The network's maps of one picture, h x w, 0..1: as it is, and of its mirror image.
 
-        The second is mirrored back; None where the model or the effort asks for one look. Last,
+        The second is mirrored back; None where the model or the effort asks for one pass. Last,
         whether some of its values were not finite numbers: they count as 0 and 1.
 
         Raises:
@@ -208,18 +208,18 @@ class NetworkMethod:
 
 
 def _mean(alpha: NDArray[np.float32], flipped: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What both looks say together."""
+    """What both forward passes say together."""
     both: NDArray[np.float32] = np.float32(0.5) * (alpha + flipped)
     return both
 
 
 def _postprocessed(alpha: NDArray[Any]) -> NDArray[Any]:
-    """The map without what the network was only in doubt about, either way.
+    """The map after post-processing: small holes filled, faint components and stray alpha removed.
 
     An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
     still more likely subject than not. Left as they are, they would be windows in the cut-out.
     A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
-    fog around them.
+    stray alpha around them.
     """
     alpha = remove_stray_alpha(remove_faint_components(alpha))
     full = 255.0 if alpha.dtype == np.uint8 else 1.0

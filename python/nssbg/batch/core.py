@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import NamedBytes
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.batch.entry import Entry
 from nssbg.batch.manifest import Manifest
 from nssbg.batch.planning import Planner
@@ -23,7 +23,7 @@ from nssbg.batch.resume import Loaded, load_file, settled
 from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
-from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
+from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, keywords, model_identity
 from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def cut_rows(
     profile: Profile | str | os.PathLike[str] | None = None,
     remover: Remover | None = None,
     model: str = "auto",
-    options: Options | None = None,
+    options: CutoutOptions | None = None,
     name: str | None = None,
     metadata: Literal["keep", "copyright", "strip"] | None = None,
     on_low_confidence: Literal["write", "review", "skip"] = "review",
@@ -84,7 +84,7 @@ def cut_rows(
     from nssbg._remover import Remover as Opened
 
     policy = Policy(on_low_confidence, overwrite, time_limit)
-    chosen = options or Options()
+    chosen = options or CutoutOptions()
     planner = Planner(
         chosen_profile(profile),
         chosen,
@@ -142,7 +142,7 @@ def _one(
     unit: WorkUnit,
     load: Any,
     remover: Remover,
-    options: Options,
+    options: CutoutOptions,
     sink: Any,
     policy: Policy,
     manifest: Manifest | None,
@@ -160,9 +160,7 @@ def _one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        cutout = remover.cutout(
-            loaded.data, **{**vars(options), "corrections": corrections_of(unit)}
-        )
+        cutout = remover.cutout(loaded.data, **keywords(options, corrections_of(unit)))
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

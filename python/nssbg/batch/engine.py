@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from nssbg import _fs
 from nssbg._errors import OptionError
 from nssbg._memory import available_memory
-from nssbg._options import Decontaminate, Effort, Options, Refine
+from nssbg._options import CutoutOptions
+from nssbg._vocabulary import Backend, Effort, ForegroundMethod, LicenseUse, RefineLevel
 from nssbg.batch.core import chosen_profile, row_of_problem
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
@@ -32,7 +33,7 @@ from nssbg.batch.sink import LocalSink, StorageError, telling
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed, scan
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
-from nssbg.batch.units import WorkUnit, model_identity
+from nssbg.batch.units import WorkUnit, keywords, model_identity
 from nssbg.batch.work import Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
@@ -116,11 +117,11 @@ class Batch:
         nice: int = 0,
         model: str = "auto",
         device: str = "auto",
-        backend: str = "auto",
-        license: str | None = None,
+        backend: Backend = "auto",
+        license: LicenseUse | None = None,
         effort: Effort = "balanced",
-        refine: Refine = "guided",
-        decontaminate: Decontaminate = "multilevel",
+        refine: RefineLevel = "guided",
+        decontaminate: ForegroundMethod = "multilevel",
         strength: float = 1.0,
         ignore_alpha: bool = False,
         corrections: str | os.PathLike[str] | None = None,
@@ -159,7 +160,7 @@ class Batch:
             raise OptionError(f"jobs must be at least 0 (one a thread), got {jobs}")
         if max_errors is not None and max_errors < 1:
             raise OptionError(f"max_errors must be at least 1, got {max_errors}")
-        self._options = Options(
+        self._options = CutoutOptions(
             effort=effort,
             refine=refine,
             decontaminate=decontaminate,
@@ -414,7 +415,7 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **{**vars(self._options), "corrections": lambda picture: corrections_of(picture.unit)},
+            **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 
     def _failed(self, manifest: Manifest, outcome: Any) -> Row:

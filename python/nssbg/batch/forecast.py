@@ -18,10 +18,10 @@ from nssbg.batch.planning import Planned
 from nssbg.batch.resume import is_settled, load_file
 from nssbg.batch.sink import LocalSink, file_stamp
 from nssbg.batch.sources import STATE_FOLDER
-from nssbg.batch.units import WorkUnit
+from nssbg.batch.units import WorkUnit, keywords
 
 if TYPE_CHECKING:
-    from nssbg._options import Options
+    from nssbg._options import CutoutOptions
     from nssbg._remover import Remover
 
 __all__ = ["Forecast", "forecast"]
@@ -68,7 +68,7 @@ def forecast(
     out: Path,
     *,
     remover: Remover,
-    options: Options,
+    options: CutoutOptions,
     force: bool,
     retry_failed: bool,
     jobs: int,
@@ -114,7 +114,7 @@ def _is_done(unit: WorkUnit, entry: Entry | None, sink: LocalSink, retry_failed:
 
 
 def _tried(
-    units: list[WorkUnit], known: dict[bytes, Entry], remover: Remover, options: Options
+    units: list[WorkUnit], known: dict[bytes, Entry], remover: Remover, options: CutoutOptions
 ) -> tuple[int, float, int, str]:
     """Pixels, seconds on one thread, and bytes of some pictures, and which those are."""
     rows = [entry.row for entry in known.values() if entry.row.status == "done"]
@@ -127,7 +127,7 @@ def _tried(
     step = max(1, len(units) // _SAMPLES)
     pixels, seconds, produced, count = 0, 0.0, 0, 0
     warm = False
-    how = {**vars(options), "corrections": None}
+    how = keywords(options, None)
     for unit in units[::step][:_SAMPLES]:
         with contextlib.suppress(NssbgError, OSError):
             data = load_file(unit.input).data

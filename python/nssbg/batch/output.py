@@ -248,7 +248,7 @@ def _drop_faint(framed: NDArray[Any]) -> None:
 def _drop_wisps(framed: NDArray[Any], spec: OutputSpec, icc: bytes | None, threads: int) -> None:
     """Clear what is too faint and too far from the subject for any eye, in place.
 
-    Remnants of a few levels (of a shadow, of fog) that lie away from the subject are what makes a
+    Remnants of a few levels (a shadow, stray alpha) away from the subject are what makes a
     background inexact. Half opaque pixels stay, and so does what is near them.
     """
     color = color_from(spec.background or "white")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from nssbg._errors import NssbgError, OptionError
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.batch.output import output_names
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.sidecar import read_corrections, sidecar_path
@@ -57,7 +57,7 @@ class Planner:
     def __init__(
         self,
         profile: Profile,
-        options: Options,
+        options: CutoutOptions,
         model: str,
         *,
         name: str | None = None,

@@ -30,7 +30,7 @@ from nssbg.cli.console import STDOUT, printable, say, stdout_problem, stopped
 if TYPE_CHECKING:
     from nssbg._cutout import Report
 
-__all__ = ["Teller"]
+__all__ = ["Teller", "tell_failure"]
 
 # What a failure is called in JSON; the first that fits. Its exit code is the error's own.
 _KINDS = (
@@ -42,6 +42,11 @@ _KINDS = (
     (OptionError, "option"),
     (MemoryError, "memory"),
 )
+
+
+def tell_failure(error: Exception) -> None:
+    """One JSON line on stdout about an error that ended a command which has no pictures."""
+    say(json.dumps({"error": {"kind": _kind(error), "message": _message(error)}}))
 
 
 # Seconds from the last file that could be written to the last words.

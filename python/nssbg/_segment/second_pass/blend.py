@@ -1,4 +1,4 @@
-"""A closer look blended into the map of the whole picture, without seams.
+"""A second pass blended into the map of the whole picture, without seams.
 
 In: the map so far (changed in place), answers for parts of the picture, all float32 0..1. A crop
 replaces what it covers; tiles only add the detail along the outline that the map cannot show,
