@@ -11,7 +11,7 @@ import operator
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypedDict, TypeVar, cast
+from typing import Any, TypedDict, TypeVar
 
 from nssbg._corrections import Corrections
 from nssbg._errors import OptionError
@@ -64,8 +64,9 @@ class CutoutOptions:
             foreground's, so that a later resize bleeds nothing).
         ignore_alpha: Leave out an alpha that the picture came with; otherwise the new alpha is
             multiplied with it.
-        corrections: What a person said about this picture: a box, points to keep and to drop, a
-            painted mask; or what gives that, or None, for a source (as `map` needs).
+        corrections: What a person said about the picture: a box, points to keep and to drop, a
+            painted mask (see `Corrections`). For `map`, what gives them, or None, for a source;
+            called in a worker.
 
     Raises:
         OptionError: A value outside these.
@@ -92,13 +93,7 @@ class CutoutOptions:
             within = False
         if not within:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
-        if not callable(self.corrections):
-            check_corrections(self.corrections)
-
-    def keywords(self) -> CutoutOptionsDict:
-        """The same as keywords of `Remover.cutout` and the like."""
-        made = {name: getattr(self, name) for name in CutoutOptionsDict.__optional_keys__}
-        return cast("CutoutOptionsDict", made)
+        check_corrections(self.corrections, callable(self.corrections))
 
 
 class CutoutOptionsDict(TypedDict, total=False):
@@ -202,9 +197,9 @@ def checked_quality(value: object) -> int:
     return quality
 
 
-def check_corrections(value: object) -> None:
+def check_corrections(value: object, allowed: bool = False) -> None:
     """Raise OptionError unless it is a record of corrections, or None."""
-    if not isinstance(value, (Corrections, type(None))):
+    if not allowed and not isinstance(value, (Corrections, type(None))):
         raise OptionError(f"corrections must be a nssbg.Corrections, got {_shown(value)}")
 
 

@@ -10,7 +10,7 @@ import pytest
 from batch_pictures import profile_of
 
 from nssbg import ImageEncodeError, OptionError, _fs
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.batch.entry import Entry, from_line, to_line
 from nssbg.batch.lock import BusyError, run_lock
 from nssbg.batch.manifest import ManifestError, SqliteManifest, read_manifest
@@ -160,7 +160,7 @@ def test_one_run_at_a_time(tmp_path):
 
 
 def planner(**options):
-    return Planner(DEFAULT_PROFILE, Options(), "studio", **options)
+    return Planner(DEFAULT_PROFILE, CutoutOptions(), "studio", **options)
 
 
 def test_units_mirror_the_tree():
@@ -170,9 +170,9 @@ def test_units_mirror_the_tree():
 
 
 def test_a_profile_without_folders_in_its_names_mirrors_too():
-    made = Planner(profile_of(), Options(), "m").plan([Item("in/a/1.jpg", "a")])
+    made = Planner(profile_of(), CutoutOptions(), "m").plan([Item("in/a/1.jpg", "a")])
     assert made.units[0].outputs == ("a/1.jpeg",) or made.units[0].outputs == ("a/1.jpg",)
-    flat = Planner(profile_of(), Options(), "m", name="{stem}-x.{ext}")
+    flat = Planner(profile_of(), CutoutOptions(), "m", name="{stem}-x.{ext}")
     assert "/" not in flat.plan([Item("in/a/1.jpg", "a")]).units[0].outputs[0]
 
 
@@ -242,7 +242,7 @@ def test_rows_override_the_profile_and_their_mistakes_are_their_own():
 def test_a_key_changes_with_what_changes_outputs_and_nothing_else():
     def key(profile=DEFAULT_PROFILE, outputs=("a.png",), corrections=None, sha="x", **options):
         model = options.pop("model", "m")
-        recipe = recipe_digest(profile, Options(**options), model)
+        recipe = recipe_digest(profile, CutoutOptions(**options), model)
         unit = planner().plan([Item("a.jpg")]).units[0]
         return replace(unit, settings=settings_digest(recipe, outputs, corrections)).key(sha)
 

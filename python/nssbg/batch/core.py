@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +23,7 @@ from nssbg.batch.resume import Loaded, load_file, settled
 from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
-from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
+from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, keywords, model_identity
 from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
@@ -161,9 +160,7 @@ def _one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        cutout = remover.cutout(
-            loaded.data, **replace(options, corrections=corrections_of(unit)).keywords()
-        )
+        cutout = remover.cutout(loaded.data, **keywords(options, corrections_of(unit)))
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

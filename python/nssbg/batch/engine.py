@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +33,7 @@ from nssbg.batch.sink import LocalSink, StorageError, telling
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed, scan
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
-from nssbg.batch.units import WorkUnit, model_identity
+from nssbg.batch.units import WorkUnit, keywords, model_identity
 from nssbg.batch.work import Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
@@ -410,14 +409,13 @@ class Batch:
             feed.manifest.record(entry)
             return entry.row
 
-        how = replace(self._options, corrections=lambda picture: corrections_of(picture.unit))
         return self._remover.map(
             feed,
             sink=sink,
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
-            **how.keywords(),
+            **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 
     def _failed(self, manifest: Manifest, outcome: Any) -> Row:

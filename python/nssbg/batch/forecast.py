@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from nssbg.batch.planning import Planned
 from nssbg.batch.resume import is_settled, load_file
 from nssbg.batch.sink import LocalSink, file_stamp
 from nssbg.batch.sources import STATE_FOLDER
-from nssbg.batch.units import WorkUnit
+from nssbg.batch.units import WorkUnit, keywords
 
 if TYPE_CHECKING:
     from nssbg._options import CutoutOptions
@@ -127,7 +127,7 @@ def _tried(
     step = max(1, len(units) // _SAMPLES)
     pixels, seconds, produced, count = 0, 0.0, 0, 0
     warm = False
-    how = replace(options, corrections=None).keywords()
+    how = keywords(options, None)
     for unit in units[::step][:_SAMPLES]:
         with contextlib.suppress(NssbgError, OSError):
             data = load_file(unit.input).data

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nssbg import __version__
-from nssbg._options import CutoutOptions
+from nssbg._corrections import Corrections
+from nssbg._options import CutoutOptions, CutoutOptionsDict
 from nssbg.batch.profile import OutputSpec, Profile
 
 __all__ = [
     "DEFAULT_PROFILE",
     "WorkUnit",
+    "keywords",
     "model_identity",
     "recipe_digest",
     "settings_digest",
@@ -79,6 +81,21 @@ class WorkUnit:
         return hashlib.sha256(f"{input_sha256} {self.settings}".encode()).hexdigest()
 
 
+def keywords(
+    options: CutoutOptions, corrections: Corrections | Callable[[Any], Corrections | None] | None
+) -> CutoutOptionsDict:
+    """The record's values as keywords of `Remover.cutout` and `map`, with these corrections."""
+    return {
+        "effort": options.effort,
+        "refine": options.refine,
+        "decontaminate": options.decontaminate,
+        "strength": options.strength,
+        "matte": options.matte,
+        "ignore_alpha": options.ignore_alpha,
+        "corrections": corrections,
+    }
+
+
 def recipe_digest(
     profile: Profile, options: CutoutOptions, model: str, extra: Mapping[str, Any] | None = None
 ) -> str:
@@ -90,7 +107,8 @@ def recipe_digest(
         model: See `model_identity`.
         extra: Other values that change outputs or verdicts, plain ones.
     """
-    cut = {name: value for name, value in vars(options).items() if name != "corrections"}
+    cut = {**keywords(options, None)}
+    del cut["corrections"]  # each unit has its own
     record = {
         "profile": profile.fingerprint,
         "options": cut,
