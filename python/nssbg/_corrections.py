@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import OptionError
+
+if TYPE_CHECKING:  # the command line's options know of this record, and start without NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["DROPPED_UP_TO", "KEPT_FROM", "Corrections"]
 
@@ -78,6 +80,8 @@ class Corrections:
             if min(self.size) <= 0:
                 raise OptionError(f"corrections: size is width, height, not {list(self.size)}")
         if self.mask is not None:
+            import numpy as np
+
             mask = self.mask
             if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype != np.uint8:
                 raise OptionError("corrections: mask must be an h x w uint8 array")
@@ -92,6 +96,8 @@ class Corrections:
         record = {"box": self.box, "keep": self.keep, "drop": self.drop, "size": self.size}
         digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
         if self.mask is not None:
+            import numpy as np
+
             digest.update(repr(self.mask.shape).encode())
             digest.update(np.ascontiguousarray(self.mask).data)
         return digest.hexdigest()
@@ -166,9 +172,7 @@ def _numbers(name: str, values: Sequence[Any], count: int) -> Any:
         not isinstance(values, (list, tuple))
         or len(values) != count
         or not all(
-            isinstance(value, (int, float, np.integer, np.floating))
-            and not isinstance(value, bool)
-            and math.isfinite(value)
+            isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
             for value in values
         )
     ):
