@@ -19,6 +19,7 @@ from nssbg._memory import available_memory
 from nssbg._options import CutoutOptions
 from nssbg._vocabulary import Backend, Effort, ForegroundMethod, LicenseUse, RefineLevel
 from nssbg.batch.core import chosen_profile, row_of_problem
+from nssbg.batch.entry import Entry
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
 from nssbg.batch.lock import run_lock
@@ -383,7 +384,9 @@ class Batch:
             for outcome in stream:
                 yield from self._drained(feed)
                 if outcome.error is None:
-                    yield self._counted(outcome.output_path)
+                    # Here and not in the worker, which would wait for the disk.
+                    feed.manifest.record(outcome.output_path)
+                    yield self._counted(outcome.output_path.row)
                 elif isinstance(outcome.error, StorageError):
                     feed.fatal = feed.fatal or outcome.error
                 else:
@@ -401,13 +404,12 @@ class Batch:
         return self._jobs or self._remover._settings.threads or _core.usable_cores()
 
     def _opened(self, feed: Feed) -> Stream:
-        def sink(picture: Any, cutout: Cutout) -> Row:
+        def sink(picture: Any, cutout: Cutout) -> Entry:
             entry = finish(picture.unit, cutout, picture.given, sink=feed.sink, policy=self._policy)
             if self._thumbnails is not None:
                 small = thumbnail(cutout.frame.rgb, cutout.rgba)
                 self._thumbnails.put(entry.row.fingerprint, small)
-            feed.manifest.record(entry)
-            return entry.row
+            return entry
 
         return self._remover.map(
             feed,

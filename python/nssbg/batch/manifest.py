@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from nssbg import _fs
 from nssbg._errors import NssbgError
+from nssbg.batch.begun import Begun, open_units
 from nssbg.batch.entry import Entry, from_line, to_line
 from nssbg.batch.row import Row
 from nssbg.batch.sink import StorageError, Stored, telling
@@ -29,6 +30,7 @@ log = logging.getLogger("nssbg")
 
 _NAME = "manifest.sqlite"
 _JOURNAL = "journal.jsonl"
+_BEGUN = "begun.log"
 _SCHEMA = 1
 # Ends the identity of what is no work unit: an unreadable folder, a link in a circle.
 _PROBLEM = b"\0\0problem"
@@ -112,6 +114,10 @@ class SqliteManifest:
             if not _is_damage(error):
                 raise self._error(error) from error
             self._rebuild(error)
+        # Reads and begun units never wait for a commit that is being flushed to the disk.
+        self._reader = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._reading = threading.Lock()
+        self._begun = Begun(folder / _BEGUN)
         self._end_journal_line()
 
     def find(self, identity: bytes) -> Entry | None:
@@ -125,25 +131,15 @@ class SqliteManifest:
 
     def attempts(self, identity: bytes) -> tuple[int, bool]:
         """See `Manifest.attempts`."""
-        text = "SELECT attempts, state FROM units WHERE identity = ?"
-        found = self._one(text, identity)
-        return (0, False) if found is None else (int(found[0]), found[1] == "running")
+        found = self._one("SELECT attempts FROM units WHERE identity = ?", identity)
+        begun = self._begun.count(identity)
+        return (0 if found is None else int(found[0])) + begun, begun > 0
 
     def begin(self, identity: bytes) -> int:
-        """See `Manifest.begin`. Not flushed: a power cut may forget it, which does no harm."""
-        with self._lock, self._told():
-            self._connection.execute("PRAGMA synchronous = OFF")
-            try:
-                self._connection.execute(
-                    "INSERT INTO units (identity, state, attempts) VALUES (?, 'running', 1) "
-                    "ON CONFLICT (identity) DO UPDATE SET state = 'running', "
-                    "attempts = attempts + 1",
-                    (identity,),
-                )
-            finally:
-                self._connection.execute("PRAGMA synchronous = FULL")
-            text = "SELECT attempts FROM units WHERE identity = ?"
-            return int(self._connection.execute(text, (identity,)).fetchone()[0])
+        """See `Manifest.begin`."""
+        before, _ = self.attempts(identity)
+        self._begun.begin(identity)
+        return before + 1
 
     def record(self, entry: Entry) -> None:
         """See `Manifest.record`."""
@@ -157,6 +153,7 @@ class SqliteManifest:
             )
             with telling(self._journal):
                 _fs.append(self._journal, line.encode() + b"\n")
+        self._begun.end(entry.identity)
 
     def claim(self, names: Iterable[str]) -> None:
         """See `Manifest.claim`."""
@@ -195,9 +192,11 @@ class SqliteManifest:
 
     def close(self) -> None:
         """Let go of the file, its WAL folded in; the journal is shortened where it grew long."""
-        with self._lock:
-            with contextlib.suppress(sqlite3.Error, OSError):
+        with self._lock, self._reading:
+            with contextlib.suppress(sqlite3.Error, OSError, NssbgError):
                 self._shorten_journal()
+                self._begun.close()
+            self._reader.close()
             self._connection.close()
 
     def _open(self) -> None:
@@ -280,8 +279,8 @@ class SqliteManifest:
             return None
 
     def _one(self, text: str, value: object) -> tuple[int, str] | None:
-        with self._lock, self._told():
-            found: tuple[int, str] | None = self._connection.execute(text, (value,)).fetchone()
+        with self._reading, self._told():
+            found: tuple[int, str] | None = self._reader.execute(text, (value,)).fetchone()
             return found
 
     @contextlib.contextmanager
@@ -322,10 +321,7 @@ def read_manifest(folder: Path) -> tuple[list[Entry], int]:
                 lines = connection.execute(
                     "SELECT entry FROM units WHERE entry != '' ORDER BY identity"
                 ).fetchall()
-                begun = connection.execute(
-                    "SELECT count(*) FROM units WHERE state = 'running'"
-                ).fetchone()
-            return [from_line(line) for (line,) in lines], int(begun[0])
+            return [from_line(line) for (line,) in lines], len(open_units(folder / _BEGUN))
         except sqlite3.Error as error:
             last = error
     raise ManifestError(

@@ -12,6 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import SOME_FAILED, NssbgError, OptionError
+from nssbg._vocabulary import (
+    BACKENDS,
+    EFFORTS,
+    FOREGROUND_METHODS,
+    LICENSE_USES,
+    REFINE_LEVELS,
+)
 from nssbg.cli.console import printable, say, stopping_gently
 
 if TYPE_CHECKING:
@@ -130,13 +137,11 @@ def add_parser(subparsers: Any) -> None:
 def _add_cut_options(group: Any) -> None:
     group.add_argument("--model", default="auto", help="name or path (default: auto)")
     group.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
-    group.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
-    group.add_argument("--license", choices=("any", "commercial"))
-    group.add_argument("--effort", default="balanced", choices=("fast", "balanced", "best"))
-    group.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
-    group.add_argument(
-        "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
-    )
+    group.add_argument("--backend", default="auto", choices=BACKENDS)
+    group.add_argument("--license", choices=LICENSE_USES)
+    group.add_argument("--effort", default="balanced", choices=EFFORTS)
+    group.add_argument("--refine", default="guided", choices=REFINE_LEVELS)
+    group.add_argument("--decontaminate", default="multilevel", choices=FOREGROUND_METHODS)
     group.add_argument("--strength", type=float, default=1.0)
     group.add_argument("--ignore-alpha", action="store_true")
 
