@@ -25,6 +25,7 @@ from nssbg._runtime.compiled_cache import CompiledCache
 from nssbg._runtime.devices import Hardware, hardware
 from nssbg._runtime_imports import telemetry_doubts, telemetry_measures
 from nssbg._types import Plan
+from nssbg._vocabulary import ONNXRUNTIME_DEVICES
 
 __all__ = ["CacheReport", "Extra", "ModelReport", "Privacy", "Report", "examine", "require_device"]
 
@@ -218,7 +219,7 @@ def require_device(machine: Hardware, device: str) -> None:
         DeviceError: It has not; the message says what stands in the way.
     """
     wanted = device.lower()
-    family = ("gpu", "cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
+    family = ("gpu", *ONNXRUNTIME_DEVICES)
     for item in machine.devices:
         names = {item.name, item.id.lower()}
         if not item.problem and (wanted in names or (wanted == "gpu" and item.name in family)):

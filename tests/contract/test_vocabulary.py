@@ -1,109 +1,190 @@
-"""The words that docs/STYLE.md's table rules out do not come back, in code, options or docs.
+"""One vocabulary: types, run-time checks, command-line choices and the core's parsers agree."""
 
-Each cell of the table's "not" column has to stand in RULED_OUT, with the search that finds it
-where it means what the table says. A word that is also plain English is searched for as an
-identifier, or the places that mean something else are named.
-"""
-
-from __future__ import annotations
-
+import argparse
+import ast
 import re
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("python", "cpp", "docs", "bench", "examples", "training")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
-KINDS = {".py", ".pyi", ".cpp", ".hpp", ".inl", ".md", ".toml"}
-# The table itself, and this project's history of runs.
-APART = {"docs/STYLE.md", "training/experiments.md"}
+import nssbg
+from nssbg import OptionError, _core, _vocabulary
+from nssbg._io import encode
+from nssbg._options import CutoutOptions, checked_quality
+from nssbg.cli.main import build_parser
 
-# Word -> what finds it, or None: plain English that no search tells from the ruled-out use.
-RULED_OUT: dict[str, str | None] = {
-    "picture": None,  # prose may say it
-    "photo": None,
-    "mask for soft mattes": None,
-    "certainty": r"\bcertainty\b",
-    "score": r"\bconfidence[ _]score\b|\bscore\s*:\s*(float|int)\b",
-    "weak": r"\.weak\b|\bweak\s*[:=]|[\"'`]weak[\"'`]|\bis weak:|confidence 0 and is weak",
-    "closer look": r"closer[ _-]look|looks?[ _]closer",
-    "look": r"\b(both|each|one|two|these|second)[ \n]+looks?\b(?! channels|-ups)",
-    "mirror": r"^mirror\s*=|`mirror\b|\.mirror\b",
-    "solid": r"^solid\s*=|`solid\b|\.solid\b",
-    "doubts": r"\b(fill|settle|clean)_doubts?\b|in doubt about\b|is a doubt\b",
-    "ghosts": r"\bghosts?\b",
-    "fog": r"\bdrop_fog\b|\bof fog\b|\bfog (kept|around|is)\b",
-    "specks": r"\bspecks?\b|\w_specks?\b",
-    "pinholes": r"pinholes?",
-    "cleaning": r"\bcleaning\b",
-    "choice": r"\b_?choice\.py|\bChoice\b",
-    "choose": r"\bdef choose_\w+",
-    "kept": r"\bkept_plans?\b|_planner[/.]kept\b",
-    "fitting": r"_planner[/.]fitting\b|\bfitting\.py",
-    "calibrate": r"\bcalibrate\s*=|--calibrate\b",
-    "degraded": r"\.degraded\b|\bdegraded\s*[:=]|\bwas degraded\b|\bis degraded\b",
-    "lanes": r"\.lanes\b|[\"'`]lanes[\"'`]",
-    "at_once": r"\bat_once\b",
-    "most_in_flight": r"most_in_flight",
-    "gathering": r"[Gg]athering",
-    "let_go": r"\blet_go\b",
-    "forget": r"\bforget\(|\bdef _?forget\w*",
-    "settle": r"\bsettle\(|\bdef _?settle\w*",
-    "take": r"\bpool_take\b",
-    "give": r"\bpool_give\b",
-    "delivered": r"\bwas delivered\b|\.delivered\b|\bdelivered\s*[:=]",
+PACKAGE = Path(nssbg.__file__).parent
+ROOT = Path(__file__).parents[2]
+IMAGE = np.full((8, 9, 3), 90, np.uint8)
+ALPHA = np.tile(np.linspace(0, 255, 9).astype(np.uint8), (8, 1))
+
+# Type -> the tuple beside it.
+PAIRS = {
+    "Backend": "BACKENDS",
+    "Chroma": "CHROMAS",
+    "Compression": "COMPRESSIONS",
+    "Effort": "EFFORTS",
+    "FileFormat": "FORMATS",
+    "Filter": "FILTERS",
+    "ForegroundMethod": "FOREGROUND_METHODS",
+    "Goal": "GOALS",
+    "LicenseUse": "LICENSE_USES",
+    "Matte": "MATTES",
+    "ModelPrecision": "MODEL_PRECISIONS",
+    "Precision": "PRECISIONS",
+    "QuantizeMethod": "QUANTIZE_METHODS",
+    "RefineLevel": "REFINE_LEVELS",
+    "Screen": "SCREENS",
+    "ShadowKind": "SHADOWS",
 }
 
 
-def table_words() -> set[str]:
-    """The "not" column of the table."""
-    rows = re.findall(
-        r"^\| [^|]+ \| [^|]+ \| ([^|]*) \|$", (ROOT / "docs" / "STYLE.md").read_text(), re.M
-    )
-    cells = [re.sub(r"\([^)]*\)|in identifiers", "", cell) for cell in rows if cell != "not"]
-    words = {w.strip() for cell in cells for w in re.split(r",|/", cell)}
-    return words - {"", "---"}
+def choices():
+    """(command, option) -> its argparse action, over all commands."""
+    found = {}
 
+    def walk(parser):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for child in dict.fromkeys(action.choices.values()):
+                    walk(child)
+            else:
+                found[parser.prog.partition(" ")[2], action.dest] = action
 
-def files() -> list[Path]:
-    found = [ROOT / page for page in PAGES]
-    for folder in FOLDERS:
-        found += [p for p in (ROOT / folder).rglob("*") if p.suffix in KINDS and p.is_file()]
-    return sorted(p for p in found if p.relative_to(ROOT).as_posix() not in APART)
-
-
-TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in files()}
-
-
-def uses(pattern: str) -> list[str]:
-    """Where a search finds something: file, line and the line's text."""
-    found = []
-    for name, text in TEXTS.items():
-        for match in re.finditer(pattern, text, re.M):
-            number = text.count("\n", 0, match.start()) + 1
-            found.append(f"{name}:{number}: {text.splitlines()[number - 1].strip()[:90]}")
+    walk(build_parser())
     return found
 
 
-def test_every_word_of_the_table_is_searched_for_and_no_other():
-    assert table_words() == set(RULED_OUT)
-    assert len(TEXTS) > 200
+ACTIONS = choices()
 
 
-@pytest.mark.parametrize(("word", "pattern"), [(w, p) for w, p in RULED_OUT.items() if p])
-def test_a_word_that_is_ruled_out_is_not_used(word, pattern):
-    found = uses(pattern)
-    assert not found, f"{word!r}: docs/STYLE.md has the term instead:\n" + "\n".join(found)
+@pytest.mark.parametrize(("name", "words"), PAIRS.items())
+def test_types_and_tuples_say_the_same(name, words):
+    assert getattr(_vocabulary, words) == get_args(getattr(_vocabulary, name))
 
 
-def test_the_search_finds_what_it_is_for():
-    for text, word in [
-        ("report.weak", "weak"),
-        ("Cutout.closer_look", "closer look"),
-        ("mirror = true", "mirror"),
-        ("def drop_specks(", "specks"),
-        ("Plan.degraded", "degraded"),
-        ("of both looks", "look"),
-    ]:
-        assert re.search(RULED_OUT[word] or "(?!)", text, re.M), word
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("effort", "EFFORTS"),
+        ("refine", "REFINE_LEVELS"),
+        ("decontaminate", "FOREGROUND_METHODS"),
+        ("matte", "MATTES"),
+        ("compression", "COMPRESSIONS"),
+        ("format", "FORMATS"),
+        ("backend", "BACKENDS"),
+        ("license", "LICENSE_USES"),
+        ("shadow", "SHADOWS"),
+    ],
+)
+def test_the_command_offers_the_words(option, words):
+    assert tuple(ACTIONS["remove", option].choices) == getattr(_vocabulary, words)
+
+
+def test_the_command_offers_every_option_of_a_cut_out_with_its_default():
+    default = CutoutOptions()
+    for name in nssbg.CutoutOptionsDict.__optional_keys__:
+        assert ACTIONS["remove", name].default == getattr(default, name)
+
+
+def test_every_command_takes_the_same_uses_of_weights():
+    uses = [action for (_, name), action in ACTIONS.items() if name == "license"]
+    assert len(uses) >= 4
+    assert {tuple(action.choices) for action in uses} == {_vocabulary.LICENSE_USES}
+
+
+def test_the_runtimes_know_every_device_that_is_named():
+    from nssbg._runtime.onnxruntime import PROVIDERS
+
+    assert set(PROVIDERS) | {"auto"} == set(_vocabulary.DEVICES)
+    assert set(_vocabulary.ONNXRUNTIME_DEVICES) < set(_vocabulary.DEVICES)
+
+
+def test_the_core_parses_every_word_and_no_other():
+    for level in _vocabulary.REFINE_LEVELS:
+        _core.refine(IMAGE, ALPHA, None, level, 1, 512)
+    for method in _vocabulary.FOREGROUND_METHODS:
+        _core.decontaminate(IMAGE, ALPHA, method=method)
+    for filter in _vocabulary.FILTERS:
+        nssbg.prepare(IMAGE, (4, 4), filter=filter)
+    with pytest.raises(ValueError, match="level"):
+        _core.refine(IMAGE, ALPHA, None, "other", 1, 512)
+    with pytest.raises(ValueError, match="method"):
+        _core.decontaminate(IMAGE, ALPHA, method="other")
+
+
+@pytest.mark.parametrize(
+    ("source", "function", "words"),
+    [
+        ("bind_refine.cpp", "level_from_name", "REFINE_LEVELS"),
+        ("bind_decontaminate.cpp", "method_named", "FOREGROUND_METHODS"),
+        ("bind_studio.cpp", "screen_named", "CHROMAS"),
+        ("bind_prepare.cpp", "filter_named", "FILTERS"),
+    ],
+)
+def test_the_cores_parsers_know_no_word_besides(source, function, words):
+    text = (ROOT / "cpp" / "bindings" / source).read_text(encoding="utf-8")
+    body = text[text.index(f" {function}(") :].partition("throw")[0]
+    assert set(re.findall(r'name == "([^"]+)"', body)) == set(getattr(_vocabulary, words))
+
+
+@pytest.mark.parametrize("format", _vocabulary.FORMATS)
+def test_every_format_and_compression_can_be_written(format):
+    if format == "jxl":
+        pytest.importorskip("pillow_jxl", reason="JPEG XL is an extra: pillow-jxl-plugin")
+    for compression in _vocabulary.COMPRESSIONS:
+        assert encode(IMAGE, format=format, compression=compression)
+
+
+def test_quality_has_one_range_in_python_and_on_the_command_line(tmp_path, capsys):
+    from PIL import Image
+
+    from nssbg.cli.main import main
+
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    for good in (0, 100):
+        assert checked_quality(good) == good
+        assert encode(IMAGE, format="jpeg", quality=good)
+    for bad in (-1, 101, 90.5, "90", True):
+        with pytest.raises(OptionError, match="quality must be"):
+            encode(IMAGE, format="jpeg", quality=bad)
+    for bad in ("-1", "101"):
+        command = ["remove", str(tmp_path / "a.png"), str(tmp_path / "b.webp"), f"--quality={bad}"]
+        assert main(command) == 2
+        assert "quality must be 0 to 100" in capsys.readouterr().err
+    command = ["remove", str(tmp_path / "a.png"), str(tmp_path / "b.webp"), "--quality=0"]
+    assert main([*command, "--model=studio"]) == 0
+
+
+@pytest.mark.parametrize("bad", [{"quality": 101}, {"compression": "most"}, {"format": "gif"}])
+def test_a_run_refuses_wrong_words_at_once_and_not_picture_by_picture(bad):
+    (name,) = bad
+    with pytest.raises(OptionError, match=name):
+        nssbg.Remover("studio").map([IMAGE], output=lambda _: "never.png", **bad)
+
+
+def test_compression_has_one_default():
+    import inspect
+
+    default = _vocabulary.DEFAULT_COMPRESSION
+    assert ACTIONS["remove", "compression"].default == default
+    for function in (nssbg.Remover.map, encode):
+        assert inspect.signature(function).parameters["compression"].default == default
+
+
+def test_no_other_module_spells_the_words_out():
+    """A tuple or Literal of two words or more that the vocabulary has, all of one of its tuples."""
+    known = [set(getattr(_vocabulary, words)) for words in PAIRS.values()]
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name == "_vocabulary.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+                continue
+            words = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+            if len(words) == len(node.elts) and set(map(str, words)) in known:
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {words}")
+    assert not found, f"take them from nssbg._vocabulary: {found}"

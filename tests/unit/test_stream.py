@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import nssbg
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.stages import Stage
 
@@ -49,7 +49,7 @@ def stream_of(sources, *, work=None, max_concurrency=0, **settings):
         stages=(Stage("first", first, max_concurrency), Stage("second", second))
     )
     defaults = {"workers": 3, "max_in_flight": 5, "max_memory": None, "predict": lambda _: 1}
-    return Stream(pipeline, sources, Options(), **{**defaults, **settings}), trace
+    return Stream(pipeline, sources, CutoutOptions(), **{**defaults, **settings}), trace
 
 
 def test_ordered_results_come_in_the_order_of_the_sources():

@@ -7,9 +7,10 @@ encoding; backgrounds given as sRGB (or with their own profile) are converted in
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,16 @@ from nssbg import _core as _typed_core
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_color, converted_image
 from nssbg._errors import ImageDecodeError, OptionError
-from nssbg._types import ImageArray
+from nssbg._types import ArrayLike, ImageArray, PathLikeText
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 # The stubs have an overload per dtype, and a union of dtypes picks none of them.
 _core: Any = _typed_core
 
 __all__ = [
+    "Background",
     "Gradient",
     "blurred_background",
     "color_from",
@@ -38,6 +43,9 @@ _kernels: Any = _core
 
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
+#: What a cut-out may be laid over: a colour (name, "#rrggbb", (r, g, b) of 0..255), a gradient, or
+#: a picture (path, PIL image, array).
+Background: TypeAlias = Union[str, Sequence[int], "Gradient", PathLikeText, "Image", ArrayLike]
 
 # Colours along a gradient: finer than 8 bits can show and than 16 bits show to an eye.
 _GRADIENT_ENTRIES = 8192

@@ -12,7 +12,6 @@ from nssbg._io.encode import encode
 from nssbg._io.files import check_target, write_atomically, write_encoded
 from nssbg._io.formats import (
     ALPHA_FORMATS,
-    WRITABLE_FORMATS,
     format_of_path,
     has_picture_suffix,
     suffix_of,
@@ -23,7 +22,6 @@ from nssbg._io.peek import peek_header, peek_size
 __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
-    "WRITABLE_FORMATS",
     "Header",
     "check_target",
     "decode",

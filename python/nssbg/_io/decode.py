@@ -16,6 +16,7 @@ from typing import Any
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import jxl_header, png_reader, tiff_reader
 from nssbg._io.admission import Bounds, admit, check_header, header_of_pixels
+from nssbg._io.array_like import as_array
 from nssbg._io.arrays import frame_from_array, upright
 from nssbg._io.formats import expected_format
 from nssbg._io.header import Header
@@ -95,6 +96,8 @@ def decode(
 
 def _decode(source: Any, kind: Kind, bounds: Bounds, name: str) -> Frame:
     if kind in ("array", "pil"):
+        if kind == "array":
+            source = as_array(source, name)
         header = header_of_pixels(source)
         if header is not None:
             check_header(header, name, bounds)

@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from nssbg._errors import ModelError
+from nssbg._vocabulary import FILTERS, MODEL_PRECISIONS, Filter, ModelPrecision
 
 __all__ = [
     "ModelDescription",
@@ -24,19 +25,17 @@ __all__ = [
     "read_toml",
 ]
 
-Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Fit = Literal["stretch", "short_side"]
 Activation = Literal["none", "sigmoid"]
 Range = Literal["unit", "minmax"]
-Precision = Literal["float32", "float16", "int8"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "filter": ("box", "bilinear", "bicubic", "lanczos", "torch-bilinear"),
-    "fit": ("stretch", "short_side"),
+    "filter": FILTERS,
+    "fit": get_args(Fit),
     "layout": ("NCHW",),
-    "activation": ("none", "sigmoid"),
-    "range": ("unit", "minmax"),
-    "precision": ("float32", "float16", "int8"),
+    "activation": get_args(Activation),
+    "range": get_args(Range),
+    "precision": MODEL_PRECISIONS,
 }
 # Rows or columns of an input or a mask: eight times what the largest published networks take.
 LARGEST_SIDE = 8192
@@ -103,7 +102,7 @@ class ModelDescription:
     range: Range = "unit"
     flip_tta: bool = False
     opaque_subject: bool = False
-    precision: Precision = "float32"
+    precision: ModelPrecision = "float32"
     license: str = "unknown"
     commercial: bool | None = None
     license_note: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from nssbg import _core
 from nssbg._errors import OptionError
 from nssbg._ops.alpha_cleanup import remove_small_components_in_place
+from nssbg._vocabulary import REFINE_LEVELS, RefineLevel
 
-__all__ = ["Level", "RefineReport", "RefineStream", "refine", "refine_with_report"]
+__all__ = ["RefineReport", "RefineStream", "refine", "refine_with_report"]
 
-Level = Literal["none", "guided", "matting", "auto"]
 Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Side of the tiles, in pixels. Measured best at 12 and 24 MP; the result never depends on it.
@@ -48,7 +48,7 @@ class RefineReport:
         notes: What fell back, and why: "guided result kept in 2 of 40 matting blocks: ...".
     """
 
-    level: Level
+    level: RefineLevel
     seconds: float
     tiles: int = 0
     tiles_computed: int = 0
@@ -64,7 +64,7 @@ def refine(
     image: NDArray[Any],
     coarse_alpha: Alpha,
     *,
-    level: Level = "guided",
+    level: RefineLevel = "guided",
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
@@ -109,7 +109,7 @@ def refine_with_report(
     image: NDArray[Any],
     coarse_alpha: Alpha,
     *,
-    level: Level = "guided",
+    level: RefineLevel = "guided",
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
@@ -166,7 +166,7 @@ class RefineStream:
         coarse_alpha: NDArray[np.uint8] | NDArray[np.float32],
         *,
         dtype: type[np.uint8] | type[np.uint16] = np.uint8,
-        level: Level = "guided",
+        level: RefineLevel = "guided",
         threads: int = 0,
     ) -> None:
         """Begin a picture of height x width whose rows will have `dtype`; see `refine`."""
@@ -210,9 +210,9 @@ def check_refine_arguments(
     tile: int,
 ) -> None:
     """Raise OptionError unless the arguments of `refine` fit together."""
-    if level not in get_args(Level):
+    if level not in REFINE_LEVELS:
         raise OptionError(
-            f"refinement level {level!r} is unknown; choose one of {', '.join(get_args(Level))}"
+            f"refinement level {level!r} is unknown; choose one of {', '.join(REFINE_LEVELS)}"
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise OptionError(

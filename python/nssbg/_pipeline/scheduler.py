@@ -25,7 +25,7 @@ from typing import Any
 from nssbg._cutout import Cutout, Report
 from nssbg._errors import ForkError
 from nssbg._lifecycle import stop_at_exit
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.stages import Job, Pipeline, Stage
 from nssbg._types import Timings
 
@@ -120,7 +120,7 @@ class Stream(Iterator[Outcome]):
         self,
         pipeline: Pipeline,
         sources: Iterable[Any],
-        options: Options,
+        options: CutoutOptions,
         *,
         workers: int,
         max_in_flight: int,
@@ -225,7 +225,7 @@ class _Scheduler:
         self,
         stages: tuple[Stage, ...],
         sources: Iterator[Any],
-        options: Options,
+        options: CutoutOptions,
         *,
         workers: int,
         max_in_flight: int,

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
+from nssbg._ops.alpha_depth import alpha_as
 from nssbg._ops.foreground import decontaminate
 from nssbg._ops.refine import refine_with_report
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._segment.base import Estimate, Method
@@ -50,7 +51,7 @@ class Job:
     """
 
     source: Any
-    options: Options
+    options: CutoutOptions
     timings: Timings = field(default_factory=Timings)
     frame: Frame | None = None
     prepared: Any = None
@@ -128,7 +129,7 @@ class Pipeline:
         """Let go of the model."""
         self._method.close()
 
-    def run(self, source: Any, options: Options) -> Cutout:
+    def run(self, source: Any, options: CutoutOptions) -> Cutout:
         """Cut out one picture.
 
         Raises:
@@ -187,18 +188,24 @@ class Pipeline:
         assert job.frame is not None
         assert job.estimate is not None
         assert job.alpha is not None
-        with job.timings.measure("decontaminate"):
-            rgba = decontaminate(
-                job.frame.rgb,
-                job.alpha,
-                method=job.options.decontaminate,
-                strength=job.options.strength,
-                matte=job.options.matte,
-                threads=self._threads,
-            )
+        rgba = None
+        if job.options.alpha_only:
+            alpha: NDArray[Any] = alpha_as(job.alpha, job.frame.rgb.dtype)
+        else:
+            with job.timings.measure("decontaminate"):
+                rgba = decontaminate(
+                    job.frame.rgb,
+                    job.alpha,
+                    method=job.options.decontaminate,
+                    strength=job.options.strength,
+                    matte=job.options.matte,
+                    threads=self._threads,
+                )
+            alpha = rgba[..., 3]
         job.alpha = None
         job.cutout = Cutout(
-            rgba=rgba,
+            alpha=alpha,
+            colored=rgba,
             frame=job.frame,
             plan=job.estimate.plan,
             timings=job.timings,

@@ -13,6 +13,7 @@ from nssbg._errors import DeviceError, OptionError
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.devices import Device, Hardware
 from nssbg._types import Plan
+from nssbg._vocabulary import GOALS, ONNXRUNTIME_DEVICES, PRECISIONS
 
 __all__ = [
     "MAX_ERROR",
@@ -31,11 +32,9 @@ __all__ = [
 MEAN_ERROR = 1 / 255
 MAX_ERROR = 8 / 255
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 # Pictures in one tensor on devices of their own. Processors gain nothing by it that streams do
 # not give (docs/decisions/0804-many-pictures.md).
 _BATCHES = (4, 16)
-_ONNXRUNTIME_GPUS = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,11 @@ class Measurement:
 
 
 def _check(request: PlanRequest) -> None:
-    if request.precision not in PRECISIONS:
+    if request.precision not in ("auto", *PRECISIONS):
         raise OptionError(
-            f"precision is {request.precision!r}, expected one of {', '.join(PRECISIONS)}"
+            f"precision is {request.precision!r}, expected one of auto, {', '.join(PRECISIONS)}"
         )
-    if request.goal not in ("latency", "throughput"):
+    if request.goal not in GOALS:
         raise OptionError(f"goal is {request.goal!r}, expected 'latency' or 'throughput'")
     if request.threads < 0:
         raise OptionError(f"threads is {request.threads}, expected 0 (all) or more")
@@ -155,7 +154,7 @@ def _matches(device: Device, wanted: str) -> bool:
     if wanted in ("auto", device.name):
         return True
     if wanted == "gpu":
-        return device.name in ("gpu", *_ONNXRUNTIME_GPUS)
+        return device.name in ("gpu", *ONNXRUNTIME_DEVICES)
     return device.id.lower() == wanted
 
 
@@ -233,7 +232,7 @@ def _for_many(single: Candidate, max_concurrency: int) -> list[Candidate]:
 
 def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
     """Sorts by what is fast as a rule; measurements replace it."""
-    device = 0 if candidate.device.partition(".")[0] in ("gpu", *_ONNXRUNTIME_GPUS) else 1
+    device = 0 if candidate.device.partition(".")[0] in ("gpu", *ONNXRUNTIME_DEVICES) else 1
     runtime = 0 if candidate.backend == "openvino" or device == 0 else 1
     exact = 0 if candidate.precision == "float32" else 1
     return device, runtime, exact

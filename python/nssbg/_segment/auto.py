@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from nssbg._errors import NssbgError
-from nssbg._options import Effort
 from nssbg._segment.base import Estimate, Method
 from nssbg._segment.confidence import LOW_CONFIDENCE
 from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._segment.studio import StudioMethod
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["AutoMethod"]
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from nssbg._options import Effort
 from nssbg._segment.second_pass.run import SecondPassReport
 from nssbg._types import Frame, Plan, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["Estimate", "Method"]
 

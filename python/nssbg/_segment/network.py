@@ -16,12 +16,12 @@ from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
 from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
 from nssbg._ops.prepare import prepare
-from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
 from nssbg._segment.base import Estimate
 from nssbg._segment.confidence import Confidence, confidence
 from nssbg._segment.second_pass.run import run_second_pass
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["NetworkMethod", "input_tensor"]
 

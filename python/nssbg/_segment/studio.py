@@ -9,9 +9,9 @@ from nssbg._ops.studio import (
     studio_alpha,
     studio_alpha_of_backdrops,
 )
-from nssbg._options import Effort
 from nssbg._segment.base import Estimate
 from nssbg._types import Frame, Plan, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["StudioMethod"]
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._errors import OptionError
-from nssbg._options import Effort
 from nssbg._segment.confidence import confidence
 from nssbg._segment.second_pass.blend import blend_crop, blend_tiles, outline_weight, resized
 from nssbg._segment.second_pass.crops import LEAST_GAIN, Area, plan_crops, plan_tiles, snapped
+from nssbg._vocabulary import Effort
 
 __all__ = ["AlphaOf", "SecondPassReport", "run_second_pass"]
 
