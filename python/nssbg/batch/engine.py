@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 
 class Batch:
@@ -199,7 +199,7 @@ class Batch:
             model, device=device, backend=backend, threads=threads, license=license
         )
         self._stopping = False
-        self.summary = Summary()
+        self.summary: Summary = Summary()
 
     @property
     def out(self) -> Path:

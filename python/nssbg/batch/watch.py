@@ -36,7 +36,7 @@ class Settling:
         if stamp is not None:
             self._since[path] = (stamp, now)
 
-    def settled(self, now: float) -> list[str]:
+    def unchanged(self, now: float) -> list[str]:
         """Files that have stayed the same for long enough, each once, sorted."""
         ready = []
         for path, (stamp, since) in list(self._since.items()):
@@ -96,7 +96,7 @@ def arrivals(
         for _, path in first:
             if Path(path).is_file():
                 settling.touch(path, now)
-        for path in settling.settled(now):
+        for path in settling.unchanged(now):
             if stopping():
                 return
             yield path
