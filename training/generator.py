@@ -18,7 +18,7 @@ from photographs import Photographs
 from sources import Sources, shrunk_frame, unit_shares
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.18, "cats": 0.27}
+OWN_SHARES = {"people": 0.12, "cats": 0.13, "open": 0.40}
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,
@@ -26,9 +26,19 @@ FOREGROUND_SHARES = {
     "cats": 0.10,
     "procedural": 0.25,
     "rendered": 0.25,
+    "clear": 0.30,
 }
+ELSEWHERE = {"open": "clear"}  # whose cut-outs stand for a kind over another backdrop
 PRODUCT_SHARE = 0.22  # of the composites: whole rendered frames with their own shadow
-BACKDROP_SHARES = {"fill": 0.30, "shop": 0.22, "plain": 0.16, "studio": 0.20, "texture": 0.12}
+BACKDROP_SHARES = {
+    "fill": 0.30,
+    "shop": 0.22,
+    "plain": 0.16,
+    "studio": 0.20,
+    "texture": 0.12,
+    "scene": 0.25,
+}
+PHOTOGRAPHED = ("fill", "shop", "scene")  # backdrops that need a bank
 
 
 class Generator(Photographs, Backdrops, Objects):
@@ -69,7 +79,7 @@ class Generator(Photographs, Backdrops, Objects):
             {
                 k: v
                 for k, v in BACKDROP_SHARES.items()
-                if k not in ("fill", "shop") or k in sources.backdrops
+                if k not in PHOTOGRAPHED or k in sources.backdrops
             }
         )
 
@@ -81,13 +91,20 @@ class Generator(Photographs, Backdrops, Objects):
         """
         rgb, mask = self.photograph(kind)
         if self.chance(self.joined):
-            layer = self.placed(kind if self.chance(0.7) else self.pick(self.kinds), several=True)
+            layer = self.placed(self.companion(kind), several=True)
             cover = layer[..., 3]
             rgb = (rgb * (1 - cover[..., None]) + layer[..., :3] + 0.5).astype(np.uint8)
             mask = (mask + cover * (255 - mask.astype(np.float32)) + 0.5).astype(np.uint8)
         if self.chance(self.joined):
             rgb = self.graded(rgb, 1.3)
         return self.finished(rgb), mask
+
+    def companion(self, kind: str) -> str:
+        """What is pasted into a photograph: mostly another of its kind."""
+        other = ELSEWHERE.get(kind, kind)
+        if other in self.sources.foregrounds and self.chance(0.7):
+            return other
+        return self.pick(self.kinds)
 
     def composite(self, only: str | None = None) -> tuple[banks.Pixels, banks.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""
@@ -159,7 +176,9 @@ class Generator(Photographs, Backdrops, Objects):
         if self.own_share and self.chance(self.own_share):
             kind = self.pick(self.own)
             away = self.chance(self.joined)
-            return self.composite(kind) if away else self.own_photograph(kind)
+            if away:
+                return self.composite(ELSEWHERE.get(kind, kind))
+            return self.own_photograph(kind)
         if "rendered" in self.sources.foregrounds and self.chance(PRODUCT_SHARE):
             return self.product()
         return self.composite()
