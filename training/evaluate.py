@@ -178,8 +178,8 @@ def main() -> None:
         run = predictor(options.model, options.side, options.threads)
         predict = at_own_size(run, options.side, mirror=not options.alone)
     names = list(measures.MEASURES)
-    print("| set | pictures | " + " | ".join(names) + " |")
-    print("|---|---|" + "---|" * len(names))
+    print("| set | pictures | " + " | ".join(names) + " | failed |")
+    print("|---|---|" + "---|" * (len(names) + 1))
     available = sets.watched() if options.watched else sets.measured()
     for name in options.sets or available:
         rows, columns = {}, []
@@ -192,9 +192,10 @@ def main() -> None:
             if len(rows) == options.limit:
                 break
         means = [float(np.mean([r[m] for r in rows.values()])) for m in names]
-        print(
-            f"| {name} | {len(rows)} | " + " | ".join(f"{m:.4f}" for m in means) + " |", flush=True
-        )
+        failed = measures.failures([r["IoU"] for r in rows.values()])
+        means.append(failed)
+        words = " | ".join(f"{m:.4f}" for m in means)
+        print(f"| {name} | {len(rows)} | {words} |", flush=True)
         (options.output / f"{name}.json").write_text(json.dumps(rows, indent=1))
         typical = [c for _, c in columns[:: max(1, len(columns) // 10)]][:10]
         worst = [c for _, c in sorted(columns, key=lambda c: c[0])[:10]]

@@ -141,6 +141,14 @@ MEASURES = {
 }
 
 
+FAILED = 0.5  # a result that overlaps less is no cut-out of the subject
+
+
+def failures(overlaps: list[float]) -> float:
+    """The share of results that failed."""
+    return float(np.mean(np.array(overlaps) < FAILED)) if overlaps else 0.0
+
+
 def all_measures(alpha: Floats, truth: Floats) -> dict[str, float]:
     """Every measure of one picture."""
     return {name: measure(alpha, truth) for name, measure in MEASURES.items()}

