@@ -18,7 +18,7 @@ from photographs import Photographs
 from sources import Sources, shrunk_frame, unit_shares
 
 # Shares of the samples and of the foregrounds; what has no bank is left out and the rest rescaled.
-OWN_SHARES = {"people": 0.12, "cats": 0.13, "open": 0.40}
+OWN_SHARES = {"people": 0.18, "cats": 0.27}
 FOREGROUND_SHARES = {
     "fluent": 0.28,
     "noto": 0.05,
@@ -36,7 +36,7 @@ BACKDROP_SHARES = {
     "plain": 0.16,
     "studio": 0.20,
     "texture": 0.12,
-    "scene": 0.25,
+    "scene": 0.10,
 }
 PHOTOGRAPHED = ("fill", "shop", "scene")  # backdrops that need a bank
 
@@ -53,6 +53,8 @@ class Generator(Photographs, Backdrops, Objects):
         joined: Share of photographs with a second subject, or another backdrop.
         far: Share of photographs shown smaller, with their mirror images around.
         bent: Share of photographs drawn out of shape: other poses of the same subject.
+        own: Share of all samples that show a photograph of a kind in its own scene; "open" among
+            them needs sources that were opened with the open photographs.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Generator(Photographs, Backdrops, Objects):
         joined: float = 0.0,
         far: float = 0.0,
         bent: float = 0.0,
+        own: dict[str, float] | None = None,
     ) -> None:
         super().__init__(sources, size, seed)
         self.easy, self.far, self.bent = easy, far, bent
         self.labels, self.joined = labels, joined
-        self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
-        self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
+        shares = OWN_SHARES if own is None else own
+        shares = {k: v for k, v in shares.items() if k in sources.foregrounds}
+        self.own, self.own_share = unit_shares(shares), sum(shares.values())
         self.kinds = unit_shares(
             {k: v for k, v in FOREGROUND_SHARES.items() if k in sources.foregrounds}
         )

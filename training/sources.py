@@ -44,7 +44,7 @@ class Sources:
     """The training banks by kind of foreground, without the watched pictures or with them alone.
 
     With a prefix ("held-"), the banks of that name, whole. The open photographs and their scenes
-    are for training only: what is measured and watched stays made of what it was made of before.
+    come with `opened` alone: what is measured and watched is made without them.
     """
 
     folder: Path
@@ -52,6 +52,7 @@ class Sources:
     backdrops: dict[str, Pool] = field(default_factory=dict)
     prefix: str = ""
     watched: bool = False
+    opened: bool = False
 
     def __post_init__(self) -> None:
         for name in ("people", "cats", "cutouts", "procedural", "rendered"):
@@ -67,7 +68,7 @@ class Sources:
             bank = self._open(self.prefix + name)
             if bank is not None:
                 self.backdrops[kind] = Pool((bank, index) for index in range(len(bank)))
-        if not self.prefix and not self.watched:
+        if self.opened:
             self._open_photographs()
 
     def _open_photographs(self) -> None:

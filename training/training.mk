@@ -8,6 +8,8 @@ TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
 # The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
 RUN ?= bent
+# Another run whose checkpoint it goes on from instead: `make train-on RUN=open-again AFTER=open`.
+AFTER ?=
 # Share of the weights that it went on from that the new file keeps.
 KEEP ?= 0
 
@@ -72,7 +74,7 @@ train-resume: train-env
 # A checkpoint is made out of the shipped file, and the run goes on from there; again after an
 # interruption, from its own.
 train-on: train-env
-	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun
+	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun $(AFTER:%=--after %)
 	$(TRAINING_RUN) training/train.py --name $(RUN) --resume --recipe training/recipe-$(RUN).toml
 	$(TRAINING_PYTHON) training/export.py --name $(RUN) --keep $(KEEP)
 

@@ -14,22 +14,25 @@ import onnx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-import banks
-import calibrate
-import catalogue
-import clone
-import decode
-import evaluate
-import generator
-import labels
-import look_alikes
-import measures
-import open_photographs
-import teach
-import teacher
-from sources import Sources
+import banks  # noqa: E402
+import calibrate  # noqa: E402
+import catalogue  # noqa: E402
+import clone  # noqa: E402
+import decode  # noqa: E402
+import evaluate  # noqa: E402
+import export  # noqa: E402
+import generator  # noqa: E402
+import labels  # noqa: E402
+import look_alikes  # noqa: E402
+import measures  # noqa: E402
+import open_photographs  # noqa: E402
+import recipe as recipes  # noqa: E402
+import teach  # noqa: E402
+import teacher  # noqa: E402
+import warm_start  # noqa: E402
+from sources import Sources  # noqa: E402
 
 COMMIT = "0" * 40
 
@@ -368,7 +371,8 @@ def test_draws_follow_the_weights_and_leave_measured_sets_alone(tmp_path: Path) 
     notes = [(0.6, True), (0.3, False), (0.1, True), (0.0, True)]
     assert banks.write_bank(tmp_path, "open", items, notes) == 4
     banks.write_bank(tmp_path, "scenes", [("s", "s", np.zeros((70, 70, 3), np.uint8))])
-    sources = Sources(tmp_path)
+    assert "open" not in Sources(tmp_path).foregrounds  # recipes without them stay what they were
+    sources = Sources(tmp_path, opened=True)
     rng = np.random.default_rng(1)
     drawn = Counter(sources.foregrounds["open"].draw(rng).shape[0] - 8 for _ in range(4000))
     assert drawn[0] / 4000 == pytest.approx(0.6, abs=0.03)
@@ -376,7 +380,7 @@ def test_draws_follow_the_weights_and_leave_measured_sets_alone(tmp_path: Path) 
     assert drawn[3] == 0
     clear = Counter(sources.foregrounds["clear"].draw(rng).shape[0] - 8 for _ in range(400))
     assert set(clear) == {0, 2}
-    stream = generator.Generator(sources, 64, 3, joined=0.5)
+    stream = generator.Generator(sources, 64, 3, joined=0.5, own={"open": 1.0})
     rgb, mask = stream.sample()
     assert rgb.shape == (64, 64, 3)
     assert mask.shape == (64, 64)
@@ -421,3 +425,24 @@ def test_failures_and_their_announcements_are_counted() -> None:
     overlaps = np.array([0.3, 0.4, 0.8, 0.9, 0.95])
     assert calibrate.flagged(expected, overlaps) == (0.5, pytest.approx(1 / 3))
     assert calibrate.flagged(expected, np.ones(5)) == (1.0, 0.4)
+
+
+def test_a_run_goes_on_after_another_and_keeps_what_that_began_with(tmp_path: Path) -> None:
+    average, start = {"w": torch.tensor([3.0])}, {"average": {"w": torch.tensor([1.0])}}
+    (tmp_path / "first").mkdir()
+    torch.save({"network": {}, "average": average, "step": 9}, tmp_path / "first/checkpoint.pt")
+    torch.save(start, tmp_path / "first/start.pt")
+    target = tmp_path / "second" / "checkpoint.pt"
+    warm_start.begun_after(tmp_path / "first", target)
+    begun = torch.load(target, weights_only=True)
+    assert begun["step"] == 0
+    assert begun["network"]["w"].item() == begun["average"]["w"].item() == 3
+    assert export.weights_of(target, 0.5)["w"].item() == 2
+
+
+@pytest.mark.parametrize("name", ["open", "open-again"])
+def test_recipes_with_open_photographs_say_how_often(name: str) -> None:
+    path = Path(recipes.__file__).with_name(f"recipe-{name}.toml")
+    for phase in recipes.read_recipe(path).phases:
+        assert phase.own is not None
+        assert 0 < phase.own["open"] < sum(phase.own.values()) < 1
