@@ -189,7 +189,8 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> None:
 
 def _how(arguments: argparse.Namespace) -> CutoutOptionsDict:
     """The options of `cutout` and `map` that the arguments name."""
-    names = CutoutOptionsDict.__optional_keys__
+    # Corrections are of one picture, and lie in files: `nssbg batch` reads them.
+    names = CutoutOptionsDict.__optional_keys__ - {"corrections"}
     return cast("CutoutOptionsDict", {name: getattr(arguments, name) for name in names})
 
 
