@@ -56,8 +56,8 @@ def test_a_signal_finishes_what_is_in_flight_and_says_how_to_go_on(number, code,
     process.stdout.readline()
     process.send_signal(number)
     # Not by communicate, which would miss what readline has read ahead.
-    told, err = process.stdout.read(), process.stderr.read()
-    process.wait(timeout=60)
+    with process:
+        told, err = process.stdout.read(), process.stderr.read()
     assert process.returncode == code
     assert "Run the same command again to go on" in err
     assert "Traceback" not in err
