@@ -220,6 +220,7 @@ def main() -> None:
         SIDECAR.format(side=SIDE, digest=digest, size=len(content))
     )
     print(digest)
+    print("no confidence is fitted to it yet: make train-choice")
 
 
 if __name__ == "__main__":

@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from nssbg._options import CutoutOptions as CutoutOptions
     from nssbg._options import CutoutOptionsDict as CutoutOptionsDict
     from nssbg._options import RemoverOptionsDict as RemoverOptionsDict
-    from nssbg._pipeline.scheduler import Outcome as Outcome
-    from nssbg._pipeline.scheduler import Stream as Stream
-    from nssbg._pipeline.scheduler import StreamReport as StreamReport
+    from nssbg._pipeline.outcome import Outcome as Outcome
+    from nssbg._pipeline.outcome import StreamReport as StreamReport
+    from nssbg._pipeline.stream import Stream as Stream
     from nssbg._remove import remove as remove
     from nssbg._remover import Remover as Remover
     from nssbg._segment.second_pass.run import SecondPassReport as SecondPassReport
@@ -108,7 +108,7 @@ _HOMES = {
     "ModelError": "_errors",
     "NssbgError": "_errors",
     "OptionError": "_errors",
-    "Outcome": "_pipeline.scheduler",
+    "Outcome": "_pipeline.outcome",
     "Output": "_compose.output",
     "Placement": "_ops.prepare",
     "Plan": "_types",
@@ -122,8 +122,8 @@ _HOMES = {
     "Screen": "_vocabulary",
     "SecondPassReport": "_segment.second_pass.run",
     "Shadow": "_compose.shadow",
-    "Stream": "_pipeline.scheduler",
-    "StreamReport": "_pipeline.scheduler",
+    "Stream": "_pipeline.stream",
+    "StreamReport": "_pipeline.outcome",
     "StudioResult": "_ops.studio",
     "Timings": "_types",
     "alpha": "alpha",

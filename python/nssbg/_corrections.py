@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import OptionError
 
-if TYPE_CHECKING:  # the command line's options know of this record, and start without NumPy
+if TYPE_CHECKING:  # the command's help comes without NumPy
     import numpy as np
     from numpy.typing import NDArray
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
 from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
@@ -55,7 +56,7 @@ class Report:
         height: The same.
         plan: See `Cutout`; so for the others.
         timings: Milliseconds per stage.
-        confidence: 0 to 1.
+        confidence: 0 to 1, or None: see `Cutout`.
         low_confidence: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
         second_pass: Runs on parts of the picture, or None.
@@ -65,8 +66,8 @@ class Report:
     height: int
     plan: Plan
     timings: Timings
-    confidence: float
-    low_confidence: bool = False
+    confidence: float | None
+    low_confidence: bool | None = False
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
 
@@ -81,9 +82,12 @@ class Cutout:
         plan: What really ran: model, runtime, device, precision, threads, and why.
         timings: Milliseconds per stage.
         confidence: 0 to 1, how far the alpha is to be trusted: the overlap (IoU) with the truth
-            that is expected; of model="studio", the probability that it is at least 0.9.
+            that is expected; of model="studio", the probability that it is at least 0.9. None
+            where nothing was fitted to the network (`ModelDescription.confidence`): how far its
+            maps are to be trusted is not known. 0 of any network where its map has no outline.
         low_confidence: The confidence is so low (below 0.75; of model="studio" 0.5) that the result
-            is to be looked at, or another model to be tried; a note says so.
+            is to be looked at, or another model to be tried; a note says so. None, which counts as
+            false, where the confidence is None.
         notes: What the stages had to say: fallbacks, repairs, warnings.
         second_pass: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
@@ -94,10 +98,10 @@ class Cutout:
     frame: Frame
     plan: Plan
     timings: Timings
-    confidence: float
+    confidence: float | None
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
-    low_confidence: bool = False
+    low_confidence: bool | None = False
     # H x W x 4, whose alpha `alpha` is; None where only the alpha was wanted.
     colored: NDArray[Any] | None = field(default=None, repr=False, kw_only=True)
 
@@ -240,7 +244,7 @@ class Cutout:
 
         rgba = self.rgba
         if rgba.dtype != np.uint8:
-            rgba = ((rgba.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            rgba = eight_bits(rgba)
         image = fromarray(np.ascontiguousarray(rgba))
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile

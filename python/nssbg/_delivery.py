@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nssbg import _fs
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import Background
 from nssbg._compose.output import Output
 from nssbg._cutout import Cutout, EncodeOptionsDict, inputs_of
@@ -104,7 +105,7 @@ def as_pil(cutout: Cutout, pixels: NDArray[Any]) -> Image:
         from PIL.Image import fromarray
 
         if pixels.dtype != np.uint8:
-            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+            pixels = eight_bits(pixels)
         image = fromarray(np.ascontiguousarray(pixels))
         if cutout.frame.icc_profile and pixels.ndim == 3:
             image.info["icc_profile"] = cutout.frame.icc_profile

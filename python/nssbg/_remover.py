@@ -21,9 +21,9 @@ from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
 from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
 from nssbg._pipeline.memory_estimate import predicted_bytes
-from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
+from nssbg._pipeline.stream import Stream
 from nssbg._types import ArrayLike, BytesLike, ImageSource, PathLikeText, SupportsRead
 from nssbg._vocabulary import (
     COMPRESSIONS,
@@ -206,7 +206,7 @@ class Remover:
             image: A path, bytes, binary file object, PIL image or array (NumPy's or anything with
                 `__array__`, such as a torch tensor; H x W, H x W x 1/3/4; uint8, uint16 or
                 float 0..1).
-            options: effort, refine, decontaminate, strength, matte, ignore_alpha: see
+            options: effort, refine, decontaminate, strength, matte, ignore_alpha, corrections: see
                 `CutoutOptions`.
 
         Raises:

@@ -133,7 +133,13 @@ class Plan:
 
 @dataclass
 class Timings:
-    """Wall time per stage of one picture, in milliseconds, in the order the stages ran."""
+    """Wall time per stage of one picture, in milliseconds, in the order the stages ran.
+
+    Stages: "decode", "studio" (the studio method), "prepare" (a network's input), "segment" (a
+    network), "second pass", "post-process", "refine", "merge alpha" (the picture's own, where it
+    has one), "foreground"; in a run over many pictures "write". What did not run is not there; nor
+    is the opening of a model.
+    """
 
     stages: dict[str, float] = field(default_factory=dict)
 

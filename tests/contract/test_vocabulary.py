@@ -96,9 +96,10 @@ def test_every_command_takes_the_same_uses_of_weights():
 
 
 def test_the_runtimes_know_every_device_that_is_named():
-    from nssbg._runtime.onnxruntime import PROVIDERS
+    from nssbg._runtime.device_table import ONNXRUNTIME_ONLY, PROVIDER_NAMES
 
-    assert set(PROVIDERS) | {"auto"} == set(_vocabulary.DEVICES)
+    assert set(PROVIDER_NAMES) | {"auto"} == set(_vocabulary.DEVICES)
+    assert set(ONNXRUNTIME_ONLY) == set(_vocabulary.ONNXRUNTIME_DEVICES)
     assert set(_vocabulary.ONNXRUNTIME_DEVICES) < set(_vocabulary.DEVICES)
 
 

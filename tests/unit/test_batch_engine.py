@@ -413,18 +413,18 @@ def test_a_file_is_taken_once_it_has_stopped_changing(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(b"half")
     settling.touch(str(path), 0.0)
-    assert settling.settled(1.0) == []
+    assert settling.unchanged(1.0) == []
     path.write_bytes(b"half and more")
-    assert settling.settled(2.5) == []  # changed: its time begins anew
-    assert settling.settled(4.4) == []
-    assert settling.settled(4.6) == [str(path)]
-    assert settling.settled(9.9) == []
+    assert settling.unchanged(2.5) == []  # changed: its time begins anew
+    assert settling.unchanged(4.4) == []
+    assert settling.unchanged(4.6) == [str(path)]
+    assert settling.unchanged(9.9) == []
     empty = tmp_path / "2.jpg"
     empty.touch()
     settling.touch(str(empty), 0.0)
-    assert settling.settled(100.0) == []  # made, and not written yet
+    assert settling.unchanged(100.0) == []  # made, and not written yet
     empty.unlink()
-    assert settling.settled(200.0) == []
+    assert settling.unchanged(200.0) == []
 
 
 def test_watching_a_folder(tmp_path, monkeypatch):

@@ -317,3 +317,21 @@ def test_rows_away_from_a_change_are_the_methods_own(rows):
     near = np.array(Image.fromarray(changed).resize((410, 333), Image.Resampling.BILINEAR))
     whole = before + (after.astype(np.float32) - before) * near
     assert np.array_equal(_mixed(before, after, changed), (whole + 0.5).astype(np.uint8))
+
+
+def test_the_command_takes_a_file_of_corrections(pair, tmp_path, capsys):
+    from PIL import Image
+
+    from nssbg.cli.main import main
+
+    Image.fromarray(pair).save(tmp_path / "a.png")
+    (tmp_path / "a.toml").write_text("drop = [[560, 300]]")
+    command = ["remove", f"{tmp_path}/a.png", f"{tmp_path}/out.png", "--model", "studio"]
+    assert main([*command, "--corrections", f"{tmp_path}/a.toml"]) == 0
+    with Image.open(tmp_path / "out.png") as opened:
+        alpha = np.asarray(opened)[..., 3]
+    assert alpha[:, :380].any()
+    assert not alpha[:, 420:].any()
+    (tmp_path / "a.toml").write_text("drop = 3")
+    assert main([*command, "--overwrite", "--corrections", f"{tmp_path}/a.toml"]) == 2
+    assert "a.toml: drop: expected a list of points" in capsys.readouterr().err

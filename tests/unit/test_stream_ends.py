@@ -13,8 +13,8 @@ import pytest
 
 import nssbg
 from nssbg._options import CutoutOptions
-from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.stages import Stage
+from nssbg._pipeline.stream import Stream
 
 ENDS = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()]
 # Far beyond what anything here takes; a source that blocks does so for as long.

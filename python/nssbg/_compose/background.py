@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nssbg import _core as _typed_core
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_color, converted_image
+from nssbg._color.depth import eight_bits, sixteen_bits
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._types import ArrayLike, ImageArray, PathLikeText
 
@@ -272,12 +273,11 @@ def _background_image(
     """The background as H x W x 3 in the cut-out's dtype and encoding."""
     own_profile: bytes | None = None
     if isinstance(background, (str, Path)):
-        image, own_profile = _opened(Path(background))
+        image, own_profile = _decoded(Path(background), f"the background picture {background}")
     elif isinstance(background, np.ndarray):
         image = background
     elif hasattr(background, "convert"):  # a PIL image, without importing PIL to ask
-        own_profile = background.info.get("icc_profile")
-        image = np.asarray(background.convert("RGB"))
+        image, own_profile = _decoded(background, "the background picture")
     else:
         raise OptionError(
             f"a background is a colour, a Gradient, a path, a PIL image or an array, "
@@ -291,16 +291,13 @@ def _background_image(
     if image.size == 0:
         raise ImageDecodeError("the background picture is empty")
     if image.dtype != dtype:
-        if dtype == np.uint16:
-            image = image.astype(np.uint16) * np.uint16(257)
-        else:
-            image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = sixteen_bits(image) if dtype == np.uint16 else eight_bits(image)
     return converted_image(image, own_profile, icc_profile)
 
 
-def _opened(path: Path) -> tuple[ImageArray, bytes | None]:
-    """A picture file, upright, with its profile; read as carefully as the pictures themselves."""
-    frame = image_io.decode(path, name=f"the background picture {path}")
+def _decoded(source: Any, name: str) -> tuple[ImageArray, bytes | None]:
+    """A picture, upright, with its profile; read as carefully as the pictures themselves."""
+    frame = image_io.decode(source, name=name)
     return frame.rgb, frame.icc_profile
 
 

@@ -6,7 +6,7 @@ for a network (`model_rgb`), or the bytes of a file (`encode`, `write_atomically
 
 from __future__ import annotations
 
-from nssbg._color.profiles import model_rgb
+from nssbg._color.profiles import model_rgb, release_model_rgb
 from nssbg._io.decode import DEFAULT_MAX_PIXELS, decode
 from nssbg._io.encode import encode
 from nssbg._io.files import check_target, write_atomically, write_encoded
@@ -34,6 +34,7 @@ __all__ = [
     "peek_header",
     "peek_size",
     "read_source",
+    "release_model_rgb",
     "suffix_of",
     "write_atomically",
     "write_encoded",

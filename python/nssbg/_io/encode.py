@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._color.profiles import eight_bits
+from nssbg._color.depth import eight_bits
 from nssbg._errors import ImageEncodeError, NssbgError, OptionError
 from nssbg._io.encodable import SUBSAMPLINGS, Encodable
 from nssbg._io.formats import ALPHA_FORMATS, SIXTEEN_BIT_FORMATS

@@ -14,6 +14,7 @@ from nssbg._installed import NO_RUNTIME, RUNTIMES, installed
 from nssbg._lifecycle import NativeCall
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.base import Backend, OpenOptions, log
+from nssbg._runtime.device_table import ONNXRUNTIME_ONLY
 
 __all__ = ["BACKENDS", "open_backend"]
 
@@ -96,7 +97,7 @@ def _open(
             raise DeviceError(f"{model.name}: {NO_RUNTIME}")
         if len(there) == 1:
             backend = there[0]  # its errors are the answer: there is no other to go to
-        elif device in _vocabulary.ONNXRUNTIME_DEVICES:
+        elif device in ONNXRUNTIME_ONLY:
             backend = "onnxruntime"
     if backend == "onnxruntime":
         from nssbg._runtime.onnxruntime import OnnxRuntimeBackend

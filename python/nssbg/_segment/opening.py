@@ -8,6 +8,7 @@ from nssbg._segment.base import Method
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun
+    from nssbg._segment.network import NetworkMethod
 
 __all__ = ["BUNDLED", "open_method"]
 
@@ -41,7 +42,7 @@ def open_method(
     """
     from nssbg._segment.studio import StudioMethod
 
-    def open_network(name: str) -> Method:
+    def open_network(name: str) -> NetworkMethod:
         from nssbg._segment.network import NetworkMethod
 
         return NetworkMethod(

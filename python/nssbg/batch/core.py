@@ -19,7 +19,7 @@ from nssbg.batch.entry import Entry
 from nssbg.batch.manifest import Manifest
 from nssbg.batch.planning import Planner
 from nssbg.batch.profile import Profile, load_profile
-from nssbg.batch.resume import Loaded, load_file, settled
+from nssbg.batch.resume import Loaded, load_file, resolved
 from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
@@ -154,7 +154,7 @@ def _one(
             loaded: Loaded = load()
             attempts = 1
         else:
-            found = settled(unit, manifest, sink, load)
+            found = resolved(unit, manifest, sink, load)
             if isinstance(found, Entry):
                 return found
             loaded = found

@@ -39,11 +39,11 @@ from nssbg.batch.work import Policy, corrections_of, failure, finish
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
-    from nssbg._pipeline.scheduler import Stream
+    from nssbg._pipeline.stream import Stream
 
 __all__ = ["Batch"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 
 class Batch:
@@ -199,7 +199,7 @@ class Batch:
             model, device=device, backend=backend, threads=threads, license=license
         )
         self._stopping = False
-        self.summary = Summary()
+        self.summary: Summary = Summary()
 
     @property
     def out(self) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from nssbg._io import NamedBytes
 from nssbg.batch.entry import Entry
 from nssbg.batch.manifest import Manifest
-from nssbg.batch.resume import Loaded, load_file, settled
+from nssbg.batch.resume import Loaded, load_file, resolved
 from nssbg.batch.row import Row
 from nssbg.batch.sink import Sink, StorageError, file_stamp
 from nssbg.batch.units import WorkUnit
@@ -154,7 +154,7 @@ class Feed(Iterator[Picture]):
         if self.settings.force:
             return load()
         path = Path(unit.input)
-        return settled(
+        return resolved(
             unit,
             self.manifest,
             self.sink,

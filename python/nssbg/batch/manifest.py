@@ -26,7 +26,7 @@ from nssbg.batch.sink import StorageError, Stored, telling
 
 __all__ = ["Manifest", "ManifestError", "SqliteManifest", "read_manifest"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 _NAME = "manifest.sqlite"
 _JOURNAL = "journal.jsonl"
@@ -109,7 +109,7 @@ class SqliteManifest:
         self._path = folder / _NAME
         self._journal = folder / _JOURNAL
         self._lock = threading.Lock()
-        self.rebuilt = ""
+        self.rebuilt: str = ""
         try:
             if _length(self._path) == 0 and _length(self._journal) > 0:
                 raise sqlite3.DatabaseError("not a database: it is missing, or empty")

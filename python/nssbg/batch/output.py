@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_image
-from nssbg._color.profiles import eight_bits
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import color_from, over
 from nssbg._compose.canvas import (
     Box,

@@ -19,7 +19,7 @@ from nssbg.batch.manifest import Manifest
 from nssbg.batch.sink import Sink, file_stamp
 from nssbg.batch.units import WorkUnit
 
-__all__ = ["Loaded", "is_settled", "load_file", "settled"]
+__all__ = ["Loaded", "is_settled", "load_file", "resolved"]
 
 # Failures that come again whenever the same bytes are cut out in the same way.
 _SETTLED = ("ImageDecodeError", "EmptyResultError", "RejectedError", "OptionError", "CrashError")
@@ -69,7 +69,7 @@ def is_settled(entry: Entry) -> bool:
     )
 
 
-def settled(
+def resolved(
     unit: WorkUnit,
     manifest: Manifest,
     sink: Sink,

@@ -91,7 +91,7 @@ class LocalSink:
     """
 
     def __init__(self, root: str | os.PathLike[str], *, sync: bool = True) -> None:
-        self.root = Path(root)
+        self.root: Path = Path(root)
         self._sync = sync
 
     def path(self, name: str) -> Path:

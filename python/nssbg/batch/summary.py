@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nssbg.batch.row import Row
 
 if TYPE_CHECKING:
-    from nssbg._pipeline.scheduler import StreamReport
+    from nssbg._pipeline.outcome import StreamReport
 
 __all__ = ["Summary"]
 

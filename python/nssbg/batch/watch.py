@@ -42,7 +42,7 @@ class Settling:
             return
         self._since[path] = (stamp, now)
 
-    def settled(self, now: float) -> list[str]:
+    def unchanged(self, now: float) -> list[str]:
         """Files that have stayed the same for long enough, each once, sorted."""
         ready = []
         for path, (stamp, since) in list(self._since.items()):
@@ -103,7 +103,7 @@ def arrivals(
             looked = now
             for path in _below(tops):
                 settling.touch(path, now)
-        for path in settling.settled(now):
+        for path in settling.unchanged(now):
             if stopping():
                 return
             yield path

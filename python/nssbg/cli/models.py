@@ -165,6 +165,8 @@ def _info(args: argparse.Namespace) -> int:
     for key, value in record.items():
         if value in ("", None, ()):
             value = "not on this machine" if key == "path" else "-"
+        if key in ("confidence", "selector"):
+            value = "none fitted" if value == "-" else "fitted"
         if isinstance(value, dict):
             value = ", ".join(f"{count} {name}" for name, count in value.items())
         if isinstance(value, (list, tuple)):

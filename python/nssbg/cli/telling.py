@@ -166,9 +166,10 @@ def _failure_line(source: str | None, output: str | None, kind: str, message: st
 def _for_people(report: Report, source: str, written: str) -> None:
     """One line, on stderr where stdout carries the picture."""
     plan = report.plan
+    trust = "unknown" if report.confidence is None else f"{report.confidence:.2f}"
     line = printable(
         f"{source} -> {written}  {report.width} x {report.height}, {plan.model} on "
-        f"{plan.device}, {report.timings.total:.0f} ms, confidence {report.confidence:.2f}"
+        f"{plan.device}, {report.timings.total:.0f} ms, confidence {trust}"
     )
     if written == "-":
         print(line, file=sys.stderr, flush=True)
@@ -194,7 +195,7 @@ def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
         "threads": plan.threads,
         "reasons": list(plan.reasons),
         "fallbacks": list(plan.fallbacks),
-        "confidence": round(report.confidence, 4),
+        "confidence": None if report.confidence is None else round(report.confidence, 4),
         "low_confidence": report.low_confidence,
         "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
         "second_pass": None

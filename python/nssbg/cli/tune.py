@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from nssbg._models.catalog import catalog
     from nssbg._models.store import locate
     from nssbg._planner import PlanRequest, tune
-    from nssbg._planner.opening import plan_reasons, resolve_model
+    from nssbg._planner.candidates import plan_reasons, ranked
+    from nssbg._planner.opening import resolve_model
 
     request = PlanRequest(
         args.backend, args.device.lower(), args.precision, args.threads, args.goal
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             seconds=args.seconds,
             progress=None if args.json else lambda line: print(f"  {line}", file=sys.stderr),
         )
-        good = sorted((m for m in measured if not m.problem), key=lambda m: m.milliseconds)
+        good = ranked(measured)
         told.append({"model": model.name, "measurements": [asdict(item) for item in measured]})
         if not args.json:
             print(model.name)

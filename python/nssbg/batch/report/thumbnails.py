@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SIDE", "Thumb", "ThumbnailStore", "thumbnail"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 #: Longer side of a thumbnail, in pixels.
 SIDE = 160

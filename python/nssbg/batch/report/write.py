@@ -18,7 +18,7 @@ from nssbg.batch.row import Row
 
 __all__ = ["Reports", "thumbnails_path", "write_reports"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 
 @dataclass(frozen=True)
