@@ -453,3 +453,35 @@ def test_watching_a_folder(tmp_path, monkeypatch):
             batch.stop()
     thread.join()
     assert sorted(rows) == ["a/0/0000.png", "b/0/0001.png", "new/late.png"]
+
+
+def test_watching_without_watchfiles_names_what_brings_it(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    (tmp_path / "in").mkdir()
+    batch = nssbg.Batch(tmp_path / "in", tmp_path / "out", model="studio", watch=True)
+    with pytest.raises(nssbg.OptionError, match=r'pip install "nssbg\[watch\]"'):
+        list(batch)
+
+
+def test_a_picture_that_no_event_told_of_is_found(tmp_path, monkeypatch):
+    """On network shares there are none, and a new folder is listened to too late."""
+    watchfiles = pytest.importorskip("watchfiles", reason="nssbg[watch] is not installed")
+    from nssbg.batch import watch
+
+    def no_events(*tops, **options):
+        while True:
+            time.sleep(0.02)
+            yield set()
+
+    monkeypatch.setattr(watchfiles, "watch", no_events)
+    monkeypatch.setattr(watch, "_LOOK", 0.1)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/1.jpg").write_bytes(b"x")
+    paths = watch.arrivals([tmp_path], lambda: False, quiet=0.1)
+    assert next(paths) == str(tmp_path / "new/1.jpg")
+    (tmp_path / "new/2.jpg").write_bytes(b"x")
+    assert next(paths) == str(tmp_path / "new/2.jpg")  # and the first is not given again
+    (tmp_path / "new/1.jpg").write_bytes(b"changed")
+    assert next(paths) == str(tmp_path / "new/1.jpg")

@@ -349,7 +349,7 @@ class Batch:
                 len(planned.units),
             )
             if self._watch:
-                feed.units = self._watched(planner, feed)
+                feed.units, feed.patient = self._watched(planner, feed), False
             yield from self._through(feed)
             if feed.fatal is not None:
                 raise feed.fatal

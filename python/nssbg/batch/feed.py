@@ -65,6 +65,7 @@ class Feed(Iterator[Picture]):
         count: Units at most; plans are made by that.
         ready: Rows of units that need no work, and whether an earlier run had settled them, in the
             order they were found; the caller takes them.
+        patient: Whether units that a run began and did not end come last.
         fatal: What ended the feed before its time, or None.
     """
 
@@ -76,6 +77,8 @@ class Feed(Iterator[Picture]):
     count: int = 0
     ready: deque[tuple[Row, bool]] = field(default_factory=deque)
     fatal: Exception | None = None
+    patient: bool = True
+    _late: list[WorkUnit] = field(default_factory=list)
     _put_back: list[Picture] = field(default_factory=list)
 
     def __next__(self) -> Picture:
@@ -83,8 +86,17 @@ class Feed(Iterator[Picture]):
         if self._put_back:
             return self._put_back.pop()
         while not self.stopping() and self.fatal is None:
-            unit = next(self.units)
+            unit = next(self.units, None)
+            if unit is None and not self._late:
+                break
+            if unit is None:
+                # From here on only what ends the process is begun again and again.
+                self.units, self._late, self.patient = iter(self._late), [], False
+                continue
             try:
+                if self.patient and self.manifest.attempts(unit.identity)[1]:
+                    self._late.append(unit)
+                    continue
                 made, known = self._made(unit)
             except StorageError as error:
                 self.fatal = error
@@ -114,6 +126,8 @@ class Feed(Iterator[Picture]):
             self.manifest.record(entry)
             return entry, False
         if isinstance(found, Entry):
+            # A kill can come between the manifest's word and this one.
+            self.manifest.end(unit.identity)
             row = found.row
             if row.error is None:
                 row = replace(row, status="skipped")

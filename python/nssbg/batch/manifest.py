@@ -70,6 +70,10 @@ class Manifest(Protocol):
         """Note that a unit is being worked on; how often it now was."""
         ...
 
+    def end(self, identity: bytes) -> None:
+        """Note that a unit is not being worked on after all: it is settled already."""
+        ...
+
     def record(self, entry: Entry) -> None:
         """Keep what became of a unit; on the disk when this returns."""
         ...
@@ -140,6 +144,10 @@ class SqliteManifest:
         before, _ = self.attempts(identity)
         self._begun.begin(identity)
         return before + 1
+
+    def end(self, identity: bytes) -> None:
+        """See `Manifest.end`."""
+        self._begun.end(identity)
 
     def record(self, entry: Entry) -> None:
         """See `Manifest.record`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nssbg._errors import OptionError
+from nssbg._installed import installed, not_installed
 from nssbg.batch.sink import file_stamp
 
 __all__ = ["QUIET", "Settling", "arrivals"]
@@ -17,6 +18,8 @@ __all__ = ["QUIET", "Settling", "arrivals"]
 # Seconds that a file has to stay as it is: a copy over a slow network pauses for less.
 QUIET = 2.0
 _STEP_MS = 200
+# Seconds between two looks through all folders.
+_LOOK = 5.0
 
 
 class Settling:
@@ -29,12 +32,15 @@ class Settling:
     def __init__(self, quiet: float = QUIET) -> None:
         self._quiet = quiet
         self._since: dict[str, tuple[str, float]] = {}
+        self._given: dict[str, str] = {}
 
     def touch(self, path: str, now: float) -> None:
-        """A file came, or something happened to it."""
+        """A file came, or something may have happened to it."""
         stamp = _stamp(path)
-        if stamp is not None:
-            self._since[path] = (stamp, now)
+        known = self._since.get(path)
+        if stamp is None or self._given.get(path) == stamp or (known and known[0] == stamp):
+            return
+        self._since[path] = (stamp, now)
 
     def unchanged(self, now: float) -> list[str]:
         """Files that have stayed the same for long enough, each once, sorted."""
@@ -47,6 +53,7 @@ class Settling:
                 self._since[path] = (present, now)
             elif now - since >= self._quiet:
                 del self._since[path]
+                self._given[path] = stamp
                 ready.append(path)
         return sorted(ready)
 
@@ -64,19 +71,15 @@ def arrivals(
     Raises:
         OptionError: A source is no folder, or nssbg[watch] is not installed.
     """
-    try:
-        from watchfiles import watch
-    except ImportError:
-        raise OptionError(
-            "--watch needs the package watchfiles: pip install 'nssbg[watch]'"
-        ) from None
+    if not installed("watchfiles"):
+        raise OptionError(f"--watch: {not_installed('watchfiles')}")
+    from watchfiles import watch
+
     tops = [os.fspath(folder) for folder in folders]
     for top in tops:
         if not Path(top).is_dir():
             raise OptionError(f"{top}: --watch takes folders, and this is none")
     settling = Settling(quiet)
-    begun = time.monotonic()
-    # Changes are listened for before the folders are read: nothing can come in between.
     changes = watch(
         *tops,
         step=50,
@@ -85,22 +88,34 @@ def arrivals(
         stop_event=_Stop(stopping),
         raise_interrupt=False,
     )
-    first = next(changes, None)
-    for top in tops:
-        for folder, folders_below, files in os.walk(top):
-            folders_below[:] = [name for name in folders_below if not name.startswith(".")]
-            for name in files:
-                settling.touch(os.path.join(folder, name), begun)  # noqa: PTH118
-    while first is not None and not stopping():
+    looked = float("-inf")
+    # The first answer of `changes` comes once it listens: nothing can come in between.
+    for events in changes:
+        if stopping():
+            return
         now = time.monotonic()
-        for _, path in first:
-            if Path(path).is_file():
+        for _, path in events:
+            if not Path(path).is_dir():
+                settling.touch(path, now)
+        # A new folder is listened to only a moment after it was made, and on network shares there
+        # may be no events at all: the folders are looked through as well.
+        if now - looked >= _LOOK or any(Path(path).is_dir() for _, path in events):
+            looked = now
+            for path in _below(tops):
                 settling.touch(path, now)
         for path in settling.unchanged(now):
             if stopping():
                 return
             yield path
-        first = next(changes, None)
+
+
+def _below(tops: list[str]) -> Iterator[str]:
+    """All files of folders, but for those of hidden ones."""
+    for top in tops:
+        for folder, folders, files in os.walk(top):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in files:
+                yield os.path.join(folder, name)  # noqa: PTH118
 
 
 class _Stop(threading.Event):
