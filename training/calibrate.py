@@ -86,7 +86,7 @@ def rank_correlation(first: Floats, second: Floats) -> float:
 
 
 def flagged(expected: Floats, overlaps: Floats) -> tuple[float, float]:
-    """Shares of low confidence: among results below an overlap of one half, and among the others."""
+    """Shares of low confidence: among overlaps below one half, and among the others."""
     failed, low = overlaps < measures.FAILED, expected < LOW_CONFIDENCE
     caught = float(low[failed].mean()) if failed.any() else 1.0
     return caught, float(low[~failed].mean()) if not failed.all() else 0.0
