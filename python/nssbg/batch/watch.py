@@ -18,7 +18,7 @@ __all__ = ["QUIET", "Settling", "arrivals"]
 # Seconds that a file has to stay as it is: a copy over a slow network pauses for less.
 QUIET = 2.0
 _STEP_MS = 200
-# Seconds between two looks through all folders.
+# Seconds between two scans of all folders.
 _LOOK = 5.0
 
 
