@@ -6,7 +6,7 @@ import math
 
 import cv2
 import numpy as np
-from draws import Draws, Floats
+from sampling import Draws, Floats
 
 
 class Backdrops(Draws):

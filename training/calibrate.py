@@ -1,5 +1,5 @@
-"""Fits the confidence measure on watched photographs and generated pictures that were not trained
-on, and reports how well it follows the real error on the held-out sets.
+"""Fits the confidence measure on validation photographs and generated pictures that were not
+trained on, and reports how well it follows the real error on the held-out sets.
 
 Puts the weights into the model's sidecar, as its table [confidence] (the package has to be
 installed); choose.py goes by them and comes after.
@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float32]
 SEED = 777
 
 
-def known() -> Iterator[sets.Example]:
-    """What is fitted on: watched photographs, and pictures made of watched cut-outs."""
+def fit_set() -> Iterator[sets.Example]:
+    """What is fitted on: validation photographs, and pictures made of validation cut-outs."""
     for name in ("people", "cats"):
         yield from sets.photographs(name, held=False)
     for name, pictures in sets.opened(held=False).items():
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--side", type=int, default=evaluate.SIDE)
     options = parser.parse_args()
-    features, overlaps = observed(options.model, known(), options.side)
+    features, overlaps = observed(options.model, fit_set(), options.side)
     alone, mirror = fitted(features[:, :3], overlaps[:, 0]), fitted(features, overlaps[:, 1])
     written = sidecar.put_table(
         options.model,

@@ -7,11 +7,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import banks
 import cv2
 import evaluate
 import generator
 import measures
+import memmap_dataset
 import numpy as np
 import procedural
 from sources import Sources
@@ -23,9 +23,11 @@ SEED = 31
 def main() -> None:
     """Draws, predicts, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    model = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
+    model = (
+        memmap_dataset.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
+    )
     parser.add_argument("--model", type=Path, default=model)
-    output = banks.REPOSITORY / "docs" / "model-card.png"
+    output = memmap_dataset.REPOSITORY / "docs" / "model-card.png"
     parser.add_argument("--output", type=Path, default=output)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -34,7 +36,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         drawn = procedural.items(60, SEED, None)
-        banks.write_bank(Path(folder), "procedural", drawn)
+        memmap_dataset.write_bank(Path(folder), "procedural", drawn)
         stream = generator.Generator(Sources(Path(folder)), 320, SEED)
         columns = []
         while len(columns) < COLUMNS:

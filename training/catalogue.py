@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import banks
+import memmap_dataset
 import tomllib
 
 CATALOGUE = Path(__file__).with_name("sources.toml")
@@ -73,7 +73,7 @@ class Picture:
 
 def clones_folder() -> Path:
     """Where the clones lie (NSSBG_CLONES, or `clones` in the work folder): OWNER/NAME each."""
-    return Path(os.environ.get("NSSBG_CLONES", banks.work_folder() / "clones"))
+    return Path(os.environ.get("NSSBG_CLONES", memmap_dataset.work_folder() / "clones"))
 
 
 def read_catalogue(path: Path = CATALOGUE) -> list[Source]:

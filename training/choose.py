@@ -127,7 +127,7 @@ def main() -> None:
     if trust is None or trust.flip_tta is None:
         raise SystemExit(f"{options.model}: no confidence fitted; run training/calibrate.py first")
     run = evaluate.predictor(options.model, options.side, 2)
-    kept_aside = sets.watched(options.drawn, calibrate.SEED)
+    kept_aside = sets.validation(options.drawn, calibrate.SEED)
     parts = [looked_at(run, pictures(), options.side, trust) for pictures in kept_aside.values()]
     known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     left_out = {k: v[~asked(known)] for k, v in known.items()}

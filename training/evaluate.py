@@ -4,8 +4,8 @@ kinds it was not trained on; writes a table, per-picture figures and contact she
 `python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`;
 `--model studio` and `--model package` measure the installed package, `--model teacher` the teacher
 at its full size. `--megapixels 12` enlarges pictures and masks first, as cameras would show them.
-With `--watched` on the pictures kept aside for choices: two networks are told apart on those, and
-the better one measured.
+With `--validation` on the pictures kept aside for choices: two networks are told apart on those,
+and the better one measured.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import banks
 import cv2
 import measures
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 import quiet  # noqa: F401  # before the runtimes
 import sets
 
 Floats = npt.NDArray[np.float32]
-Predictor = Callable[[banks.Pixels], Floats]
+Predictor = Callable[[memmap_dataset.Pixels], Floats]
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 SIDE = 384  # of the network's input, here and in the shipped file
 SHEET_SIDE = 160
 
 
-def tensor(rgb: banks.Pixels, side: int) -> Floats:
+def tensor(rgb: memmap_dataset.Pixels, side: int) -> Floats:
     """The network's input: squeezed to a square, averaging areas, and normalised."""
     shrinking = min(rgb.shape[:2]) > side
     method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
@@ -65,7 +65,7 @@ def predictor(model: Path, side: int, threads: int) -> Callable[[Floats], Floats
 
 
 def both_looks(
-    run: Callable[[Floats], Floats], rgb: banks.Pixels, side: int
+    run: Callable[[Floats], Floats], rgb: memmap_dataset.Pixels, side: int
 ) -> tuple[Floats, Floats]:
     """The network's map of a picture, and of its mirror image, mirrored back."""
     batch = tensor(rgb, side)
@@ -73,7 +73,7 @@ def both_looks(
     return both[0, 0], both[1, 0, :, ::-1]
 
 
-def enlarged(alpha: Floats, rgb: banks.Pixels) -> Floats:
+def enlarged(alpha: Floats, rgb: memmap_dataset.Pixels) -> Floats:
     """A map at the size of its picture."""
     full = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.clip(full, 0, 1)
@@ -82,7 +82,7 @@ def enlarged(alpha: Floats, rgb: banks.Pixels) -> Floats:
 def at_own_size(run: Callable[[Floats], Floats], side: int, *, mirror: bool) -> Predictor:
     """From a picture of any size to its alpha at that size."""
 
-    def predict(rgb: banks.Pixels) -> Floats:
+    def predict(rgb: memmap_dataset.Pixels) -> Floats:
         if mirror:
             alpha, mirrored = both_looks(run, rgb, side)
             return enlarged((alpha + mirrored) / 2, rgb)
@@ -97,7 +97,7 @@ def whole_package(threads: int) -> Predictor:
 
     remover = nssbg.Remover("nssbg-lite", threads=threads)
 
-    def predict(rgb: banks.Pixels) -> Floats:
+    def predict(rgb: memmap_dataset.Pixels) -> Floats:
         return remover.alpha(rgb).astype(np.float32) / 255
 
     return predict
@@ -108,14 +108,14 @@ def teachers(threads: int) -> Predictor:
     import teach
     import teacher
 
-    weights = banks.work_folder() / "teacher" / "package"
+    weights = memmap_dataset.work_folder() / "teacher" / "package"
     look = teacher.teacher(teach.prepared(weights, teacher.FULL_SIDE), teacher.FULL_SIDE, threads)
     return lambda rgb: enlarged(look(rgb), rgb)
 
 
 def at_megapixels(
-    rgb: banks.Pixels, truth: Floats, megapixels: float
-) -> tuple[banks.Pixels, Floats]:
+    rgb: memmap_dataset.Pixels, truth: Floats, megapixels: float
+) -> tuple[memmap_dataset.Pixels, Floats]:
     """The picture and its alpha at a number of pixels: smooth outlines, no new detail."""
     scale = float(np.sqrt(megapixels * 1e6 / truth.size))
     size = (round(truth.shape[1] * scale), round(truth.shape[0] * scale))
@@ -128,13 +128,13 @@ def weights_free(threads: int) -> Predictor:
     """The studio method of the package, which has to be installed for this."""
     from nssbg._ops.studio import studio_alpha
 
-    def predict(rgb: banks.Pixels) -> Floats:
+    def predict(rgb: memmap_dataset.Pixels) -> Floats:
         return studio_alpha(rgb, threads=threads).alpha.astype(np.float32) / 255
 
     return predict
 
 
-def tile(rgb: banks.Pixels) -> banks.Pixels:
+def tile(rgb: memmap_dataset.Pixels) -> memmap_dataset.Pixels:
     """A thumbnail of fixed size for a sheet."""
     scale = SHEET_SIDE / max(rgb.shape[:2])
     size = (max(1, int(rgb.shape[1] * scale)), max(1, int(rgb.shape[0] * scale)))
@@ -144,7 +144,7 @@ def tile(rgb: banks.Pixels) -> banks.Pixels:
     return canvas
 
 
-def column(rgb: banks.Pixels, alpha: Floats, truth: Floats) -> banks.Pixels:
+def column(rgb: memmap_dataset.Pixels, alpha: Floats, truth: Floats) -> memmap_dataset.Pixels:
     """Picture, cut-out over white, over black, alpha, truth: one under the other."""
     cover = alpha[..., None]
     over_white = (rgb * cover + 255 * (1 - cover)).astype(np.uint8)
@@ -164,9 +164,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
     parser.add_argument("--megapixels", type=float, default=0, help="0: as they are")
-    parser.add_argument("--watched", action="store_true", help="the pictures kept for choices")
+    parser.add_argument("--validation", action="store_true", help="the pictures kept for choices")
     parser.add_argument("--sets", nargs="*", help="some of the sets only")
-    parser.add_argument("--output", type=Path, default=banks.work_folder() / "evaluation")
+    parser.add_argument("--output", type=Path, default=memmap_dataset.work_folder() / "evaluation")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     if str(options.model) == "studio":
@@ -181,7 +181,7 @@ def main() -> None:
     names = list(measures.MEASURES)
     print("| set | pictures | " + " | ".join(names) + " | failed |")
     print("|---|---|" + "---|" * (len(names) + 1))
-    available = sets.watched() if options.watched else sets.measured()
+    available = sets.validation() if options.validation else sets.measured()
     for name in options.sets or available:
         rows, columns = {}, []
         for identifier, rgb, truth in available[name]():

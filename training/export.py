@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 import architecture
-import banks
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -27,7 +27,7 @@ LIMIT_BYTES = 6_000_000
 LARGE = 30_000  # weights of a kernel from which on it is stored as bytes
 LIMIT_MEAN = 1 / 255  # small file against float32
 LIMIT_RUNTIMES = 2e-3  # one runtime against the other, at any pixel
-BUNDLED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled"
+BUNDLED = memmap_dataset.REPOSITORY / "python" / "nssbg" / "_models" / "bundled"
 
 SIDECAR = """\
 # What the network of this folder wants and gives; written by training/export.py.
@@ -204,7 +204,7 @@ def main() -> None:
     options = parser.parse_args()
     checkpoint = options.checkpoint
     if checkpoint is None:
-        checkpoint = banks.work_folder() / "runs" / options.name / "checkpoint.pt"
+        checkpoint = memmap_dataset.work_folder() / "runs" / options.name / "checkpoint.pt"
     network = architecture.LiteNetwork().eval()
     network.load_state_dict(weights_of(checkpoint, options.keep))
     options.output.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 from backdrops import Backdrops
 from objects import Objects
@@ -87,7 +87,7 @@ class Generator(Photographs, Backdrops, Objects):
             }
         )
 
-    def own_photograph(self, kind: str) -> tuple[banks.Pixels, banks.Pixels]:
+    def own_photograph(self, kind: str) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """A photograph in its own scene.
 
         There are few, and a network soon knows them by heart: a subject from another one joins in
@@ -110,7 +110,9 @@ class Generator(Photographs, Backdrops, Objects):
             return other
         return self.pick(self.kinds)
 
-    def composite(self, only: str | None = None) -> tuple[banks.Pixels, banks.Pixels]:
+    def composite(
+        self, only: str | None = None
+    ) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""
         scene = self.pick(self.scenes)
         canvas = self.backdrop(scene)
@@ -145,7 +147,7 @@ class Generator(Photographs, Backdrops, Objects):
         mask = (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
         return self.finished(rgb), mask
 
-    def product(self) -> tuple[banks.Pixels, banks.Pixels]:
+    def product(self) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """A rendered frame with its own shadow on a clean backdrop."""
         size = self.size
         five = self.picture(self.sources.foregrounds["rendered"])
@@ -175,7 +177,7 @@ class Generator(Photographs, Backdrops, Objects):
         mask = (np.clip(layer[..., 3], 0, 1) * 255 + 0.5).astype(np.uint8)
         return self.finished(result), mask
 
-    def sample(self) -> tuple[banks.Pixels, banks.Pixels]:
+    def sample(self) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """RGB size x size x 3 and alpha size x size, both uint8."""
         if self.own_share and self.chance(self.own_share):
             kind = self.pick(self.own)

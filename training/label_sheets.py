@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import banks
 import cv2
 import labels
+import memmap_dataset
 import numpy as np
 import prepare
 import teach
@@ -19,7 +19,7 @@ ROWS, COLUMNS, SIDE = 5, 8, 224
 MAGENTA = np.array([255, 0, 255], np.float32)
 
 
-def tile(rgb: banks.Pixels, alpha: labels.Floats, words: str) -> banks.Pixels:
+def tile(rgb: memmap_dataset.Pixels, alpha: labels.Floats, words: str) -> memmap_dataset.Pixels:
     """One picture: as it is on the left, cut out on the right, its verdict below."""
     small = prepare.fitted(rgb, SIDE - 40)
     cover = cv2.resize(alpha, small.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, default=5)
     parser.add_argument("--only", help="of one verdict: taken, unsure, scraps, nothing, everything")
     parser.add_argument("--source", help="of one source")
-    parser.add_argument("--output", type=Path, default=banks.work_folder() / "sheets")
+    parser.add_argument("--output", type=Path, default=memmap_dataset.work_folder() / "sheets")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     folder = labels.labels_folder(teach.SIDE)

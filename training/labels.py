@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 from catalogue import Picture
@@ -28,7 +28,7 @@ PIECES = 12
 
 def labels_folder(side: int) -> Path:
     """Where the labels of one input size of the teacher lie."""
-    return banks.work_folder() / "labels" / str(side)
+    return memmap_dataset.work_folder() / "labels" / str(side)
 
 
 def place(folder: Path, content: str, look: str) -> Path:
@@ -115,9 +115,9 @@ def fair_order(wanted: Iterable[Picture]) -> list[Picture]:
         for kind, members in kinds.items():
             source = members[0].source
             # Scattered, not by name: neighbours in a folder often show the same thing.
-            members.sort(key=lambda p: banks.scatter(p.source.name, p.identifier))
+            members.sort(key=lambda p: memmap_dataset.scatter(p.source.name, p.identifier))
             ranked += [(rank, kind, p) for rank, p in enumerate(members[: source.most])]
-        ranked.sort(key=lambda r: (r[0], banks.scatter(r[2].source.name, r[1])))
+        ranked.sort(key=lambda r: (r[0], memmap_dataset.scatter(r[2].source.name, r[1])))
         for position, (_, _, picture) in enumerate(ranked):
             keyed.append(((position + 1) / max(picture.source.share, 1e-3), picture))
     return [p for _, p in sorted(keyed, key=lambda k: (k[0], k[1].source.name))]

@@ -6,8 +6,8 @@ correlation. Unlike a hash of bits it does not break on flat backdrops, where si
 
 from __future__ import annotations
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 
@@ -18,7 +18,7 @@ SAME_PICTURE = 0.985  # among pictures of one product-like kind 0.93 is common a
 Signature = npt.NDArray[np.float32]
 
 
-def signature(rgb: banks.Pixels) -> Signature:
+def signature(rgb: memmap_dataset.Pixels) -> Signature:
     """A unit vector of THUMBNAIL squared numbers."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel()
@@ -33,12 +33,12 @@ class Known:
         self._signatures: list[Signature] = []
         self._stacked: npt.NDArray[np.float32] | None = None
 
-    def add(self, rgb: banks.Pixels) -> None:
+    def add(self, rgb: memmap_dataset.Pixels) -> None:
         """Keeps one more picture in mind."""
         self._signatures += [signature(rgb), signature(np.ascontiguousarray(rgb[:, ::-1]))]
         self._stacked = None
 
-    def likeness(self, rgb: banks.Pixels) -> float:
+    def likeness(self, rgb: memmap_dataset.Pixels) -> float:
         """The correlation with the most similar one; -1 where there is none."""
         if not self._signatures:
             return -1.0
@@ -46,6 +46,6 @@ class Known:
             self._stacked = np.stack(self._signatures)
         return float((self._stacked @ signature(rgb)).max())
 
-    def holds_like(self, rgb: banks.Pixels, level: float) -> bool:
+    def holds_like(self, rgb: memmap_dataset.Pixels, level: float) -> bool:
         """Whether one of them is the same at this level."""
         return self.likeness(rgb) > level

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
-from draws import Draws, Floats
+from sampling import Draws, Floats
 from sources import shrunk
 
 
@@ -16,7 +16,7 @@ class Objects(Draws):
 
     labels: float  # share: see Generator
 
-    def textured(self, rgba: banks.Pixels) -> banks.Pixels:
+    def textured(self, rgba: memmap_dataset.Pixels) -> memmap_dataset.Pixels:
         """The cut-out's shape and shading with the surface of some photograph."""
         kind = "shop" if self.chance(0.5) and "shop" in self.sources.backdrops else "fill"
         if kind not in self.sources.backdrops:

@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import banks
 import catalogue
 import cv2
 import decode
 import labels
 import look_alikes
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 import prepare
@@ -32,7 +32,7 @@ CLEAR = 0.6  # sureness from which a subject is shown over other backdrops as we
 KIND_POWER = 0.5  # a kind of four times as many pictures is drawn twice as often
 
 
-Item = tuple[catalogue.Picture, banks.Pixels, float]  # RGBA; the sureness of its mask
+Item = tuple[catalogue.Picture, memmap_dataset.Pixels, float]  # RGBA; the sureness of its mask
 
 
 @dataclass
@@ -60,16 +60,16 @@ def split_name(picture: catalogue.Picture) -> str:
 
 
 def bank_of(picture: catalogue.Picture) -> str:
-    """Which bank an open photograph belongs to: trained on, watched, or kept for measuring."""
+    """Which bank an open photograph belongs to: trained on, validation, or kept for measuring."""
     subset, name = f"open-{picture.source.name}", split_name(picture)
-    if banks.is_held_out(subset, name):
+    if memmap_dataset.is_held_out(subset, name):
         return "held-open"
-    return "watched-open" if banks.is_watched(subset, name) else "open"
+    return "watched-open" if memmap_dataset.is_validation(subset, name) else "open"
 
 
 def masked(
     picture: catalogue.Picture, content: str, tally: Tally
-) -> tuple[banks.Pixels, float] | None:
+) -> tuple[memmap_dataset.Pixels, float] | None:
     """The picture at its bank size as RGBA and the sureness of its mask; None where dropped."""
     name = picture.source.name
     if picture.source.masks == "teacher":
@@ -99,14 +99,14 @@ def kept_apart() -> look_alikes.Known:
     known = look_alikes.Known()
     for _, rgb, _ in sets.general():
         known.add(rgb)
-    folder = banks.work_folder() / "banks"
+    folder = memmap_dataset.work_folder() / "banks"
     for name in ("people", "cats", "backgrounds"):
-        for pixels in banks.Bank(folder, f"held-{name}"):
+        for pixels in memmap_dataset.Bank(folder, f"held-{name}"):
             known.add(np.ascontiguousarray(pixels[..., :3]))
         if name != "backgrounds":
-            bank = banks.Bank(folder, name)
+            bank = memmap_dataset.Bank(folder, name)
             for index, identifier in enumerate(bank.ids):
-                if banks.is_watched(name, identifier):
+                if memmap_dataset.is_validation(name, identifier):
                     known.add(np.ascontiguousarray(bank[index][..., :3]))
     return known
 
@@ -164,7 +164,9 @@ def gathered(sources: list[catalogue.Source], tally: Tally) -> dict[str, list[It
     return found
 
 
-def scene_items(sources: list[catalogue.Source]) -> Iterator[tuple[str, str, banks.Pixels]]:
+def scene_items(
+    sources: list[catalogue.Source],
+) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
     """Photographs that serve as backdrops only."""
     measured = kept_apart()
     for source in sources:
@@ -181,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args()
     cv2.setNumThreads(1)
-    folder = banks.work_folder() / "banks"
+    folder = memmap_dataset.work_folder() / "banks"
     sources = catalogue.read_catalogue()
     tally = Tally()
     for name, items in gathered(sources, tally).items():
@@ -190,9 +192,9 @@ def main() -> None:
         )
         clear = [sureness >= CLEAR for _, _, sureness in items]
         notes = list(zip(_weighed(items).tolist(), clear, strict=True))
-        print(name, banks.write_bank(folder, name, written, notes), flush=True)
+        print(name, memmap_dataset.write_bank(folder, name, written, notes), flush=True)
     print(tally.table())
-    print("scenes", banks.write_bank(folder, "scenes", scene_items(sources)))
+    print("scenes", memmap_dataset.write_bank(folder, "scenes", scene_items(sources)))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
-from draws import Draws
+from sampling import Draws
 from sources import shrunk
 
 Matrix = npt.NDArray[np.float64]
@@ -21,7 +21,7 @@ class Photographs(Draws):
     far: float
     bent: float  # shares: see Generator
 
-    def photograph(self, kind: str) -> tuple[banks.Pixels, banks.Pixels]:
+    def photograph(self, kind: str) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """A photograph cropped, turned, flipped, bent and regraded together with its mask."""
         rgba = self.picture(self.sources.foregrounds[kind])
         height, width = rgba.shape[:2]
@@ -82,7 +82,7 @@ class Photographs(Draws):
             rgb = self.graded(rgb, 0.6 if whole else 1.0)
         return rgb, mask
 
-    def warped(self, rgba: banks.Pixels, matrix: Matrix) -> banks.Pixels:
+    def warped(self, rgba: memmap_dataset.Pixels, matrix: Matrix) -> memmap_dataset.Pixels:
         """The photograph on its canvas, at times bent; what lies outside it is its mirror image."""
         size = self.size
         mirrored = cv2.BORDER_REFLECT_101

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +22,7 @@ SEAM = 5  # pixels of the source: what is narrower between two animals is no gap
 LOOK_ALIKE = 0.93  # correlation of 16 x 16 thumbnails; unrelated photographs stay under 0.87
 
 
-def fitted(pixels: banks.Pixels, long_side: int) -> banks.Pixels:
+def fitted(pixels: memmap_dataset.Pixels, long_side: int) -> memmap_dataset.Pixels:
     """Shrinks so that the long side is at most `long_side`, averaging areas."""
     height, width = pixels.shape[:2]
     scale = long_side / max(height, width)
@@ -37,7 +37,7 @@ def identifiers(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if re.search(r"\.(jpg|webp)$|noto-.*\.png$", p.name))
 
 
-def read_rgb(path: Path) -> banks.Pixels:
+def read_rgb(path: Path) -> memmap_dataset.Pixels:
     """Reads a picture as RGB or RGBA."""
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -48,7 +48,7 @@ def read_rgb(path: Path) -> banks.Pixels:
     return cv2.cvtColor(pixels, code)
 
 
-def without_seams(mask: banks.Pixels) -> banks.Pixels:
+def without_seams(mask: memmap_dataset.Pixels) -> memmap_dataset.Pixels:
     """Closes the hair-lines that the sources leave between the outlines of animals that touch.
 
     Nobody wants them in a cut-out, so they are not trained on; what is measured on keeps them.
@@ -57,7 +57,7 @@ def without_seams(mask: banks.Pixels) -> banks.Pixels:
     return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
 
 
-def load(path: Path, subset: str) -> banks.Pixels:
+def load(path: Path, subset: str) -> memmap_dataset.Pixels:
     """One source picture at its bank size: RGBA where it has a mask or alpha, else RGB."""
     pixels = read_rgb(path)
     if subset in ("people", "cats"):
@@ -65,7 +65,8 @@ def load(path: Path, subset: str) -> banks.Pixels:
         if mask.shape != pixels.shape[:2]:
             mask = cv2.resize(mask, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         if subset == "cats" and not (
-            banks.is_held_out(subset, path.stem) or banks.is_watched(subset, path.stem)
+            memmap_dataset.is_held_out(subset, path.stem)
+            or memmap_dataset.is_validation(subset, path.stem)
         ):
             mask = without_seams(mask)
         pixels = np.dstack([pixels, mask])
@@ -74,7 +75,7 @@ def load(path: Path, subset: str) -> banks.Pixels:
     return fitted(pixels, LONG_SIDE[subset])
 
 
-def signature(pixels: banks.Pixels, subset: str) -> npt.NDArray[np.float32]:
+def signature(pixels: memmap_dataset.Pixels, subset: str) -> npt.NDArray[np.float32]:
     """A unit vector that is nearly the same for two versions of one picture (resaved, retinted)."""
     if subset == "cutouts":
         shade = pixels[..., 3].astype(np.float32) * (0.5 + pixels[..., 1] / 510.0)
@@ -85,13 +86,13 @@ def signature(pixels: banks.Pixels, subset: str) -> npt.NDArray[np.float32]:
     return small / (np.linalg.norm(small) + 1e-6)
 
 
-def subset_items(subset: str, held_out: bool) -> Iterator[tuple[str, str, banks.Pixels]]:
+def subset_items(subset: str, held_out: bool) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
     """The pictures of one side of the split."""
     kept_apart: list[npt.NDArray[np.float32]] = []
     if not held_out:
         kept_apart = [signature(p, subset) for _, _, p in subset_items(subset, held_out=True)]
-    for path in identifiers(banks.pictures_folder() / subset):
-        if banks.is_held_out(subset, path.stem) != held_out:
+    for path in identifiers(memmap_dataset.pictures_folder() / subset):
+        if memmap_dataset.is_held_out(subset, path.stem) != held_out:
             continue
         pixels = load(path, subset)
         if (
@@ -107,7 +108,7 @@ def subset_items(subset: str, held_out: bool) -> Iterator[tuple[str, str, banks.
         yield path.stem, tag, pixels
 
 
-def filled(pixels: banks.Pixels) -> banks.Pixels:
+def filled(pixels: memmap_dataset.Pixels) -> memmap_dataset.Pixels:
     """Paints the subject over with what surrounds it (push-pull), to be used as a backdrop."""
     rgb = fitted(pixels[..., :3], FILL_SIDE).astype(np.float32)
     mask = cv2.resize(pixels[..., 3], rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -126,7 +127,7 @@ def filled(pixels: banks.Pixels) -> banks.Pixels:
     return np.clip(result, 0, 255).astype(np.uint8)
 
 
-def fill_items(held_out: bool) -> Iterator[tuple[str, str, banks.Pixels]]:
+def fill_items(held_out: bool) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
     """Emptied photographs of one side of the split."""
     for subset in ("people", "cats"):
         for identifier, tag, pixels in subset_items(subset, held_out):
@@ -140,24 +141,24 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="rewrite banks that exist")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    folder = banks.work_folder() / "banks"
+    folder = memmap_dataset.work_folder() / "banks"
     held_out: list[str] = []
     for subset in LONG_SIDE:
         for held in (False, True):
             name = f"held-{subset}" if held else subset
             if options.again or not (folder / f"{name}.json").exists():
-                count = banks.write_bank(folder, name, subset_items(subset, held))
+                count = memmap_dataset.write_bank(folder, name, subset_items(subset, held))
                 print(name, count, flush=True)
         held_out += [
             f"{subset}/{p.stem}"
-            for p in identifiers(banks.pictures_folder() / subset)
-            if banks.is_held_out(subset, p.stem)
+            for p in identifiers(memmap_dataset.pictures_folder() / subset)
+            if memmap_dataset.is_held_out(subset, p.stem)
         ]
     (folder / "held-out.txt").write_text("\n".join(held_out) + "\n")
     for held in (False, True):
         name = "held-fills" if held else "fills"
         if options.again or not (folder / f"{name}.json").exists():
-            print(name, banks.write_bank(folder, name, fill_items(held)), flush=True)
+            print(name, memmap_dataset.write_bank(folder, name, fill_items(held)), flush=True)
 
 
 if __name__ == "__main__":

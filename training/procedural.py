@@ -11,8 +11,8 @@ import argparse
 import math
 from collections.abc import Iterator
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +24,7 @@ HERSHEY = (0, 1, 2, 3, 4, 6, 7)  # OpenCV's stroke fonts
 class Draftsman:
     """A seeded source of objects, each an RGBA picture with straight alpha."""
 
-    def __init__(self, seed: int, surfaces: banks.Bank | None) -> None:
+    def __init__(self, seed: int, surfaces: memmap_dataset.Bank | None) -> None:
         self.rng = np.random.default_rng(seed)
         self.surfaces = surfaces
         cv2.setRNGSeed(seed)
@@ -141,7 +141,7 @@ class Draftsman:
 
     # Objects ---------------------------------------------------------------------------------
 
-    def inflated(self, mask: banks.Pixels, depth: float | None = None) -> Floats:
+    def inflated(self, mask: memmap_dataset.Pixels, depth: float | None = None) -> Floats:
         """A flat shape blown up like a cushion and lit; RGBA float 0..255."""
         distance = cv2.distanceTransform((mask > 127).astype(np.uint8), cv2.DIST_L2, 3)
         limit = max(2.0, float(distance.max()) * (depth or self.between(0.15, 1.0)))
@@ -390,7 +390,7 @@ class Draftsman:
             canvas = over(cv2.warpAffine(dark, shift, (SIDE, SIDE)), canvas) if k % 2 else canvas
         return over(face, canvas)
 
-    def blob_mask(self) -> banks.Pixels:
+    def blob_mask(self) -> memmap_dataset.Pixels:
         """A closed wobbly outline."""
         count = 72
         angle = np.arange(count) * 2 * math.pi / count
@@ -542,7 +542,7 @@ class Draftsman:
         top = np.dstack([paint.astype(np.float32), leaves.astype(np.float32)])
         return over(top, canvas)
 
-    def object(self) -> tuple[str, banks.Pixels]:
+    def object(self) -> tuple[str, memmap_dataset.Pixels]:
         """The kind and the finished RGBA of one object, cut to its bounds."""
         kinds = (
             self.lathe,
@@ -581,8 +581,8 @@ def over(top: Floats, bottom: Floats) -> Floats:
 
 
 def items(
-    count: int, seed: int, surfaces: banks.Bank | None
-) -> Iterator[tuple[str, str, banks.Pixels]]:
+    count: int, seed: int, surfaces: memmap_dataset.Bank | None
+) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
     """`count` objects with ids from the seed."""
     draftsman = Draftsman(seed, surfaces)
     made = 0
@@ -600,11 +600,11 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=150)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    folder = banks.work_folder() / "banks"
-    surfaces = banks.Bank(folder, "backgrounds")
-    held = banks.Bank(folder, "held-backgrounds")
-    print(banks.write_bank(folder, "held-procedural", items(options.held, 900_001, held)))
-    print(banks.write_bank(folder, "procedural", items(options.count, 7, surfaces)))
+    folder = memmap_dataset.work_folder() / "banks"
+    surfaces = memmap_dataset.Bank(folder, "backgrounds")
+    held = memmap_dataset.Bank(folder, "held-backgrounds")
+    print(memmap_dataset.write_bank(folder, "held-procedural", items(options.held, 900_001, held)))
+    print(memmap_dataset.write_bank(folder, "procedural", items(options.count, 7, surfaces)))
 
 
 if __name__ == "__main__":

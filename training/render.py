@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import banks
 import cv2
+import memmap_dataset
 import mitsuba as mi
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ Scene = dict[str, Any]
 class Studio:
     """A seeded source of scenes."""
 
-    def __init__(self, seed: int, surfaces: banks.Bank | None) -> None:
+    def __init__(self, seed: int, surfaces: memmap_dataset.Bank | None) -> None:
         self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.painter = procedural.Draftsman(seed, surfaces)
@@ -366,7 +366,7 @@ class Studio:
             "sampler": {"type": "independent", "sample_count": samples},
         }
 
-    def frame(self) -> tuple[str, banks.Pixels]:
+    def frame(self) -> tuple[str, memmap_dataset.Pixels]:
         """The kind of object and its five channels."""
         kinds = (self.lathe, self.boxes, self.furniture, self.rock, self.cable, self.brush)
         draw = kinds[int(self.rng.choice(6, p=[0.34, 0.18, 0.16, 0.14, 0.1, 0.08]))]
@@ -424,10 +424,10 @@ class Studio:
 
 
 def items(
-    folder: str, seeds: range, surfaces: banks.Bank
-) -> Iterator[tuple[str, str, banks.Pixels]]:
+    folder: str, seeds: range, surfaces: memmap_dataset.Bank
+) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
     """Renders each seed once; finished ones are kept as small files beside the banks."""
-    parts = banks.work_folder() / folder
+    parts = memmap_dataset.work_folder() / folder
     parts.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         path = parts / f"{seed}.npz"
@@ -447,14 +447,14 @@ def main() -> None:
     parser.add_argument("--portion", type=int, default=80)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    folder = banks.work_folder() / "banks"
-    surfaces = banks.Bank(folder, "backgrounds")
-    held = banks.Bank(folder, "held-backgrounds")
-    banks.write_bank(
+    folder = memmap_dataset.work_folder() / "banks"
+    surfaces = memmap_dataset.Bank(folder, "backgrounds")
+    held = memmap_dataset.Bank(folder, "held-backgrounds")
+    memmap_dataset.write_bank(
         folder, "held-rendered", items("renders", range(900_000, 900_000 + options.held), held)
     )
     for count in range(options.portion, options.count + 1, options.portion):
-        banks.write_bank(folder, "rendered", items("renders", range(count), surfaces))
+        memmap_dataset.write_bank(folder, "rendered", items("renders", range(count), surfaces))
         print(count, flush=True)
 
 

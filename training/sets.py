@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import banks
 import cv2
 import generator
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 from sources import Sources, unit_shares
 
 Floats = npt.NDArray[np.float32]
-Example = tuple[str, banks.Pixels, Floats]
+Example = tuple[str, memmap_dataset.Pixels, Floats]
 Set = Callable[[], Iterator[Example]]
 
 SIDE = 384  # of generated pictures
@@ -32,23 +32,25 @@ OPEN_SETS = {
     "groceries (teacher)": ("groceries",),
 }
 TRUE_MASKS = ("outlined", "butterflies", "davis")  # of the open sets: not the teacher's opinion
-WATCHED = 300  # a hundred tell two networks apart by no less than 0.01 of IoU
+VALIDATION = 300  # a hundred tell two networks apart by no less than 0.01 of IoU
 
 
 def photographs(subset: str, *, held: bool) -> Iterator[Example]:
-    """Photographs with their masks: the held-out ones, else the watched ones."""
-    bank = banks.Bank(banks.work_folder() / "banks", f"held-{subset}" if held else subset)
+    """Photographs with their masks: the held-out ones, else the validation ones."""
+    bank = memmap_dataset.Bank(
+        memmap_dataset.work_folder() / "banks", f"held-{subset}" if held else subset
+    )
     for index, identifier in enumerate(bank.ids):
-        if held or banks.is_watched(subset, identifier):
+        if held or memmap_dataset.is_validation(subset, identifier):
             pixels = bank[index]
             truth = pixels[..., 3] / np.float32(255)
             yield identifier, np.ascontiguousarray(pixels[..., :3]), truth
 
 
 def generated(kind: str, *, held: bool, seed: int, count: int) -> Iterator[Example]:
-    """Seeded composites of held-out, else of watched cut-outs, or products on plain backdrops."""
-    folder = banks.work_folder() / "banks"
-    sources = Sources(folder, prefix="held-") if held else Sources(folder, watched=True)
+    """Seeded composites of held-out, else validation cut-outs, or products on plain backdrops."""
+    folder = memmap_dataset.work_folder() / "banks"
+    sources = Sources(folder, prefix="held-") if held else Sources(folder, validation=True)
     return generated_from(sources, kind, seed=seed, count=count)
 
 
@@ -82,8 +84,8 @@ def _open_bank(held: bool) -> str:
 
 
 def open_photographs(names: tuple[str, ...], *, held: bool) -> Iterator[Example]:
-    """Open photographs of the named sources (sources.toml): held out, else watched."""
-    bank = banks.Bank(banks.work_folder() / "banks", _open_bank(held))
+    """Open photographs of the named sources (sources.toml): held out, else validation."""
+    bank = memmap_dataset.Bank(memmap_dataset.work_folder() / "banks", _open_bank(held))
     for index, identifier in enumerate(bank.ids):
         if bank.tags[index] in names:
             pixels = bank[index]
@@ -93,9 +95,11 @@ def open_photographs(names: tuple[str, ...], *, held: bool) -> Iterator[Example]
 
 def opened(*, held: bool) -> dict[str, Set]:
     """A set for each kind of open source; where the teacher labelled, agreement with it."""
-    if not (banks.work_folder() / "banks" / f"{_open_bank(held)}.json").exists():
+    if not (memmap_dataset.work_folder() / "banks" / f"{_open_bank(held)}.json").exists():
         return {}
-    present = set(banks.Bank(banks.work_folder() / "banks", _open_bank(held)).tags)
+    present = set(
+        memmap_dataset.Bank(memmap_dataset.work_folder() / "banks", _open_bank(held)).tags
+    )
     return {
         label: lambda names=names: open_photographs(names, held=held)  # type: ignore[misc]
         for label, names in OPEN_SETS.items()
@@ -105,7 +109,7 @@ def opened(*, held: bool) -> dict[str, Set]:
 
 def general() -> Iterator[Example]:
     """Photographs for measuring only (not part of any training)."""
-    folder = banks.pictures_folder().parent / "evaluation" / "general"
+    folder = memmap_dataset.pictures_folder().parent / "evaluation" / "general"
     for path in sorted(folder.glob("*.jpg")):
         rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         mask = cv2.imread(str(path.with_suffix(".mask.png")), cv2.IMREAD_GRAYSCALE)
@@ -124,7 +128,7 @@ def measured() -> dict[str, Set]:
     }
 
 
-def watched(made: int = WATCHED, seed: int = 101) -> dict[str, Set]:
+def validation(made: int = VALIDATION, seed: int = 101) -> dict[str, Set]:
     """What choices are made on."""
     return {
         "people": lambda: photographs("people", held=False),

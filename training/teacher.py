@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -102,7 +102,7 @@ def _prune(graph: onnx.GraphProto) -> None:
 
 def teacher(
     model: onnx.ModelProto, side: int, threads: int, precision: str = "bf16"
-) -> Callable[[banks.Pixels], Floats]:
+) -> Callable[[memmap_dataset.Pixels], Floats]:
     """From RGB uint8 to the teacher's map at its own side, float32 0..1."""
     import openvino
 
@@ -115,7 +115,7 @@ def teacher(
         openvino.Core().read_model(model.SerializeToString()), "CPU", settings
     )
 
-    def look(rgb: banks.Pixels) -> Floats:
+    def look(rgb: memmap_dataset.Pixels) -> Floats:
         shrinking = min(rgb.shape[:2]) > side
         method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
         small = cv2.resize(rgb, (side, side), interpolation=method).astype(np.float32)

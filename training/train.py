@@ -15,13 +15,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import architecture
-import banks
 import cv2
 import evaluate
 import losses
+import memmap_dataset
 import muon
 import torch
-from ranks import Ranks
+from data_parallel import Ranks
 from recipe import read_recipe
 from samples import Samples, normalised
 from torch import distributed
@@ -54,7 +54,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             timeout=timedelta(hours=2),  # a pause of the machine's owner must not end the run
         )
     recipe = read_recipe(options.recipe)
-    work = banks.work_folder()
+    work = memmap_dataset.work_folder()
     runs = work / "runs" / options.name
     runs.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
@@ -105,7 +105,7 @@ def train(rank: int, options: argparse.Namespace) -> None:
             with (runs / "log.txt").open("a") as log:
                 print(text, file=log)
 
-    watched = Watch() if rank == 0 else None
+    validation = Watch() if rank == 0 else None
     say(f"{time.strftime('%H:%M:%S')} start at step {step} of {recipe.steps}")
     total_loss, total_error, since = 0.0, 0.0, time.time()
     while step < recipe.steps:
@@ -158,8 +158,8 @@ def train(rank: int, options: argparse.Namespace) -> None:
                 total_loss, total_error, since = 0.0, 0.0, time.time()
             if step % options.watch == 0 or step == recipe.steps:
                 save()
-                if watched:
-                    say(f"  watched at {evaluate.SIDE}: {watched(average, evaluate.SIDE)}")
+                if validation:
+                    say(f"  validation at {evaluate.SIDE}: {validation(average, evaluate.SIDE)}")
                 since = time.time()
             if left == 0:
                 save()  # the next phase starts new processes, which may fail

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 import architecture
-import banks
 import generator
+import memmap_dataset
 import numpy as np
 import onnx
 import torch
@@ -22,7 +22,7 @@ from samples import normalised
 from sources import Sources
 from torch import Tensor, nn
 
-SHIPPED = banks.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
+SHIPPED = memmap_dataset.REPOSITORY / "python" / "nssbg" / "_models" / "bundled" / "nssbg-lite.onnx"
 ROW_RMS = 0.03  # about what kernels of a finished run have: the optimiser's steps keep their size
 
 
@@ -163,7 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(1)
     network = architecture.LiteNetwork()
-    work = banks.work_folder()
+    work = memmap_dataset.work_folder()
     target = work / "runs" / options.name / "checkpoint.pt"
     if target.exists() and options.unless_begun:
         return

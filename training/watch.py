@@ -10,10 +10,10 @@ import torch
 
 
 class Watch:
-    """The watched sets in memory, with few made pictures: a run is not to wait for its figures."""
+    """The validation sets in memory, with few made pictures: no run waits long for its figures."""
 
     def __init__(self, made: int = 60) -> None:
-        self.sets = {name: list(pictures()) for name, pictures in sets.watched(made, 77).items()}
+        self.sets = {name: list(pictures()) for name, pictures in sets.validation(made, 77).items()}
         self.sets = {name: pictures for name, pictures in self.sets.items() if pictures}
 
     def __call__(self, network: torch.nn.Module, size: int) -> str:

@@ -16,7 +16,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 torch = pytest.importorskip("torch")
 
-import banks  # noqa: E402
 import calibrate  # noqa: E402
 import catalogue  # noqa: E402
 import clone  # noqa: E402
@@ -27,6 +26,7 @@ import generator  # noqa: E402
 import labels  # noqa: E402
 import look_alikes  # noqa: E402
 import measures  # noqa: E402
+import memmap_dataset  # noqa: E402
 import open_photographs  # noqa: E402
 import recipe as recipes  # noqa: E402
 import teach  # noqa: E402
@@ -332,9 +332,9 @@ def test_true_masks_win_and_measured_pictures_stay_out(clones: Path) -> None:
     measured.mkdir(parents=True)
     cv2.imwrite(str(measured / "1.jpg"), cv2.cvtColor(rgb[11][:, ::-1], cv2.COLOR_RGB2BGR))
     cv2.imwrite(str(measured / "1.mask.png"), np.zeros((60, 80), np.uint8))
-    folder = banks.work_folder() / "banks"
+    folder = memmap_dataset.work_folder() / "banks"
     for name in ("people", "cats", "held-people", "held-cats", "held-backgrounds"):
-        banks.write_bank(folder, name, [])
+        memmap_dataset.write_bank(folder, name, [])
     kept = labels.labels_folder(open_photographs.SIDE)
     for entry in catalogue.pictures(taught)[:-1]:
         alpha = soft_disc(30) if entry.identifier != "kind/25" else soft_disc(30, 0.6)
@@ -369,8 +369,8 @@ def test_draws_follow_the_weights_and_leave_measured_sets_alone(tmp_path: Path) 
     sizes = [(8 + k, 8, 4) for k in range(4)]
     items = [(str(k), "s", np.full(s, 200, np.uint8)) for k, s in enumerate(sizes)]
     notes = [(0.6, True), (0.3, False), (0.1, True), (0.0, True)]
-    assert banks.write_bank(tmp_path, "open", items, notes) == 4
-    banks.write_bank(tmp_path, "scenes", [("s", "s", np.zeros((70, 70, 3), np.uint8))])
+    assert memmap_dataset.write_bank(tmp_path, "open", items, notes) == 4
+    memmap_dataset.write_bank(tmp_path, "scenes", [("s", "s", np.zeros((70, 70, 3), np.uint8))])
     assert "open" not in Sources(tmp_path).foregrounds  # recipes without them stay what they were
     sources = Sources(tmp_path, opened=True)
     rng = np.random.default_rng(1)
@@ -384,7 +384,7 @@ def test_draws_follow_the_weights_and_leave_measured_sets_alone(tmp_path: Path) 
     rgb, mask = stream.sample()
     assert rgb.shape == (64, 64, 3)
     assert mask.shape == (64, 64)
-    for other in (Sources(tmp_path, prefix="held-"), Sources(tmp_path, watched=True)):
+    for other in (Sources(tmp_path, prefix="held-"), Sources(tmp_path, validation=True)):
         assert "open" not in other.foregrounds
         assert "scene" not in other.backdrops
 

@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 torch = pytest.importorskip("torch")
 
 import architecture  # noqa: E402
-import banks  # noqa: E402
 import export  # noqa: E402
 import generator  # noqa: E402
 import losses  # noqa: E402
 import measures  # noqa: E402
+import memmap_dataset  # noqa: E402
 import muon  # noqa: E402
 import prepare  # noqa: E402
 import procedural  # noqa: E402
@@ -54,16 +54,16 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder with small banks of drawn objects standing in for every source."""
     folder = tmp_path_factory.mktemp("work")
     drawn = list(procedural.items(24, 3, None))
-    banks.write_bank(folder / "banks", "procedural", drawn)
+    memmap_dataset.write_bank(folder / "banks", "procedural", drawn)
     scenes = [(i, "", np.ascontiguousarray(p[..., :3])) for i, _, p in drawn]
     for name in ("backgrounds", "fills"):
-        banks.write_bank(folder / "banks", name, scenes)
+        memmap_dataset.write_bank(folder / "banks", name, scenes)
     for name in ("people", "cats"):
         every = [f"{k:04d}" for k in range(300)]
-        seen = [x for x in every if banks.is_watched(name, x)][:2]
-        names = seen + [x for x in every if not banks.is_watched(name, x)]
+        seen = [x for x in every if memmap_dataset.is_validation(name, x)][:2]
+        names = seen + [x for x in every if not memmap_dataset.is_validation(name, x)]
         kept = [(x, name, p) for x, (_, _, p) in zip(names, drawn, strict=False)]
-        banks.write_bank(folder / "banks", name, kept)
+        memmap_dataset.write_bank(folder / "banks", name, kept)
     return folder
 
 
@@ -150,11 +150,11 @@ def test_a_seed_gives_one_stream(work: Path) -> None:
 
 def test_no_picture_stands_on_two_sides_of_the_split() -> None:
     names = [f"{k:04d}" for k in range(2000)]
-    held = {n for n in names if banks.is_held_out("people", n)}
-    watched = {n for n in names if banks.is_watched("people", n)}
-    assert not held & watched
+    held = {n for n in names if memmap_dataset.is_held_out("people", n)}
+    validation = {n for n in names if memmap_dataset.is_validation("people", n)}
+    assert not held & validation
     assert 150 < len(held) < 250
-    assert 50 < len(watched) < 130
+    assert 50 < len(validation) < 130
 
 
 def test_measures_give_known_answers() -> None:
@@ -239,11 +239,11 @@ def test_a_run_starts_warm_from_an_exported_file(tmp_path: Path, grown: bool) ->
     assert torch.allclose(warm.stage_two[1].running_mean, mean, atol=1e-4)
 
 
-def test_watched_pictures_are_apart_from_those_trained_on(work: Path) -> None:
+def test_validation_pictures_are_apart_from_those_trained_on(work: Path) -> None:
     trained = Sources(work / "banks")
-    watched = Sources(work / "banks", watched=True)
+    validation = Sources(work / "banks", validation=True)
     for kind in ("people", "cats"):
-        names = [{b.ids[i] for b, i in s.foregrounds[kind]} for s in (trained, watched)]
+        names = [{b.ids[i] for b, i in s.foregrounds[kind]} for s in (trained, validation)]
         assert names[0]
         assert len(names[1]) == 2
         assert not names[0] & names[1]
@@ -253,16 +253,16 @@ def test_choices_are_made_on_what_is_neither_trained_on_nor_measured(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NSSBG_TRAINING_WORK", str(work))
-    watched = sets.watched(made=3)
-    names = {kind: [name for name, _, _ in pictures()] for kind, pictures in watched.items()}
+    validation = sets.validation(made=3)
+    names = {kind: [name for name, _, _ in pictures()] for kind, pictures in validation.items()}
     for kind in ("people", "cats"):
         assert len(names[kind]) == 2
-        assert all(banks.is_watched(kind, name) for name in names[kind])
-    # The drawn ones are made of watched objects: of 24, one or two.
-    seen = Sources(work / "banks", watched=True).foregrounds["procedural"]
+        assert all(memmap_dataset.is_validation(kind, name) for name in names[kind])
+    # The drawn ones are made of validation objects: of 24, one or two.
+    seen = Sources(work / "banks", validation=True).foregrounds["procedural"]
     assert 0 < len(seen) < 24
     assert len(names["composites"]) == len(names["products"]) == 3
-    first, again = ([t for _, _, t in watched["composites"]()] for _ in range(2))
+    first, again = ([t for _, _, t in validation["composites"]()] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert first[0].dtype == np.float32
     assert 0 <= first[0].min() < first[0].max() <= 1
@@ -300,9 +300,9 @@ def test_bent_and_far_photographs_keep_their_masks(tmp_path: Path) -> None:
     picture = np.zeros((120, 160, 4), np.uint8)
     picture[..., :3] = (30, 90, 40)
     picture[30:80, 50:110] = (220, 180, 200, 255)
-    banks.write_bank(tmp_path, "cats", [("a", "cats", picture)])
+    memmap_dataset.write_bank(tmp_path, "cats", [("a", "cats", picture)])
     sources = Sources(tmp_path)
-    sources.foregrounds.setdefault("cats", Pool([(banks.Bank(tmp_path, "cats"), 0)]))
+    sources.foregrounds.setdefault("cats", Pool([(memmap_dataset.Bank(tmp_path, "cats"), 0)]))
     stream = generator.Generator(sources, 96, 5, far=1.0, bent=1.0)
     matrix = np.array([[0.45, 0.05, 8.0], [-0.04, 0.5, 12.0]])
     straight = generator.Generator(sources, 96, 5).warped(picture, matrix)

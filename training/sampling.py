@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-import banks
 import cv2
+import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 from sources import Pool, Shares, Sources
@@ -36,7 +36,7 @@ class Draws:
         """A name by its share."""
         return shares[0][int(self.rng.choice(len(shares[0]), p=shares[1]))]
 
-    def picture(self, entries: Pool) -> banks.Pixels:
+    def picture(self, entries: Pool) -> memmap_dataset.Pixels:
         """A random picture of a pool, by its weights where it has any."""
         return entries.draw(self.rng)
 
@@ -82,7 +82,7 @@ class Draws:
         offset = 128 * (1 - contrast) + brightness
         return np.column_stack([linear, np.full(3, offset)]).astype(np.float32)
 
-    def graded(self, rgb: banks.Pixels, strength: float = 1.0) -> banks.Pixels:
+    def graded(self, rgb: memmap_dataset.Pixels, strength: float = 1.0) -> memmap_dataset.Pixels:
         """A regraded copy; sometimes with another gamma."""
         result = cv2.transform(rgb, self.grade_matrix(strength))
         if self.chance(0.4):
@@ -91,7 +91,7 @@ class Draws:
             result = cv2.LUT(result, table)
         return result
 
-    def finished(self, rgb: banks.Pixels) -> banks.Pixels:
+    def finished(self, rgb: memmap_dataset.Pixels) -> memmap_dataset.Pixels:
         """What cameras and files do to any picture: blur, sharpening, noise, JPEG."""
         if self.chance(0.15):
             rgb = cv2.GaussianBlur(rgb, (0, 0), self.between(0.3, 1.3))

@@ -49,7 +49,7 @@ def is_held_out(subset: str, identifier: str) -> bool:
     return _place_in_split(subset, identifier) < HELD_OUT_PERMILLE
 
 
-def is_watched(subset: str, identifier: str) -> bool:
+def is_validation(subset: str, identifier: str) -> bool:
     """Whether a source picture is kept for watching a run (choices are made on these alone)."""
     place = _place_in_split(subset, identifier)
     return HELD_OUT_PERMILLE <= place < HELD_OUT_PERMILLE + WATCHED_PERMILLE
