@@ -42,9 +42,11 @@ def kind_of(source: Any) -> Kind:
             return "array"
     if hasattr(source, "read"):
         return "file"
+    if hasattr(source, "__array__"):  # a tensor of another library
+        return "array"
     raise ImageDecodeError(
         f"cannot read a picture from a {type(source).__name__}: expected a path, bytes, a binary "
-        "file object, a PIL image or a NumPy array"
+        "file object, a PIL image, a NumPy array or what NumPy can take for one"
     )
 
 
