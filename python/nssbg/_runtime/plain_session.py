@@ -164,7 +164,10 @@ class _OpenVino:
         openvino = import_openvino()
         used_runtime("openvino")
         self._network = openvino.Core().compile_model(
-            os.fspath(path), "CPU", {"INFERENCE_NUM_THREADS": threads}
+            os.fspath(path),
+            "CPU",
+            # The file's own precision, as ONNX Runtime computes: never bfloat16.
+            {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"},
         )
 
     def run(self, output_names: Sequence[str] | None, feeds: dict[str, Any], _: Any) -> list[Any]:
