@@ -20,7 +20,7 @@ from PIL import Image
 
 import nssbg
 from bench import timing
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg.compat import rembg
 
 
@@ -46,7 +46,7 @@ class Ready(nssbg.Remover):
 
     def __init__(self, data: object) -> None:
         super().__init__()
-        self._ready = super()._open().run(data, Options())
+        self._ready = super()._open().run(data, CutoutOptions())
 
     def _open(self) -> Any:
         return SimpleNamespace(run=lambda *_: self._ready)

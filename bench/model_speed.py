@@ -25,8 +25,9 @@ Batch = npt.NDArray[np.float32]
 
 def on_onnxruntime(model: Path, batch: Batch, threads: int) -> Callable[[], object]:
     """One pass, the session made beforehand."""
-    import onnxruntime
+    from nssbg._runtime_imports import import_onnxruntime
 
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
@@ -36,7 +37,9 @@ def on_onnxruntime(model: Path, batch: Batch, threads: int) -> Callable[[], obje
 
 def on_openvino(model: Path, batch: Batch, threads: int) -> Callable[[], object]:
     """One pass in float32 arithmetic, the model compiled beforehand."""
-    import openvino
+    from nssbg._runtime_imports import import_openvino
+
+    openvino = import_openvino()
 
     compiled = openvino.Core().compile_model(
         str(model),

@@ -36,8 +36,8 @@ path, name, size, kind, runs, cache = sys.argv[1:]
 size, runs = int(size), int(runs)
 tensor = np.zeros((1, 3, size, size), np.float32)
 if kind == "defaults":
-    import onnxruntime
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    from nssbg._runtime_imports import import_onnxruntime
+    session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: tensor}
     run = lambda: session.run(None, feed)
 else:
@@ -94,9 +94,9 @@ def child(
 
 def defaults(path: Path, tensor: np.ndarray) -> Any:
     """onnxruntime as rembg opens it: default options, all outputs."""
-    import onnxruntime
+    from nssbg._runtime_imports import import_onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: tensor}
     return lambda: session.run(None, feed)
 

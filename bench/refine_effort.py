@@ -41,7 +41,7 @@ class Row:
     runs: list[int] = field(default_factory=list)
     gain: list[float] = field(default_factory=list)
     network: list[float] = field(default_factory=list)  # milliseconds: prepare and infer
-    closer: list[float] = field(default_factory=list)  # milliseconds: look closer
+    closer: list[float] = field(default_factory=list)  # milliseconds: second pass
     refine: list[float] = field(default_factory=list)
 
 
@@ -128,7 +128,7 @@ def compare(title: str, samples: Iterable[Sample], remover: nssbg.Remover) -> No
             look, stages = cutout.second_pass, cutout.timings.stages
             row.runs.append(look.runs if look else 1)
             row.gain.append(look.gain if look else 1.0)
-            row.network.append(stages["prepare"] + stages["infer"])
+            row.network.append(stages["prepare"] + stages["segment"])
             row.closer.append(stages.get("second pass", 0.0))
             row.refine.append(stages["refine"])
     first = rows["fast"]

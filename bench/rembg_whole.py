@@ -1,6 +1,6 @@
 """nssbg against rembg as a whole: the same network, JPEG files to PNG files, on this machine.
 
-    python -m bench.rembg_whole --graph u2netp.onnx [--pictures 20] [--megapixels 4 12]
+    python -m bench.rembg_whole --graph u2netp.onnx [--images 20] [--megapixels 4 12]
     python -m bench.rembg_whole --graph u2netp.onnx --command
 
 Both run the same architecture-true U2-Net-p graph with random weights at 320 x 320, so what
@@ -87,6 +87,7 @@ def environment(graph: Path) -> dict[str, str]:
     return {
         **os.environ,
         "MODEL_CHECKSUM_DISABLED": "1",
+        "ORT_DISABLE_TELEMETRY": "1",  # nothing leaves, also of the peer
         "U2NET_HOME": home,
         "REMBG_HOME": home,
     }
@@ -200,7 +201,7 @@ def main() -> None:
         if arguments.command:
             compare_commands(arguments.graph, megapixels, arguments.rounds)
         else:
-            compare(arguments.graph, megapixels, arguments.pictures, arguments.rounds)
+            compare(arguments.graph, megapixels, arguments.images, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ model, backend = open_model({model!r}, backend={backend!r})
 print(backend.run(numpy.zeros((1, 3, *model.size), numpy.float32)).shape, flush=True)
 """
 _DEFAULTS = """
+import os
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # nothing leaves, also of the peer
 import numpy, onnxruntime
 session = onnxruntime.InferenceSession({model!r}, providers=["CPUExecutionProvider"])
 feed = {{session.get_inputs()[0].name: numpy.zeros((1, 3, 320, 320), numpy.float32)}}

@@ -14,7 +14,8 @@ PLAN = Plan(model="nssbg-lite", backend="fake", device="CPU", license="Apache-2.
 
 def cutout_of(rgba, **frame):
     rgb = np.ascontiguousarray(rgba[..., :3])
-    return Cutout(rgba, Frame(rgb=rgb, **frame), PLAN, Timings(), confidence=0.97)
+    account = {"plan": PLAN, "timings": Timings(), "confidence": 0.97}
+    return Cutout.of_rgba(rgba, Frame(rgb=rgb, **frame), **account)
 
 
 def product(height=400, width=300, *, noise=0, dtype=np.uint8):

@@ -1,26 +1,25 @@
 """Fits the confidence measure on watched photographs and generated pictures that were not trained
 on, and reports how well it follows the real error on the held-out sets.
 
-Prints the weights to be put into python/nssbg/_segment/confidence.py.
+Puts the weights into the model's sidecar, as its table [confidence] (the package has to be
+installed); choose.py goes by them and comes after.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import banks
 import evaluate
 import measures
 import numpy as np
 import numpy.typing as npt
 import sets
+import sidecar
 
-sys.path.insert(0, str(banks.REPOSITORY / "python" / "nssbg"))
-import _confidence as trust
+from nssbg._segment.confidence import confidence_features
 
 Floats = npt.NDArray[np.float32]
 SEED = 777
@@ -35,12 +34,12 @@ def known() -> Iterator[sets.Example]:
 
 
 def observed(model: Path, pictures: Iterator[sets.Example], side: int) -> tuple[Floats, Floats]:
-    """Features (with the mirror's) and real overlaps, of one look and of both, of pictures."""
+    """Features (with the mirror's) and real overlaps of pictures, by one pass and by both."""
     run = evaluate.predictor(model, side, 2)
     features, overlaps = [], []
     for _, rgb, truth in pictures:
         alpha, mirrored = evaluate.both_looks(run, rgb, side)
-        features.append(trust.confidence_features(alpha, mirrored))
+        features.append(confidence_features(alpha, mirrored))
         overlaps.append(
             [
                 measures.overlap(evaluate.enlarged(answer, rgb), truth)
@@ -90,10 +89,15 @@ def main() -> None:
     options = parser.parse_args()
     features, overlaps = observed(options.model, known(), options.side)
     alone, mirror = fitted(features[:, :3], overlaps[:, 0]), fitted(features, overlaps[:, 1])
-    for name, weights in (("_WITHOUT_MIRROR", alone), ("_WITH_MIRROR", mirror)):
-        print(f"{name} = ({', '.join(f'{w:.3f}' for w in weights)})")
+    written = sidecar.put_table(
+        options.model,
+        "confidence",
+        "Fitted by training/calibrate.py: expected overlap with the truth, the constant first.",
+        {"single": alone, "flip_tta": mirror},
+    )
+    print(written.read_text())
     print(
-        "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both looks "
+        "| set | pictures | mean overlap | Pearson | Spearman | mean overlap, both passes "
         "| Pearson | Spearman |\n|---|---|---|---|---|---|---|---|"
     )
     for name, pictures in sets.measured().items():

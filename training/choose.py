@@ -1,9 +1,9 @@
 """Fits what `model="auto"` chooses by, and reports how often it takes the better method.
 
 Runs the network and the studio method (the package has to be installed) on pictures kept aside
-for choices, fits the weights of python/nssbg/_segment/selector.py on them and measures the choice
-on the held-out sets. A choice is right where the taken alpha's IoU is at most TIE below the
-other's.
+for choices, fits the table [selector] of the model's sidecar on them (after calibrate.py has put
+[confidence] there) and measures the choice on the held-out sets. A choice is right where the taken
+alpha's IoU is at most TIE below the other's.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ import measures
 import numpy as np
 import numpy.typing as npt
 import sets
+import sidecar
 
+from nssbg._models.catalog import describe
+from nssbg._models.fitted import ConfidenceWeights
 from nssbg._ops.studio import studio_alpha
-from nssbg._segment import auto, selector
+from nssbg._segment import selector, thresholds
 from nssbg._segment.confidence import confidence
 
 Floats = npt.NDArray[np.float64]
@@ -33,12 +36,14 @@ def looked_at(
     run: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     pictures: Iterable[sets.Example],
     side: int,
+    weights: ConfidenceWeights,
 ) -> dict[str, Floats]:
     """Features of the choice, both overlaps and both confidences, one row a picture."""
     rows = []
     for _, rgb, truth in pictures:
         alpha, mirrored = evaluate.both_looks(run, rgb, side)
-        expected = confidence(alpha, mirrored).overlap
+        expected = confidence(alpha, mirrored, weights=weights).overlap
+        assert expected is not None  # main() has looked
         coarse = (alpha + mirrored) / 2
         full = evaluate.enlarged(coarse, rgb)
         found = studio_alpha(rgb, threads=1)
@@ -61,7 +66,7 @@ def looked_at(
 
 def asked(seen: dict[str, Floats]) -> npt.NDArray[np.bool_]:
     """Where the studio method's answer is waited for (screens aside, of which none are here)."""
-    return seen["border"] >= auto.LEAST_BORDER
+    return seen["border"] >= thresholds.LEAST_BORDER
 
 
 def weights_of_choice(seen: dict[str, Floats]) -> Floats:
@@ -74,8 +79,8 @@ def weights_of_choice(seen: dict[str, Floats]) -> Floats:
 
 
 def chosen(seen: dict[str, Floats], weights: Floats) -> npt.NDArray[np.bool_]:
-    """Where the studio method is taken, by the rule of `selector.choose` with these weights."""
-    edges = (seen["features"][:, 2] >= selector.AGREEING) & (seen["sure"] >= selector.TRUSTED)
+    """Where the studio method is taken, by the rule of `selector.select` with these weights."""
+    edges = (seen["features"][:, 2] >= thresholds.AGREEING) & (seen["sure"] >= thresholds.TRUSTED)
     return asked(seen) & (edges | (calibrate.logistic(seen["features"], weights) > 0.5))
 
 
@@ -118,14 +123,17 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=200, help="pictures of each measured set")
     parser.add_argument("--sure", type=float, default=0.0, help="studio confidence taken unlooked")
     options = parser.parse_args()
+    trust = describe(str(options.model)).confidence
+    if trust is None or trust.flip_tta is None:
+        raise SystemExit(f"{options.model}: no confidence fitted; run training/calibrate.py first")
     run = evaluate.predictor(options.model, options.side, 2)
     kept_aside = sets.watched(options.drawn, calibrate.SEED)
-    parts = [looked_at(run, pictures(), options.side) for pictures in kept_aside.values()]
+    parts = [looked_at(run, pictures(), options.side, trust) for pictures in kept_aside.values()]
     known = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     left_out = {k: v[~asked(known)] for k, v in known.items()}
     better = left_out["studio"] > left_out["network"] + TIE
     print(
-        f"border share below {auto.LEAST_BORDER}: {len(better)} of {len(known['border'])} "
+        f"border share below {thresholds.LEAST_BORDER}: {len(better)} of {len(known['border'])} "
         f"pictures, studio better in {better.sum()}"
     )
     known = {k: v[asked(known)] for k, v in known.items()}
@@ -133,12 +141,17 @@ def main() -> None:
     overlaps = {
         k: calibrate.fitted(known["features"], known[k], ridge=RIDGE) for k in ("studio", "network")
     }
-    for title, found in (
-        ("_STUDIO_IS_BETTER", weights),
-        ("_STUDIO_OVERLAP", overlaps["studio"]),
-        ("_NETWORK_OVERLAP", overlaps["network"]),
-    ):
-        print(f"{title} = ({', '.join(f'{w:.3f}' for w in found)})")
+    written = sidecar.put_table(
+        options.model,
+        "selector",
+        "Fitted by training/choose.py: the studio method against this network, the constant first.",
+        {
+            "studio_is_better": weights,
+            "studio_overlap": overlaps["studio"],
+            "network_overlap": overlaps["network"],
+        },
+    )
+    print(written.read_text())
     titles = " | ".join(rules(known, weights, overlaps))
     print(f"of each rule: mean IoU (right within {TIE}, within {2 * TIE})")
     print(
@@ -149,7 +162,7 @@ def main() -> None:
     print(row("fitted on", known, rules(known, weights, overlaps)))
     everything = []
     for name, pictures in sets.measured().items():
-        seen = looked_at(run, islice(pictures(), options.limit), options.side)
+        seen = looked_at(run, islice(pictures(), options.limit), options.side, trust)
         everything.append(seen)
         print(row(name, seen, rules(seen, weights, overlaps)), flush=True)
     mix = {k: np.concatenate([p[k] for p in everything]) for k in everything[0]}

@@ -18,6 +18,7 @@ import cv2
 import measures
 import numpy as np
 import numpy.typing as npt
+import quiet  # noqa: F401  # before the runtimes
 import sets
 
 Floats = npt.NDArray[np.float32]
@@ -89,7 +90,7 @@ def at_own_size(run: Callable[[Floats], Floats], side: int, *, mirror: bool) -> 
 
 
 def whole_package(threads: int) -> Predictor:
-    """What a user gets: the installed package's bundled network, closer look and refinement."""
+    """What a user gets: the installed package's bundled network, second pass and refinement."""
     import nssbg
 
     remover = nssbg.Remover("nssbg-lite", threads=threads)

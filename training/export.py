@@ -16,6 +16,7 @@ import banks
 import numpy as np
 import numpy.typing as npt
 import onnx
+import quiet  # noqa: F401  # before the runtimes
 import sets
 import torch
 from evaluate import SIDE, tensor
@@ -40,8 +41,8 @@ fit = "stretch"
 output_index = 0
 activation = "none"
 range = "unit"
-mirror = true
-solid = true
+flip_tta = true
+opaque_subject = true
 precision = "float32"
 license = "Apache-2.0"
 commercial = true
@@ -219,6 +220,7 @@ def main() -> None:
         SIDECAR.format(side=SIDE, digest=digest, size=len(content))
     )
     print(digest)
+    print("no confidence is fitted to it yet: make train-choice")
 
 
 if __name__ == "__main__":

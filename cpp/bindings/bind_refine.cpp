@@ -65,10 +65,10 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
 }
 
 template <class T>
-nb::dict cleaned(const Array<T, 2>& alpha, bool pinholes, double level, std::int64_t least_area,
+nb::dict cleaned(const Array<T, 2>& alpha, bool holes, double level, std::int64_t least_area,
                  bool keep_largest, double deepest, double of_largest, double faint) {
     ComponentOptions options;
-    options.pinholes = pinholes;
+    options.holes = holes;
     options.level = level;
     options.least_area = least_area;
     options.keep_largest = keep_largest;
@@ -100,10 +100,10 @@ nb::ndarray<nb::numpy, T> feathered(const Array<const T, 2>& alpha, double sigma
 
 template <class T>
 void bind_cleanup(nb::module_& module) {
-    module.def("clean_components", &cleaned<T>, nb::arg("alpha").noconvert(), nb::arg("pinholes"),
+    module.def("clean_components", &cleaned<T>, nb::arg("alpha").noconvert(), nb::arg("holes"),
                nb::arg("level"), nb::arg("least_area"), nb::arg("keep_largest"),
                nb::arg("deepest") = 0.0, nb::arg("of_largest") = 0.0, nb::arg("faint") = 0.0,
-               "Drop specks or fill pinholes of an alpha, in place.");
+               "Remove small components or fill holes of an alpha, in place.");
     module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }

@@ -13,7 +13,7 @@ constexpr T full = sizeof(T) == 1 ? static_cast<T>(255) : static_cast<T>(1);
 template <class T>
 void components(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
     ComponentOptions options;
-    options.pinholes = in.flag();
+    options.holes = in.flag();
     options.level = static_cast<double>(in.real(-0.1f, 1.1f));
     options.least_area = in.between(0, 200);
     options.deepest = in.flag() ? static_cast<double>(in.real(0, 1)) : 0.0;
@@ -36,13 +36,13 @@ void components(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
     }
     fuzz::check(first.changed <= first.components, "no more components change than there are");
     if (first.gave_up) fuzz::check(once == alpha.memory, "giving up leaves alpha as it was");
-    const T value = options.pinholes ? full<T> : static_cast<T>(0);
+    const T value = options.holes ? full<T> : static_cast<T>(0);
     for (std::size_t i = 0; i < once.size(); ++i)
         fuzz::check(once[i] == alpha.memory[i] || once[i] == value,
                     "pixels are left as they were, or cleared, or filled");
     if (options.of_largest == 0.0 && options.deepest == 0.0 && options.faint == 0.0)
         fuzz::check(fuzz::same_bytes(once, cleaned(once, &second)) && second.changed == 0,
-                    "cleaning twice is cleaning once");
+                    "a second run changes nothing");
 }
 
 template <class T>

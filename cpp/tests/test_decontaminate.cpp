@@ -1,4 +1,5 @@
 // Colour decontamination and composition without Python: invariants, levels, refusals.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "foreground/kernels.hpp"
 #include "nssbg/compose.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/decontaminate.hpp"
@@ -81,6 +83,56 @@ void check_same_everywhere(ForegroundMethod method) {
 }
 
 }  // namespace
+
+namespace {
+
+// The flags of blocks for one alpha value anywhere in a row that is clear, or opaque, elsewhere.
+template <class T, class Kernel>
+void check_flags(Kernel kernel, const std::vector<T>& values) {
+    constexpr T top = static_cast<T>(~T{0});
+    for (const std::ptrdiff_t width : {5, 16, 17, 40, 64, 96, 130}) {
+        const std::vector<T> rgb(static_cast<std::size_t>(3 * width), T{9});
+        std::vector<T> rgba(static_cast<std::size_t>(4 * width));
+        const auto blocks = static_cast<std::size_t>(width / block_side + 1);
+        for (const T around : {T{0}, top})
+            for (const T value : values)
+                for (std::ptrdiff_t x = 0; x < width; ++x) {
+                    std::vector<T> alpha(static_cast<std::size_t>(width), around);
+                    alpha[static_cast<std::size_t>(x)] = value;
+                    for (const bool clear : {false, true}) {
+                        std::vector<std::uint8_t> soft(blocks, 0);
+                        std::vector<std::uint8_t> open(blocks, 0);
+                        kernel(rgb.data(), alpha.data(), rgba.data(), width, clear, soft.data(),
+                               open.data());
+                        for (std::size_t b = 0; b < blocks; ++b) {
+                            bool is_soft = false;
+                            bool is_open = false;
+                            const std::size_t end =
+                                std::min((b + 1) * std::size_t{block_side}, alpha.size());
+                            for (std::size_t i = b * block_side; i < end; ++i) {
+                                is_soft |= alpha[i] != 0 && alpha[i] != top;
+                                is_open |= alpha[i] != top;
+                            }
+                            CHECK((soft[b] != 0) == is_soft);
+                            CHECK((open[b] != 0) == is_open);
+                        }
+                    }
+                }
+    }
+}
+
+}  // namespace
+
+TEST(blocks_are_soft_from_the_least_alpha_to_the_last_below_full) {
+    for (const Isa level : available_isa_levels()) {
+        set_isa(isa_name(level));
+        const DecontaminateKernels& kernels = active_decontaminate_kernels();
+        check_flags<std::uint8_t>(kernels.rgba_from_rgb_u8, {0, 1, 2, 127, 253, 254, 255});
+        check_flags<std::uint16_t>(kernels.rgba_from_rgb_u16,
+                                   {0, 1, 2, 255, 256, 65533, 65534, 65535});
+    }
+    set_isa("auto");
+}
 
 TEST(multilevel_is_the_same_for_every_level_and_thread_count) {
     check_same_everywhere<std::uint8_t>(ForegroundMethod::multilevel);

@@ -1,4 +1,6 @@
 // The studio method without Python: known shapes, odd sizes, strides, levels, threads.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>
@@ -6,6 +8,7 @@
 #include "check.hpp"
 #include "nssbg/cpu.hpp"
 #include "nssbg/studio.hpp"
+#include "studio/kernels.hpp"
 
 using namespace nssbg;
 
@@ -166,6 +169,38 @@ TEST(studio_reads_strides_and_16_bits) {
     for (std::size_t i = 0; i < alpha.size(); ++i)
         largest = std::max(largest, std::abs(alpha[i] - expected[i]));
     CHECK(largest <= 1);
+}
+
+// Whatever the width, also in the first and the last column, whose missing neighbours are
+// themselves.
+TEST(studio_smoothing_is_the_binomial_up_to_both_borders) {
+    for (const Isa level : available_isa_levels())
+        for (std::ptrdiff_t width = 1; width <= 40; ++width) {
+            set_isa(isa_name(level));
+            std::vector<float> rows(static_cast<std::size_t>(3 * width));
+            std::uint32_t seed = 7;
+            for (float& value : rows) {
+                seed = seed * 1664525u + 1013904223u;
+                value = static_cast<float>(seed >> 24);
+            }
+            std::vector<float> out(static_cast<std::size_t>(width), -1.0f);
+            active_studio_kernels().binomial_row(rows.data(), rows.data() + width,
+                                                 rows.data() + 2 * width, out.data(), width);
+            for (std::ptrdiff_t x = 0; x < width; ++x) {
+                double expected = 0;
+                for (std::ptrdiff_t dy = -1; dy <= 1; ++dy)
+                    for (std::ptrdiff_t dx = -1; dx <= 1; ++dx) {
+                        const std::ptrdiff_t column =
+                            std::min(std::max<std::ptrdiff_t>(x + dx, 0), width - 1);
+                        expected += (dx == 0 ? 2.0 : 1.0) * (dy == 0 ? 2.0 : 1.0) / 16.0 *
+                                    static_cast<double>(
+                                        rows[static_cast<std::size_t>((dy + 1) * width + column)]);
+                    }
+                CHECK(std::abs(static_cast<double>(out[static_cast<std::size_t>(x)]) - expected) <
+                      1e-3);
+            }
+        }
+    set_isa("auto");
 }
 
 TEST(studio_refuses_mismatched_views) {

@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import inspect
 import os
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +36,40 @@ def api_page() -> str:
     """Every public name with its docstring."""
     package = importlib.import_module("nssbg")
     lines = ["# Python", "", f"Version {package.__version__}. Names load on first use.", ""]
+    aliases: list[tuple[str, Any]] = []
     for name in sorted(package.__all__, key=str.lower):
         value = getattr(package, name)
-        home = getattr(value, "__module__", "")
-        if not home.startswith("nssbg"):
-            continue  # __version__, or an alias of a type
-        lines += [
-            f"## nssbg.{name} {{ #nssbg.{name} }}",
-            "",
-            f"::: {home}.{value.__qualname__}",
-            "",
-        ]
-    return "\n".join(lines)
+        if inspect.ismodule(value):
+            lines += [f"## nssbg.{name} {{ #nssbg.{name} }}", "", inspect.getdoc(value) or "", ""]
+            lines += [line for one in value.__all__ for line in _entry(f"{name}.{one}", value, one)]
+        elif getattr(value, "__module__", "").startswith("nssbg"):
+            lines += _entry(name, package, name)
+        elif name != "__version__":
+            aliases.append((name, value))
+    lines += ["## Types { #types }", "", "Names for annotations.", ""]
+    lines += ["| name | stands for |", "|---|---|"]
+    lines += [f"| `nssbg.{name}` | {_spelled(value)} |" for name, value in aliases]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(shown: str, owner: Any, name: str) -> list[str]:
+    """A heading, and the directive that puts a docstring there."""
+    value = getattr(owner, name)
+    level = "##" + "#" * shown.count(".")
+    heading = f"{level} nssbg.{shown} {{ #nssbg.{shown} }}"
+    return [heading, "", f"::: {value.__module__}.{value.__qualname__}", ""]
+
+
+def _spelled(value: Any) -> str:
+    """A type alias in a table's cell."""
+    parts = []
+    for part in typing.get_args(value):
+        if isinstance(part, str):
+            parts.append(f'"{part}"')
+        else:
+            text = getattr(part, "__forward_arg__", None) or getattr(part, "__name__", str(part))
+            parts.append(text)
+    return ", ".join(f"`{part}`" for part in dict.fromkeys(parts))
 
 
 def _parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -185,11 +185,11 @@ class RefineStreamU16F32:
     def report(self) -> dict: ...
 
 @overload
-def clean_components(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu')], pinholes: bool, level: float, least_area: int, keep_largest: bool, deepest: float = 0.0, of_largest: float = 0.0, faint: float = 0.0) -> dict: ...
+def clean_components(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu')], holes: bool, level: float, least_area: int, keep_largest: bool, deepest: float = 0.0, of_largest: float = 0.0, faint: float = 0.0) -> dict: ...
 
 @overload
-def clean_components(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu')], pinholes: bool, level: float, least_area: int, keep_largest: bool, deepest: float = 0.0, of_largest: float = 0.0, faint: float = 0.0) -> dict:
-    """Drop specks or fill pinholes of an alpha, in place."""
+def clean_components(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu')], holes: bool, level: float, least_area: int, keep_largest: bool, deepest: float = 0.0, of_largest: float = 0.0, faint: float = 0.0) -> dict:
+    """Remove small components or fill holes of an alpha, in place."""
 
 @overload
 def feather(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.uint8]: ...

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
-from nssbg._compose.output import Output, render
+from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
+from nssbg._ops.foreground import decontaminate
 from nssbg._segment.second_pass.run import SecondPassReport
-from nssbg._types import Frame, Plan, Timings
+from nssbg._types import Frame, PathLikeText, Plan, Timings
+from nssbg._vocabulary import Compression, FileFormat
 
-__all__ = ["Cutout", "Report", "inputs_of"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from typing_extensions import Unpack
+
+    from nssbg._compose.background import Background
+
+__all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of"]
+
+
+class EncodeOptionsDict(TypedDict, total=False):
+    """The keywords of `Cutout.encode` and `Cutout.save` about how a file is written.
+
+    Attributes:
+        compression: Time against bytes, for the same pixels: "fast", "default" or "best".
+        quality: 0 to 100 for lossy formats; None: the format's own.
+        threads: Threads to use at most; 0 for all usable cores. The bytes do not depend on it.
+        subsampling: "4:4:4", "4:2:2" or "4:2:0" for JPEG and AVIF; None: by the quality.
+        progressive: JPEG that shows coarsely first.
+    """
+
+    compression: Compression
+    quality: int | None
+    threads: int
+    subsampling: str | None
+    progressive: bool
 
 
 @dataclass(frozen=True)
@@ -28,7 +56,7 @@ class Report:
         height: The same.
         plan: See `Cutout`; so for the others.
         timings: Milliseconds per stage.
-        confidence: 0 to 1.
+        confidence: 0 to 1, or None: see `Cutout`.
         low_confidence: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
         second_pass: Runs on parts of the picture, or None.
@@ -38,8 +66,8 @@ class Report:
     height: int
     plan: Plan
     timings: Timings
-    confidence: float
-    low_confidence: bool = False
+    confidence: float | None
+    low_confidence: bool | None = False
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
 
@@ -49,34 +77,49 @@ class Cutout:
     """A picture without its background.
 
     Attributes:
-        rgba: H x W x 4, straight (not premultiplied) alpha, uint8 or uint16 as the picture
-            was; in the colour encoding of the picture's own profile (`frame.icc_profile`).
+        alpha: H x W, uint8 or uint16 as the picture was; full scale = foreground.
         frame: The decoded picture that this was cut from.
         plan: What really ran: model, runtime, device, precision, threads, and why.
         timings: Milliseconds per stage.
         confidence: 0 to 1, how far the alpha is to be trusted: the overlap (IoU) with the truth
-            that is expected; of model="studio", the probability that it is at least 0.9.
+            that is expected; of model="studio", the probability that it is at least 0.9. None
+            where nothing was fitted to the network (`ModelDescription.confidence`): how far its
+            maps are to be trusted is not known. 0 of any network where its map has no outline.
         low_confidence: The confidence is so low (below 0.75; of model="studio" 0.5) that the result
-            is to be looked at, or another model to be tried; a note says so.
+            is to be looked at, or another model to be tried; a note says so. None, which counts as
+            false, where the confidence is None.
         notes: What the stages had to say: fallbacks, repairs, warnings.
         second_pass: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
             ran once.
     """
 
-    rgba: NDArray[Any]
+    alpha: NDArray[Any]
     frame: Frame
     plan: Plan
     timings: Timings
-    confidence: float
+    confidence: float | None
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
-    low_confidence: bool = False
+    low_confidence: bool | None = False
+    # H x W x 4, whose alpha `alpha` is; None where only the alpha was wanted.
+    colored: NDArray[Any] | None = field(default=None, repr=False, kw_only=True)
 
-    @property
-    def alpha(self) -> NDArray[Any]:
-        """H x W alpha, same dtype as rgba; a view, not a copy."""
-        return self.rgba[..., 3]
+    @classmethod
+    def of_rgba(cls, rgba: NDArray[Any], frame: Frame, **account: Any) -> Cutout:
+        """A cut-out of finished pixels: H x W x 4, straight, of the picture's dtype."""
+        return cls(rgba[..., 3], frame, colored=rgba, **account)
+
+    @cached_property
+    def rgba(self) -> NDArray[Any]:
+        """H x W x 4, straight (not premultiplied) alpha, uint8 or uint16 as the picture was.
+
+        In the colour encoding of the picture's own profile (`frame.icc_profile`).
+        """
+        if self.colored is not None:
+            return self.colored
+        # Only the alpha was wanted when this was cut out: the photograph's own colours.
+        return decontaminate(self.frame.rgb, self.alpha, method="off", threads=1)
 
     @property
     def report(self) -> Report:
@@ -92,7 +135,7 @@ class Cutout:
             second_pass=self.second_pass,
         )
 
-    def over(self, background: Any) -> NDArray[Any]:
+    def over(self, background: Background) -> NDArray[Any]:
         """Lay the cut-out over a colour or a picture.
 
         Args:
@@ -118,15 +161,17 @@ class Cutout:
         Raises:
             OptionError: The options do not fit the picture.
         """
+        if is_whole_alpha(output):
+            return np.ascontiguousarray(self.alpha)
         return render(self.rgba, output, image=self.frame.rgb, icc_profile=self.frame.icc_profile)
 
     def encode(
         self,
-        format: str = "png",
+        format: FileFormat = "png",
         *,
-        background: Any = None,
+        background: Background | None = None,
         output: Output | None = None,
-        **settings: Any,
+        **settings: Unpack[EncodeOptionsDict],
     ) -> bytes:
         """The cut-out as file bytes, profile, EXIF and resolution kept.
 
@@ -135,7 +180,8 @@ class Cutout:
             background: As in `over`; None keeps the transparency.
             output: What the result looks like, in place of background. A premultiplied one is
                 named so in TIFF; formats that cannot say it refuse it.
-            settings: `compression` and `quality`, as `nssbg._io.encode` takes them.
+            settings: compression, quality, threads, subsampling and progressive: see
+                `EncodeOptionsDict`.
 
         Raises:
             ImageEncodeError: The format cannot hold what was asked for.
@@ -144,7 +190,6 @@ class Cutout:
             raise OptionError("give background or output, not both: an Output has its own")
         if output is not None:
             pixels = self.render(output)
-            settings = {**settings, "premultiplied": output.premultiplied}
         else:
             pixels = self.rgba if background is None else self.over(background)
         return image_io.encode(
@@ -153,17 +198,18 @@ class Cutout:
             icc_profile=self.frame.icc_profile,
             exif=self.frame.exif,
             dpi=self.frame.dpi,
+            premultiplied=output is not None and output.premultiplied,
             **settings,
         )
 
     def save(
         self,
-        path: str | Path,
+        path: PathLikeText,
         *,
-        background: Any = None,
+        background: Background | None = None,
         output: Output | None = None,
         overwrite: bool = True,
-        **settings: Any,
+        **settings: Unpack[EncodeOptionsDict],
     ) -> Path:
         """Write the cut-out to a file, whole or not at all; the suffix gives the format.
 
@@ -186,31 +232,31 @@ class Cutout:
                 written.
         """
 
-        def encode(format: str) -> bytes:
+        def encode(format: FileFormat) -> bytes:
             return self.encode(format, background=background, output=output, **settings)
 
         inputs = inputs_of(self, background, output)
         return image_io.write_encoded(path, encode, overwrite=overwrite, inputs=inputs)
 
-    def to_pil(self) -> Any:
+    def to_pil(self) -> Image:
         """The cut-out as a PIL image, mode RGBA (16-bit pictures come down to 8)."""
-        from PIL import Image
+        from PIL.Image import fromarray
 
         rgba = self.rgba
         if rgba.dtype != np.uint8:
-            rgba = ((rgba.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        image = Image.fromarray(np.ascontiguousarray(rgba))
+            rgba = eight_bits(rgba)
+        image = fromarray(np.ascontiguousarray(rgba))
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile
         return image
 
     def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
         """The same account with other pixels."""
-        return replace(self, rgba=rgba)
+        return replace(self, alpha=rgba[..., 3], colored=rgba)
 
 
 def inputs_of(
-    cutout: Cutout, background: Any = None, output: Output | None = None
+    cutout: Cutout, background: Background | None = None, output: Output | None = None
 ) -> tuple[Any, ...]:
     """What a result is made from: files whose paths are among these are never written over."""
     source = Path(cutout.frame.name) if cutout.frame.kind == "path" else None

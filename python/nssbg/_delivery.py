@@ -5,30 +5,68 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _fs
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
+from nssbg._compose.background import Background
 from nssbg._compose.output import Output
-from nssbg._cutout import Cutout, inputs_of
+from nssbg._cutout import Cutout, EncodeOptionsDict, inputs_of
 from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._options import CutoutOptionsDict, RemoverOptionsDict
+from nssbg._types import PathLikeText
+from nssbg._vocabulary import FileFormat
 
-__all__ = ["SourceFiles", "default_output", "encoded", "give_back", "target_of", "write"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from typing_extensions import Unpack
+
+__all__ = [
+    "DeliveryOptionsDict",
+    "RemoveOptionsDict",
+    "SourceFiles",
+    "default_output",
+    "encoded",
+    "give_back",
+    "target_of",
+    "write",
+]
+
+
+class DeliveryOptionsDict(CutoutOptionsDict, total=False):
+    """The keywords of `Remover.remove`: how a picture is cut out, and what is handed back.
+
+    Attributes:
+        background: Colour or picture to lay the cut-out over; None: transparent.
+        mask: Hand back the alpha alone, as a grey picture.
+        format: Format of files and bytes; default from `output`, else "png".
+        overwrite: Whether a file that is there is replaced.
+    """
+
+    background: Background | None
+    mask: bool
+    format: FileFormat | None
+    overwrite: bool
+
+
+class RemoveOptionsDict(DeliveryOptionsDict, RemoverOptionsDict, total=False):
+    """The keywords of `nssbg.remove`: those of `Remover` and of `Remover.remove`."""
 
 
 def give_back(
     cutout: Cutout,
     target: Path | None,
     *,
-    background: Any,
+    background: Background | None,
     mask: bool,
-    format: str | None,
+    format: FileFormat | None,
     overwrite: bool = True,
     threads: int = 0,
-) -> Any:
+) -> Path | bytes | Image | NDArray[Any]:
     """Hand a cut-out back as the type that came in, or write it to `target`.
 
     Files and bytes are encoded on `threads` threads; 0: all usable cores.
@@ -54,21 +92,21 @@ def give_back(
     return pixels
 
 
-def pixels_of(cutout: Cutout, *, background: Any, mask: bool) -> NDArray[Any]:
+def pixels_of(cutout: Cutout, *, background: Background | None, mask: bool) -> NDArray[Any]:
     """The pixels asked for: H x W for a mask, H x W x 3 over a background, else H x W x 4."""
     if mask:
         return np.ascontiguousarray(cutout.alpha)
     return cutout.rgba if background is None else cutout.over(background)
 
 
-def as_pil(cutout: Cutout, pixels: NDArray[Any]) -> Any:
+def as_pil(cutout: Cutout, pixels: NDArray[Any]) -> Image:
     """Pixels as a PIL image (8 bits), with the picture's profile."""
     if pixels.ndim == 2 or pixels.shape[2] == 3:
-        from PIL import Image
+        from PIL.Image import fromarray
 
         if pixels.dtype != np.uint8:
-            pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        image = Image.fromarray(np.ascontiguousarray(pixels))
+            pixels = eight_bits(pixels)
+        image = fromarray(np.ascontiguousarray(pixels))
         if cutout.frame.icc_profile and pixels.ndim == 3:
             image.info["icc_profile"] = cutout.frame.icc_profile
         return image
@@ -77,12 +115,12 @@ def as_pil(cutout: Cutout, pixels: NDArray[Any]) -> Any:
 
 def encoded(
     cutout: Cutout,
-    format: str,
+    format: FileFormat,
     *,
-    background: Any = None,
+    background: Background | None = None,
     mask: bool = False,
     result: Output | None = None,
-    **settings: Any,
+    **settings: Unpack[EncodeOptionsDict],
 ) -> bytes:
     """The result as file bytes; with `result`, background and mask are left at their defaults."""
     if not mask and (result is None or result.kind != "mask"):
@@ -96,12 +134,12 @@ def write(
     cutout: Cutout,
     target: Path,
     *,
-    background: Any = None,
+    background: Background | None = None,
     mask: bool = False,
     result: Output | None = None,
-    format: str | None = None,
+    format: FileFormat | None = None,
     overwrite: bool = True,
-    **settings: Any,
+    **settings: Unpack[EncodeOptionsDict],
 ) -> Path:
     """Write the result to a file, whole or not at all, never over what it was made from.
 
@@ -110,7 +148,7 @@ def write(
         ImageEncodeError: The file cannot be written, or is there and not to be overwritten.
     """
 
-    def encode(chosen: str) -> bytes:
+    def encode(chosen: FileFormat) -> bytes:
         return encoded(cutout, chosen, background=background, mask=mask, result=result, **settings)
 
     inputs = inputs_of(cutout, background, result)
@@ -118,7 +156,7 @@ def write(
 
 
 def target_of(
-    source: Any, output: str | Path | None, *, format: str | None, mask: bool
+    source: Any, output: PathLikeText | None, *, format: FileFormat | None, mask: bool
 ) -> Path | None:
     """Where the result of a source is to be written; None: it is handed back."""
     if output is not None:
@@ -160,7 +198,7 @@ class SourceFiles:
             )
 
 
-def default_output(source: Any, format: str | None, mask: bool) -> Path:
+def default_output(source: Any, format: FileFormat | None, mask: bool) -> Path:
     """Beside the picture: photo.jpg gives photo-cutout.png, its mask photo-mask.png."""
     path = Path(source)
     suffix = image_io.suffix_of(format or "png")

@@ -22,6 +22,7 @@ from nssbg._planner.candidates import Candidate
 from nssbg._planner.opening import int8_form
 from nssbg._planner.resource_estimate import Fit, fit
 from nssbg._runtime.compiled_cache import CompiledCache
+from nssbg._runtime.device_table import GPU_NAMES
 from nssbg._runtime.devices import Hardware, hardware
 from nssbg._runtime_imports import telemetry_doubts, telemetry_measures
 from nssbg._types import Plan
@@ -218,10 +219,9 @@ def require_device(machine: Hardware, device: str) -> None:
         DeviceError: It has not; the message says what stands in the way.
     """
     wanted = device.lower()
-    family = ("gpu", "cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
     for item in machine.devices:
         names = {item.name, item.id.lower()}
-        if not item.problem and (wanted in names or (wanted == "gpu" and item.name in family)):
+        if not item.problem and (wanted in names or (wanted == "gpu" and item.name in GPU_NAMES)):
             return
     there = ", ".join(dict.fromkeys(item.name for item in machine.devices if not item.problem))
     hints = "; ".join(f"{item.what}: {item.mend}" for item in machine.conflicts)

@@ -1,47 +1,86 @@
-"""What a caller may ask of one cut-out: one frozen record, checked once, passed down the stages."""
+"""What a caller may ask of one cut-out: one frozen record, checked once, passed down the stages.
+
+A new option is a field of `CutoutOptions` and its twin in `CutoutOptionsDict`, by which type
+checkers know the keywords of `cutout`, `remove` and `map`; a contract test compares the two.
+"""
 
 from __future__ import annotations
 
+import inspect
 import operator
-from dataclasses import dataclass
-from typing import Literal, get_args
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypedDict, TypeVar
 
 from nssbg._errors import OptionError
+from nssbg._vocabulary import (
+    EFFORTS,
+    FOREGROUND_METHODS,
+    MATTES,
+    QUALITIES,
+    REFINE_LEVELS,
+    Backend,
+    Effort,
+    ForegroundMethod,
+    LicenseUse,
+    Matte,
+    RefineLevel,
+)
 
-__all__ = ["Decontaminate", "Effort", "Options", "Refine", "text", "whole_number"]
+__all__ = [
+    "CutoutOptions",
+    "CutoutOptionsDict",
+    "RemoverOptionsDict",
+    "checked_quality",
+    "one_of",
+    "options_from",
+    "refuse_unknown",
+    "spelled_out",
+    "text",
+    "whole_number",
+]
 
-Effort = Literal["fast", "balanced", "best"]
-Refine = Literal["none", "guided", "matting", "auto"]
-Decontaminate = Literal["multilevel", "blur-fusion", "off"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Options:
-    """How one picture is cut out.
+class CutoutOptions:
+    """How one picture is cut out: keywords of `Remover.cutout`, `remove` and `map`.
 
     Attributes:
-        effort: How often a network may look: "fast" once; "balanced" once more at the crop around
-            a small subject; "best" also along the outline.
-        refine: Level of the full-size refinement of the alpha.
-        decontaminate: Method that estimates the true foreground colour in the soft band.
-        strength: Share of the estimated colour, 0 (photograph's own) to 1.
-        matte: What stands under alpha 0: "clear" (zeros) or "extend" (nearest foreground).
-        ignore_alpha: Leave out the alpha that the picture came with; otherwise the new alpha
-            is multiplied with it.
+        effort: How often a network may run on a picture. "fast": once. "balanced": again at the
+            crop around each subject (four at most) that fills a small part of the frame. "best":
+            also at tiles along the outline, 16 more in all. The bundled network averages with the
+            mirrored image each time, but for "fast". The studio method runs once.
+        refine: Level of the full-size refinement of the alpha: "none" upsamples, "guided" follows
+            the picture's edges, "matting" solves for hair, "auto" solves where it is hair-like.
+        decontaminate: Method that estimates the true foreground colour in the soft band:
+            "multilevel", the coarser "blur-fusion", or "off" for the photograph's own.
+        strength: Share of the estimated foreground colour, 0 (photograph's own) to 1.
+        matte: Colours under alpha 0: "clear" (zeros, small files) or "extend" (the nearest
+            foreground's, so that a later resize bleeds nothing).
+        ignore_alpha: Leave out an alpha that the picture came with; otherwise the new alpha is
+            multiplied with it.
+
+    Raises:
+        OptionError: A value outside these.
     """
 
     effort: Effort = "balanced"
-    refine: Refine = "guided"
-    decontaminate: Decontaminate = "multilevel"
+    refine: RefineLevel = "guided"
+    decontaminate: ForegroundMethod = "multilevel"
     strength: float = 1.0
-    matte: Literal["clear", "extend"] = "clear"
+    matte: Matte = "clear"
     ignore_alpha: bool = False
+    # Not a keyword of users': only the alpha is taken, so that no colours need be estimated.
+    alpha_only: bool = field(default=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        _one_of("effort", self.effort, get_args(Effort))
-        _one_of("refine", self.refine, get_args(Refine))
-        _one_of("decontaminate", self.decontaminate, get_args(Decontaminate))
-        _one_of("matte", self.matte, ("clear", "extend"))
+        one_of("effort", self.effort, EFFORTS)
+        one_of("refine", self.refine, REFINE_LEVELS)
+        one_of("decontaminate", self.decontaminate, FOREGROUND_METHODS)
+        one_of("matte", self.matte, MATTES)
         try:
             within = bool(0.0 <= self.strength <= 1.0)
         except (TypeError, ValueError):
@@ -50,7 +89,108 @@ class Options:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+class CutoutOptionsDict(TypedDict, total=False):
+    """The keywords of `CutoutOptions`, for `**options` that a type checker looks into."""
+
+    effort: Effort
+    refine: RefineLevel
+    decontaminate: ForegroundMethod
+    strength: float
+    matte: Matte
+    ignore_alpha: bool
+
+
+class RemoverOptionsDict(TypedDict, total=False):
+    """The keywords of `Remover`, for `**options` that a type checker looks into."""
+
+    model: str | os.PathLike[str]
+    device: str
+    backend: Backend
+    threads: int
+    license: LicenseUse | None
+    max_pixels: int
+    max_memory: int | None
+
+
+def options_from(
+    function: Callable[..., Any], given: Mapping[str, Any], *, alpha_only: bool = False
+) -> CutoutOptions:
+    """The record of what was given to a function as `**options`.
+
+    Raises:
+        TypeError: A keyword that the function does not know, as Python itself would say it.
+        OptionError: A value outside what is allowed.
+    """
+    refuse_unknown(function, given, CutoutOptionsDict.__optional_keys__)
+    return CutoutOptions(**given, alpha_only=alpha_only)
+
+
+def refuse_unknown(
+    function: Callable[..., Any], given: Mapping[str, Any], known: Collection[str]
+) -> None:
+    """Raise TypeError for the first keyword that is not known, with the nearest that is."""
+    for name in given:
+        if name not in known:
+            from difflib import get_close_matches
+
+            names = [*inspect.signature(function).parameters]
+            near = get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(
+                f"{function.__name__}() got an unexpected keyword argument {name!r}{hint}"
+            )
+
+
+def spelled_out(*records: type) -> Callable[[Function], Function]:
+    """Show the keywords of `**options` in a function's signature, with their defaults.
+
+    For `help()`, notebooks and whatever else looks at signatures while a program runs.
+
+    Args:
+        records: The dataclasses whose fields are the keywords.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        shown = [
+            parameter
+            for parameter in signature.parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        there = {parameter.name for parameter in shown}
+        shown += [
+            inspect.Parameter(
+                item.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if item.default is MISSING else item.default,
+                annotation=item.type,
+            )
+            for record in records
+            for item in fields(record)
+            if item.name not in there and item.name != "alpha_only"
+        ]
+        function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=shown
+        )
+        return function
+
+    return decorate
+
+
+def checked_quality(value: object) -> int:
+    """A quality of lossy files, 0 (smallest) to 100 (finest).
+
+    Raises:
+        OptionError: It is not a whole number of that range.
+    """
+    quality = whole_number("quality", value)
+    if quality not in QUALITIES:
+        raise OptionError(f"quality must be {QUALITIES[0]} to {QUALITIES[-1]}, got {quality}")
+    return quality
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise OptionError where an option is none of the words it may be."""
     # An array compares to an array: only text may be compared with text.
     if not isinstance(value, str) or value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)

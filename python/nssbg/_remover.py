@@ -1,4 +1,4 @@
-"""The public door: `remove` for one picture, `Remover` for many with one model held open."""
+"""`Remover`: takes the background out of many pictures, with one model held open."""
 
 from __future__ import annotations
 
@@ -6,30 +6,45 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
-from nssbg._compose.output import Output
+from nssbg._compose.background import Background
+from nssbg._compose.output import Output, needs_colors
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
-from nssbg._models.license import wanted_use
 from nssbg._models.sidecar import ModelDescription
-from nssbg._options import Decontaminate, Effort, Options, Refine
+from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
 from nssbg._pipeline.memory_estimate import predicted_bytes
-from nssbg._pipeline.scheduler import Stream
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
+from nssbg._pipeline.stream import Stream
+from nssbg._types import ArrayLike, BytesLike, ImageSource, PathLikeText, SupportsRead
+from nssbg._vocabulary import (
+    COMPRESSIONS,
+    DEFAULT_COMPRESSION,
+    FORMATS,
+    Backend,
+    Compression,
+    FileFormat,
+    LicenseUse,
+)
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+    from typing_extensions import Unpack
+
+    from nssbg._delivery import DeliveryOptionsDict
+    from nssbg._options import CutoutOptionsDict
     from nssbg._planner import BatchRun
 
-__all__ = ["Remover", "remove"]
+__all__ = ["Remover"]
 
 # Pictures of a run that a calibration at its start checks alphas on.
 _SAMPLES = 4
@@ -51,10 +66,6 @@ def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
     if now.autotune and not before.autotune:
         return True
     return (now.image_count or 0) > 2 * (before.image_count or 0)
-
-
-def _is_mask(result: Output | None) -> bool:
-    return result is not None and result.kind == "mask"
 
 
 class Remover:
@@ -95,17 +106,17 @@ class Remover:
 
     def __init__(
         self,
-        model: str | ModelDescription = "auto",
+        model: PathLikeText | ModelDescription = "auto",
         *,
         device: str = "auto",
-        backend: str = "auto",
+        backend: Backend = "auto",
         threads: int = 0,
-        license: str | None = None,
+        license: LicenseUse | None = None,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
         max_memory: int | None = None,
     ) -> None:
         self._settings = Settings(
-            model=model,
+            model=os.fspath(model) if isinstance(model, os.PathLike) else model,
             device=device,
             backend=backend,
             threads=threads,
@@ -189,83 +200,97 @@ class Remover:
     def __repr__(self) -> str:
         return f"Remover(model={self._settings.model!r}, device={self._settings.device!r})"
 
-    def cutout(
-        self,
-        image: Any,
-        *,
-        effort: Effort = "balanced",
-        refine: Refine = "guided",
-        decontaminate: Decontaminate = "multilevel",
-        strength: float = 1.0,
-        matte: Literal["clear", "extend"] = "clear",
-        ignore_alpha: bool = False,
-    ) -> Cutout:
+    @spelled_out(CutoutOptions)
+    def cutout(self, image: ImageSource, **options: Unpack[CutoutOptionsDict]) -> Cutout:
         """Cut out one picture and return the result with its account.
 
         Args:
-            image: A path, bytes, binary file object, PIL image or array (H x W,
-                H x W x 1/3/4; uint8, uint16 or float 0..1).
-            effort: How often a network may look at a picture. "fast": once. "balanced": again
-                at the crop around each subject (four at most) that fills a small part of the frame.
-                "best": also at tiles along the outline, 16 more in all. The bundled network looks
-                at the mirror image too each time, but for "fast". The studio method looks once.
-            refine: "none", "guided", "matting" or "auto".
-            decontaminate: "multilevel", "blur-fusion" or "off".
-            strength: Share of the estimated foreground colour in the soft band, 0 to 1.
-            matte: Colours under alpha 0: "clear" or "extend".
-            ignore_alpha: Leave out an alpha that the picture came with.
+            image: A path, bytes, binary file object, PIL image or array (NumPy's or anything with
+                `__array__`, such as a torch tensor; H x W, H x W x 1/3/4; uint8, uint16 or
+                float 0..1).
+            options: effort, refine, decontaminate, strength, matte, ignore_alpha: see
+                `CutoutOptions`.
 
         Raises:
             ImageDecodeError: The picture cannot be read.
             OptionError: An argument outside what is allowed.
         """
-        options = Options(
-            effort=effort,
-            refine=refine,
-            decontaminate=decontaminate,
-            strength=strength,
-            matte=matte,
-            ignore_alpha=ignore_alpha,
-        )
+        return self._cut_out(image, options_from(self.cutout, options))
+
+    def _cut_out(self, image: ImageSource, options: CutoutOptions) -> Cutout:
+        """As `cutout`, for the package's own edges, which may want the alpha alone."""
         return self._open().run(image, options)
 
-    def alpha(
-        self,
-        image: Any,
-        *,
-        effort: Effort = "balanced",
-        refine: Refine = "guided",
-        ignore_alpha: bool = False,
-    ) -> NDArray[Any]:
-        """Only the alpha, at the picture's size.
+    @spelled_out(CutoutOptions)
+    def alpha(self, image: ImageSource, **options: Unpack[CutoutOptionsDict]) -> NDArray[Any]:
+        """Only the alpha, at the picture's size; no colours are estimated and no RGBA is made.
+
+        Args:
+            image: See `cutout`.
+            options: See `cutout`; those about colours change nothing.
 
         Returns:
             H x W, uint8 (uint16 for 16-bit pictures), 255 (65535) = foreground.
-        """
-        return self.cutout(
-            image, effort=effort, refine=refine, ignore_alpha=ignore_alpha, decontaminate="off"
-        ).alpha
 
+        Raises:
+            ImageDecodeError: The picture cannot be read.
+            OptionError: An argument outside what is allowed.
+        """
+        return self._cut_out(image, options_from(self.alpha, options, alpha_only=True)).alpha
+
+    @overload
     def remove(
         self,
-        image: Any,
-        output: str | Path | None = None,
+        image: ImageSource,
+        output: PathLikeText,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path: ...
+    @overload
+    def remove(
+        self,
+        image: PathLikeText,
+        output: PathLikeText | None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path: ...
+    @overload
+    def remove(
+        self,
+        image: BytesLike | SupportsRead,
+        output: None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> bytes: ...
+    @overload
+    def remove(
+        self, image: Image, output: None = None, **options: Unpack[DeliveryOptionsDict]
+    ) -> Image: ...
+    @overload
+    def remove(
+        self, image: ArrayLike, output: None = None, **options: Unpack[DeliveryOptionsDict]
+    ) -> NDArray[Any]: ...
+    @overload
+    def remove(
+        self,
+        image: ImageSource,
+        output: PathLikeText | None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path | bytes | Image | NDArray[Any]: ...
+
+    @spelled_out(CutoutOptions)
+    def remove(
+        self,
+        image: ImageSource,
+        output: PathLikeText | None = None,
         *,
-        background: Any = None,
+        background: Background | None = None,
         mask: bool = False,
-        format: str | None = None,
+        format: FileFormat | None = None,
         overwrite: bool = True,
-        effort: Effort = "balanced",
-        refine: Refine = "guided",
-        decontaminate: Decontaminate = "multilevel",
-        strength: float = 1.0,
-        matte: Literal["clear", "extend"] = "clear",
-        ignore_alpha: bool = False,
-    ) -> Any:
+        **options: Unpack[CutoutOptionsDict],
+    ) -> Path | bytes | Image | NDArray[Any]:
         """Take the background out; the result has the type that was given.
 
         Args:
-            image: A path, bytes, binary file object, PIL image or array.
+            image: See `cutout`.
             output: Where to write; given with any kind of input, the path is returned.
             background: Colour or picture to lay the cut-out over; None: transparent.
             mask: Return the alpha alone, as a grey picture.
@@ -274,39 +299,27 @@ class Remover:
                 expects. False: that is an error, also where another process makes the file at
                 the same moment. A source or background picture, and a file that is marked as
                 read-only, is never written over.
-            effort: See `cutout`.
-            refine: See `cutout`.
-            decontaminate: See `cutout`.
-            strength: See `cutout`.
-            matte: See `cutout`.
-            ignore_alpha: See `cutout`.
+            options: See `cutout`.
 
         Returns:
             A path in gives the Path of the file written (beside it, as NAME-cutout.png,
             unless `output` says where); bytes and file objects give bytes; PIL gives PIL; an
-            array gives H x W x 4 (H x W x 3 over a background, H x W for a mask) of its dtype.
+            array gives H x W x 4 (H x W x 3 over a background, H x W for a mask) of its dtype
+            (float32 for every float).
 
         Raises:
             ImageDecodeError: The picture cannot be read.
             ImageEncodeError: The result cannot be written.
             OptionError: An argument outside what is allowed.
         """
-        options = Options(
-            effort=effort,
-            refine=refine,
-            decontaminate="off" if mask else decontaminate,
-            strength=strength,
-            matte=matte,
-            ignore_alpha=ignore_alpha,
-        )
+        wanted = options_from(self.remove, options, alpha_only=bool(mask))
         if mask and background is not None:
             raise OptionError("mask=True returns the alpha alone: leave out background")
         target = target_of(image, output, format=format, mask=mask)
         if target is not None:  # before the work: what cannot be written costs nothing
             image_io.check_target(target, overwrite=overwrite, inputs=(image, background))
-        cutout = self._open().run(image, options)
         return give_back(
-            cutout,
+            self._cut_out(image, wanted),
             target,
             background=background,
             mask=mask,
@@ -315,16 +328,17 @@ class Remover:
             threads=self._settings.threads,
         )
 
+    @spelled_out(CutoutOptions)
     def map(
         self,
-        images: Iterable[Any],
+        images: Iterable[ImageSource],
         *,
-        output: Callable[[Any], str | Path] | None = None,
-        background: Any = None,
+        output: Callable[[Any], PathLikeText] | None = None,
+        background: Background | None = None,
         mask: bool = False,
         result: Output | None = None,
-        format: str | None = None,
-        compression: Literal["fast", "default", "best"] = "default",
+        format: FileFormat | None = None,
+        compression: Compression = DEFAULT_COMPRESSION,
         quality: int | None = None,
         overwrite: bool = True,
         ordered: bool = True,
@@ -332,12 +346,7 @@ class Remover:
         max_in_flight: int | None = None,
         max_memory: int | None = None,
         autotune: bool | None = None,
-        effort: Effort = "balanced",
-        refine: Refine = "guided",
-        decontaminate: Decontaminate = "multilevel",
-        strength: float = 1.0,
-        matte: Literal["clear", "extend"] = "clear",
-        ignore_alpha: bool = False,
+        **options: Unpack[CutoutOptionsDict],
     ) -> Stream:
         """Cut out many pictures at once, in bounded memory.
 
@@ -367,26 +376,20 @@ class Remover:
                 where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
                 True: in any case; False: never. What was done is in each result's plan.
-            effort: See `cutout`.
-            refine: See `cutout`.
-            decontaminate: See `cutout`.
-            strength: See `cutout`.
-            matte: See `cutout`.
-            ignore_alpha: See `cutout`.
+            options: See `cutout`.
 
         Returns:
             An iterator of `Outcome`; close it, or use `with`, to cancel.
         """
-        options = Options(
-            effort=effort,
-            refine=refine,
-            decontaminate="off" if mask or _is_mask(result) else decontaminate,
-            strength=strength,
-            matte=matte,
-            ignore_alpha=ignore_alpha,
-        )
+        alpha_only = bool(mask) if result is None else not needs_colors(result)
+        wanted = options_from(self.map, options, alpha_only=alpha_only)
         if result is not None and (mask or background is not None):
             raise OptionError("give result, or background and mask: a result has its own")
+        one_of("compression", compression, COMPRESSIONS)
+        if format is not None:
+            one_of("format", format, FORMATS)
+        if quality is not None:
+            checked_quality(quality)
         count = workers or self._settings.thread_count
         in_flight = count + 2 if max_in_flight is None else max_in_flight
         for name, value in (("workers", count), ("max_in_flight", in_flight)):
@@ -418,7 +421,7 @@ class Remover:
         return Stream(
             self._open_for_many(count, image_count, samples, autotune),
             images,
-            options,
+            wanted,
             workers=count,
             max_in_flight=in_flight,
             max_memory=max_memory,
@@ -427,97 +430,43 @@ class Remover:
             ordered=ordered,
         )
 
+    @overload
     async def remove_async(
-        self, image: Any, output: str | Path | None = None, **options: Any
-    ) -> Any:
+        self,
+        image: ImageSource,
+        output: PathLikeText,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path: ...
+    @overload
+    async def remove_async(
+        self,
+        image: PathLikeText,
+        output: PathLikeText | None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path: ...
+    @overload
+    async def remove_async(
+        self,
+        image: BytesLike | SupportsRead,
+        output: None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> bytes: ...
+    @overload
+    async def remove_async(
+        self, image: Image, output: None = None, **options: Unpack[DeliveryOptionsDict]
+    ) -> Image: ...
+    @overload
+    async def remove_async(
+        self, image: ArrayLike, output: None = None, **options: Unpack[DeliveryOptionsDict]
+    ) -> NDArray[Any]: ...
+
+    async def remove_async(
+        self,
+        image: ImageSource,
+        output: PathLikeText | None = None,
+        **options: Unpack[DeliveryOptionsDict],
+    ) -> Path | bytes | Image | NDArray[Any]:
         """`remove` for asyncio: runs in a worker thread, the event loop goes on."""
         import asyncio  # 20 ms that only its users pay
 
         return await asyncio.to_thread(lambda: self.remove(image, output, **options))
-
-
-# One Remover per set of settings serves `remove`, so that a loop over it opens a model once.
-_shared: dict[tuple[Any, ...], Remover] = {}
-_shared_lock = threading.Lock()
-# Distinct settings held open at once; the oldest is closed beyond this.
-_MOST_SHARED = 4
-
-
-def _renew_shared_lock() -> None:
-    global _shared_lock
-    _shared_lock = threading.Lock()
-
-
-# A thread that does not exist in a forked child may have held it.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_shared_lock)
-
-
-def remove(
-    image: Any,
-    output: str | Path | None = None,
-    *,
-    model: str = "auto",
-    background: Any = None,
-    mask: bool = False,
-    format: str | None = None,
-    overwrite: bool = True,
-    device: str = "auto",
-    backend: str = "auto",
-    threads: int = 0,
-    license: str | None = None,
-    effort: Effort = "balanced",
-    refine: Refine = "guided",
-    decontaminate: Decontaminate = "multilevel",
-    strength: float = 1.0,
-    matte: Literal["clear", "extend"] = "clear",
-    ignore_alpha: bool = False,
-    max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
-    max_memory: int | None = None,
-) -> Any:
-    """Take the background out of one picture; the result has the type that was given.
-
-    A shared `Remover` per model and device is kept open between calls. See `Remover` for
-    model, device, backend, threads, license, max_pixels and max_memory, and `Remover.remove` for
-    the others, for what is returned and what is raised.
-    """
-    # Resolved here: with another NSSBG_LICENSE it is another Remover.
-    use = wanted_use(license)
-    settings = Settings(
-        model=model,
-        device=device,
-        backend=backend,
-        threads=threads,
-        license=use,
-        max_pixels=max_pixels,
-        max_memory=max_memory,
-    )
-    key = astuple(settings)
-    with _shared_lock:
-        remover = _shared.pop(key, None) or Remover(
-            model,
-            device=device,
-            backend=backend,
-            threads=threads,
-            license=use,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
-        )
-        _shared[key] = remover  # newest last
-        while len(_shared) > _MOST_SHARED:
-            # The oldest is only let go, not closed: another thread may be using it.
-            _shared.pop(next(iter(_shared)))
-    return remover.remove(
-        image,
-        output,
-        background=background,
-        mask=mask,
-        format=format,
-        overwrite=overwrite,
-        effort=effort,
-        refine=refine,
-        decontaminate=decontaminate,
-        strength=strength,
-        matte=matte,
-        ignore_alpha=ignore_alpha,
-    )

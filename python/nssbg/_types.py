@@ -1,4 +1,4 @@
-"""What flows between the rooms: a decoded picture, a plan, a timing table.
+"""What flows between the rooms: what a picture may come as, a decoded one, a plan, a timing table.
 
 Arrays are NumPy arrays, axes y, x, c; pictures are H x W x 3, alphas H x W. A value is
 never changed after it was handed on, so rooms may share arrays without copies.
@@ -10,14 +10,52 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Frame", "Plan", "Timings"]
+from nssbg._vocabulary import SourceKind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "ArrayLike",
+    "BytesLike",
+    "Frame",
+    "ImageArray",
+    "ImageSource",
+    "PathLikeText",
+    "Plan",
+    "SupportsArray",
+    "SupportsRead",
+    "Timings",
+]
 
 ImageArray = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class SupportsRead(Protocol):
+    """A binary file object: what has `read`."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """The next bytes; b"" at the end."""
+
+
+class SupportsArray(Protocol):
+    """What NumPy can make an array of, such as a torch tensor."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+PathLikeText: TypeAlias = Union[str, PathLike[str]]  # noqa: UP007 (Python 3.10 has no | here)
+BytesLike: TypeAlias = Union[bytes, bytearray, memoryview]  # noqa: UP007
+ArrayLike: TypeAlias = Union[NDArray[Any], SupportsArray]  # noqa: UP007
+#: What a picture may come as: a path, the bytes of a file, an open binary file, a PIL image, or an
+#: array (NumPy's, or anything with `__array__` such as a torch tensor), H x W x 1/3/4.
+ImageSource: TypeAlias = Union[PathLikeText, BytesLike, SupportsRead, "Image", ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -47,7 +85,7 @@ class Frame:
     dpi: tuple[float, float] | None = None
     name: str = "<array>"
     source_format: str = ""
-    kind: Literal["path", "bytes", "file", "pil", "array"] = "array"
+    kind: SourceKind = "array"
     is_gray: bool = False
     float_input: bool = False
     notes: tuple[str, ...] = ()
@@ -95,7 +133,13 @@ class Plan:
 
 @dataclass
 class Timings:
-    """Wall time per stage of one picture, in milliseconds, in the order the stages ran."""
+    """Wall time per stage of one picture, in milliseconds, in the order the stages ran.
+
+    Stages: "decode", "studio" (the studio method), "prepare" (a network's input), "segment" (a
+    network), "second pass", "post-process", "refine", "merge alpha" (the picture's own, where it
+    has one), "foreground"; in a run over many pictures "write". What did not run is not there; nor
+    is the opening of a model.
+    """
 
     stages: dict[str, float] = field(default_factory=dict)
 

@@ -7,12 +7,13 @@ is a fault: another exception, a warning, a word on stderr, too much time or mem
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 __all__ = ["MOST_BYTES", "MOST_SECONDS", "TARGETS", "is_fault", "verdict"]
@@ -94,6 +95,28 @@ TARGETS: dict[str, Callable[[bytes, Path], None]] = {
 }
 
 
+class _Log(logging.Handler):
+    """Keeps the package's own log lines, which are no library's word on stderr."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[list[str]]:
+    """The lines that nssbg logs meanwhile."""
+    log, handler = logging.getLogger("nssbg"), _Log()
+    log.addHandler(handler)
+    try:
+        yield handler.lines
+    finally:
+        log.removeHandler(handler)
+
+
 def is_fault(said: str) -> bool:
     """Whether a verdict is one to be mended."""
     return said not in ("read", "refused")
@@ -109,6 +132,7 @@ def verdict(kind: str, data: bytes) -> str:
         with (
             _stderr_in(Path(place) / "stderr") as noise,
             warnings.catch_warnings(record=True) as seen,
+            _logged() as lines,
         ):
             warnings.simplefilter("always")
             try:
@@ -134,6 +158,8 @@ def verdict(kind: str, data: bytes) -> str:
                 return (
                     f"fault: warning {seen[0].category.__name__} from {Path(seen[0].filename).name}"
                 )
+            if any("\n" in line or len(line) > 2000 for line in lines):
+                return "fault: a log entry of more than a line"
             if noise.exists() and noise.stat().st_size:
                 return "fault: a library's line on stderr"
         return said

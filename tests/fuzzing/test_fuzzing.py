@@ -102,6 +102,15 @@ def test_a_word_on_stderr_is_a_fault(monkeypatch):
     assert said == "fault: a library's line on stderr"
 
 
+def test_a_log_entry_is_no_noise_unless_it_takes_several_lines(monkeypatch):
+    import logging
+
+    log = logging.getLogger("nssbg")
+    assert _from_target(monkeypatch, lambda data, folder: log.warning("damaged")) == "read"
+    said = _from_target(monkeypatch, lambda data, folder: log.warning("%s", "a\nb"))
+    assert said == "fault: a log entry of more than a line"
+
+
 def test_a_warning_is_a_fault(monkeypatch):
     import warnings
 

@@ -142,7 +142,12 @@ def test_confidence_tells_a_product_from_noise(description, on_onnxruntime):
     def judged(image):
         batch = tensor(image, description)
         both = on_onnxruntime(np.concatenate([batch, batch[..., ::-1]]))
-        return confidence(both[0, 0]), confidence(both[0, 0], both[1, 0, :, ::-1])
+        mirrored = both[1, 0, :, ::-1]
+        weights = description.confidence
+        return (
+            confidence(both[0, 0], weights=weights),
+            confidence(both[0, 0], mirrored, weights=weights),
+        )
 
     clear_alone, clear = judged(drawn(*CASES["red disc on white"][:4])[0])
     rng = np.random.default_rng(3)
@@ -156,6 +161,6 @@ def test_confidence_tells_a_product_from_noise(description, on_onnxruntime):
 
 def test_confidence_rejects_what_it_cannot_judge():
     with pytest.raises(ValueError, match="axes"):
-        confidence(np.zeros((1, 4, 4), np.float32))
+        confidence(np.zeros((1, 4, 4), np.float32), weights=None)
     with pytest.raises(ValueError, match="expected"):
-        confidence(np.zeros((4, 4), np.float32), np.zeros((4, 5), np.float32))
+        confidence(np.zeros((4, 4), np.float32), np.zeros((4, 5), np.float32), weights=None)

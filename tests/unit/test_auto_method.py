@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from nssbg._errors import ModelError, NssbgError
+from nssbg._models.catalog import describe
 from nssbg._segment.auto import AutoMethod
 from nssbg._segment.base import Estimate
 from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._types import Frame, Plan, Timings
 
 FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
+WEIGHTS = describe("nssbg-lite").selector
 
 
 class Fixed:
@@ -25,25 +27,32 @@ class Fixed:
         self.model, self.confidence, self.alpha = model, confidence, alpha
         self.asked = 0
         self.closed = False
+        self.selector = WEIGHTS
 
-    def prepare(self, frame, timings):
-        return "prepared by " + self.model
+    def prepare(self, frame, studio, timings):
+        with timings.measure("prepare"):
+            return "prepared by " + self.model
 
-    def infer(self, frame, prepared, timings, effort):
+    def segment(self, frame, prepared, studio, timings, effort):
         assert prepared == "prepared by " + self.model
         self.asked += 1
-        return Estimate(
-            alpha=self.alpha,
-            full_size=self.model == "studio",
-            confidence=self.confidence,
-            plan=Plan(model=self.model, backend="fake", device="CPU"),
-        )
+        with timings.measure("segment" if self.model == "network" else "studio"):
+            return Estimate(
+                alpha=self.alpha,
+                full_size=self.model == "studio",
+                confidence=self.confidence,
+                plan=Plan(model=self.model, backend="fake", device="CPU"),
+            )
 
-    def infer_backdrops(self, frame, timings, *, least_border):
+    def studio_of_backdrops(self, frame, timings, *, least_border):
         assert 0 < least_border < 1
         if self.alpha is None:
             return None
-        return self.infer(frame, "prepared by " + self.model, timings, "fast")
+        return self.segment(frame, "prepared by " + self.model, None, timings, "fast")
+
+    def postprocess(self, estimate, timings):
+        with timings.measure("post-process"):
+            return estimate
 
     def close(self):
         self.closed = True
@@ -61,11 +70,21 @@ ELSEWHERE = disc(300, radius=0.12, x=0.15)
 EVERYTHING = np.full((300, 300), 255, np.uint8)
 
 
-def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
+def run(auto, timings=None):
+    """The stages up to the answer, as the pipeline calls them."""
+    timings = timings or Timings()
+    studio = auto.studio(FRAME, timings)
+    prepared = auto.prepare(FRAME, studio, timings)
+    estimate = auto.segment(FRAME, prepared, studio, timings, "balanced")
+    return auto.postprocess(estimate, timings)
+
+
+def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL, selector=WEIGHTS):
     """What auto takes, and the two methods."""
     opened = []
     one = Fixed("studio", studio, studio_alpha)
     other = Fixed("network", network, network_alpha)
+    other.selector = selector
 
     def open_network():
         opened.append(True)
@@ -73,8 +92,7 @@ def answer(studio, network, *, studio_alpha=LARGE, network_alpha=SMALL):
 
     auto = AutoMethod(one, open_network)
     for _ in range(2):
-        timings = Timings()
-        estimate = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+        estimate = run(auto)
     auto.wait()
     return estimate, auto, other, len(opened)
 
@@ -97,8 +115,7 @@ def test_the_network_is_opened_while_the_studio_method_looks():
 
     auto = AutoMethod(Fixed("studio", 0.97, LARGE), open_network)
     assert begun.wait(10)
-    timings = Timings()
-    taken = auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+    taken = run(auto)
     assert taken.plan.model == "studio"
     threading.Timer(0.05, go_on.set).start()
     child = os.fork() if hasattr(os, "fork") else 0
@@ -118,10 +135,8 @@ def test_a_network_that_does_not_open_is_an_error_for_those_who_need_it():
 
     for studio, needed in ((0.97, False), (0.1, True)):
         auto = AutoMethod(Fixed("studio", studio, LARGE), open_network)
-        timings = Timings()
-        prepared = auto.prepare(FRAME, timings)
         with pytest.raises(ModelError, match="damaged") if needed else nullcontext():
-            auto.infer(FRAME, prepared, timings, "balanced")
+            run(auto)
         auto.wait()
     assert len(tried) == 3  # twice ahead, once more for the picture that needed it
 
@@ -133,9 +148,24 @@ def test_closing_ends_what_is_being_opened():
     auto.close()
     auto.wait()
     assert network.closed == bool(opened)
-    timings = Timings()
     with pytest.raises(NssbgError, match="closed"):
-        auto.infer(FRAME, auto.prepare(FRAME, timings), timings, "balanced")
+        run(auto)
+
+
+def test_stages_are_named_after_what_ran():
+    told = {}
+    cases = {"sure": (0.97, LARGE), "doubtful": (0.2, ELSEWHERE), "no backdrop": (0.0, None)}
+    for name, (confidence, alpha) in cases.items():
+        timings = Timings()
+        auto = AutoMethod(Fixed("studio", confidence, alpha), lambda: Fixed("network", 0.9, SMALL))
+        run(auto, timings)
+        auto.wait()
+        told[name] = list(timings.stages)
+    assert told == {
+        "sure": ["studio"],
+        "doubtful": ["studio", "prepare", "segment", "post-process"],
+        "no backdrop": ["prepare", "segment", "post-process"],
+    }
 
 
 def test_where_the_border_is_no_backdrop_the_network_alone_answers():
@@ -171,6 +201,19 @@ def test_a_weak_answer_says_so():
     assert not answer(0.2, 0.92)[0].low_confidence
 
 
+@pytest.mark.parametrize(
+    ("selector", "network"), [(None, 0.9), (WEIGHTS, None)], ids=["no selector", "no confidence"]
+)
+def test_without_fitted_weights_the_network_is_taken_unless_the_studio_method_is_sure(
+    selector, network
+):
+    estimate = answer(0.9, network, selector=selector)[0]
+    assert estimate.plan.model == "network"
+    assert estimate.confidence == network
+    assert "nothing fitted" in estimate.plan.reasons[-1]
+    assert answer(0.97, network, selector=selector)[0].plan.model == "studio"
+
+
 def test_maps_of_either_dtype_are_compared_alike():
     eight = answer(0.6, 0.8)[0]
     real = answer(0.6, 0.8, network_alpha=SMALL.astype(np.float32) / 255)[0]
@@ -182,8 +225,8 @@ def test_more_confidence_in_a_method_never_speaks_for_the_other():
     small = sampled(LARGE, 64, 64)
     map_ = SMALL.astype(np.float32) / 255
     levels = np.linspace(0.05, 0.95, 10)
-    by_studio = [select(selector_features(small, c, map_, 0.7)).studio for c in levels]
-    by_network = [select(selector_features(small, 0.7, map_, c)).studio for c in levels]
+    by_studio = [select(selector_features(small, c, map_, 0.7), WEIGHTS).studio for c in levels]
+    by_network = [select(selector_features(small, 0.7, map_, c), WEIGHTS).studio for c in levels]
     assert by_studio == sorted(by_studio)
     assert by_network == sorted(by_network, reverse=True)
 

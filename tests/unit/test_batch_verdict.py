@@ -128,6 +128,23 @@ def test_a_good_picture_passes():
     assert (found.status, found.reasons) == ("pass", ())
 
 
+def test_limits_on_a_confidence_that_no_one_fitted_are_not_looked_at_and_said():
+    unknown = dataclasses.replace(GOOD, confidence=None, low_confidence=None)
+    limited = dataclasses.replace(
+        load_profile("ebay"),
+        review=Limits(low_confidence=True),
+        fail=Limits(confidence_below=0.9, holes_above=3),
+    )
+    found = verdict(unknown, limited)
+    assert (found.status, found.reasons) == ("pass", ())
+    assert "no confidence fitted" in found.notes[0]
+    holed = verdict(dataclasses.replace(unknown, holes=4), limited)
+    assert (holed.status, len(holed.reasons), holed.notes) == ("fail", 1, found.notes)
+    assert verdict(GOOD, limited).notes == ()
+    unlimited = dataclasses.replace(limited, review=Limits(), fail=Limits())
+    assert verdict(unknown, unlimited).notes == ()
+
+
 @pytest.mark.parametrize(
     ("feature", "limit", "said"),
     [

@@ -211,3 +211,26 @@ def test_version_names_the_isa_level(capsys):
 def test_no_command_shows_help(capsys):
     assert main([]) == 2
     assert "nssbg photo.jpg" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["models", "info", "no-such-model"], "model"),
+        (["models", "path", "u2net"], "model"),
+        (["models", "pull", "u2net"], "model"),
+        (["doctor", "no-such-model"], "model"),
+        (["tune", "no-such-model"], "model"),
+        (["quantize", "no-such-model", "--images", "PICTURE"], "model"),
+        (["profiles", "no-such-profile"], "option"),
+    ],
+)
+def test_a_failure_of_any_command_stands_in_its_json(arguments, kind, product_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_OFFLINE", "1")
+    arguments = [str(product_path) if word == "PICTURE" else word for word in arguments]
+    done = run(*arguments, "--json")
+    told = json.loads(done.stdout)  # one document, and nothing beside it
+    assert told["error"]["kind"] == kind
+    assert done.returncode != 0
+    assert told["error"]["message"] in done.stderr.decode()
+    assert run(*arguments).stdout == b""

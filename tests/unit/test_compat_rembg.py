@@ -657,17 +657,6 @@ def test_comfyui_nodes(rgb):
     assert masks.shape == (150, 200)
 
 
-def test_nssbgs_own_remove_takes_what_numpy_takes(rgb):
-    np.testing.assert_array_equal(nssbg.remove(Tensor(rgb)), nssbg.remove(rgb))
-
-    class OnDevice:
-        def __array__(self, dtype=None, copy=None):
-            raise TypeError("can't convert cuda:0 device type tensor to numpy")
-
-    with pytest.raises(nssbg.ImageDecodeError, match=r"\.detach\(\)\.cpu\(\)\.numpy\(\)"):
-        nssbg.remove(OnDevice())
-
-
 def test_sessions_of_ones_own(graph, image, monkeypatch):
     """A network of the user's own, written as rembg's documentation shows it."""
 

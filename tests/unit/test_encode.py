@@ -13,7 +13,6 @@ from PIL import Image, ImageCms
 from nssbg import ImageEncodeError, OptionError
 from nssbg._io import (
     ALPHA_FORMATS,
-    WRITABLE_FORMATS,
     decode,
     encode,
     files,
@@ -21,6 +20,7 @@ from nssbg._io import (
     suffix_of,
     write_atomically,
 )
+from nssbg._vocabulary import FORMATS
 
 RNG = np.random.default_rng(3)
 SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -39,7 +39,7 @@ def exif_block() -> bytes:
     return exif.tobytes()
 
 
-@pytest.mark.parametrize("format", WRITABLE_FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_profile_and_exif_come_back(format):
     pixels = smooth(3 if format == "jpeg" else 4)
     data = encode(pixels, format=format, icc_profile=SRGB_PROFILE, exif=exif_block())
@@ -87,7 +87,7 @@ def test_alpha_is_exact_where_promised(format, quality):
 
 def test_gray_masks_in_every_format():
     mask = smooth(4)[:, :, 3]
-    for format in WRITABLE_FORMATS:
+    for format in FORMATS:
         frame = decode(encode(mask, format=format))
         assert np.abs(frame.rgb[:, :, 0].astype(int) - mask).max() <= 12
         if format in ("png", "tiff"):
@@ -116,7 +116,7 @@ def test_chroma_subsampling_and_progressive_jpeg_are_what_was_asked_for(
         assert np.abs(np.asarray(image).astype(int) - smooth(3)).mean() < 6
 
 
-@pytest.mark.parametrize("format", WRITABLE_FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_an_xmp_packet_is_kept(format, dtype):
     packet = "<x:xmpmeta xmlns:x='adobe:ns:meta/'>\u00e9</x:xmpmeta>".encode()
@@ -168,7 +168,7 @@ def test_too_wide_for_webp():
 
 
 def test_formats_by_suffix():
-    for format in WRITABLE_FORMATS:
+    for format in FORMATS:
         assert format_of_path(f"a/b{suffix_of(format)}") == format
     assert format_of_path("X.JPEG") == "jpeg"
     with pytest.raises(OptionError, match=r"\.png"):

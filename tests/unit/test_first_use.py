@@ -9,9 +9,9 @@ from model_graphs import mask_network
 import nssbg
 from nssbg import _planner as planner
 from nssbg._models.sidecar import ModelDescription
-from nssbg._planner import autotune, benchmark, resource_estimate
+from nssbg._planner import autotune, benchmark, candidate_backend, resource_estimate
 from nssbg._planner.candidates import BatchRun, Candidate, PlanRequest
-from nssbg._planner.lookup import measured
+from nssbg._planner.store import measured
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +182,7 @@ def test_calibration_ends_in_time_and_says_what_it_left(net):
 
 def test_calibration_makes_room_before_it_gives_a_candidate_up(net):
     open_now = []
-    inner = benchmark.open_backend
+    inner = candidate_backend.open_backend
 
     def counting(model, **keys):
         opened = inner(model, **keys)
@@ -196,14 +196,14 @@ def test_calibration_makes_room_before_it_gives_a_candidate_up(net):
         opened.close = closed
         return opened
 
-    benchmark.open_backend = counting
+    candidate_backend.open_backend = counting
     try:
         found = [Candidate("openvino", "cpu", "float32", count) for count in (1, 2)]
         result = benchmark.benchmark_candidates(
             described(net), found, rounds=2, memory=lambda c: "full" if open_now else ""
         )
     finally:
-        benchmark.open_backend = inner
+        candidate_backend.open_backend = inner
     assert [item.problem for item in result] == ["", ""]
     assert all(item.milliseconds > 0 for item in result)
     assert not open_now

@@ -20,12 +20,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def script(*arguments, timeout):
-    # onnxruntime's usage telemetry has a thread whose end a forked child would wait for.
-    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-W", "ignore::DeprecationWarning", *arguments]
-    run = subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout, env=environment, check=False
-    )
+    run = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     return run.stdout
 

@@ -90,6 +90,60 @@ def test_memory_limits_of_cgroups(monkeypatch):
     assert _memory.memory_limit()[1] == 3000000000
 
 
+def test_a_page_cache_that_can_be_given_back_counts_as_free(monkeypatch):
+    files = {
+        "/proc/meminfo": "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n",
+        "/proc/self/cgroup": "0::/app\n",
+        "/sys/fs/cgroup/app/memory.max": "2000000000\n",
+        "/sys/fs/cgroup/app/memory.current": "1900000000\n",
+        "/sys/fs/cgroup/app/memory.stat": "anon 300000000\nfile 1600000000\n"
+        "inactive_anon 5\nactive_file 200000000\ninactive_file 1400000000\n",
+    }
+    pretend(monkeypatch, files)
+    assert _memory.available_memory() == 1500000000
+    files["/proc/self/cgroup"] = "4:memory:/x\n"
+    first = "/sys/fs/cgroup/memory/x/memory"
+    files[f"{first}.limit_in_bytes"] = "2000000000"
+    files[f"{first}.usage_in_bytes"] = "1900000000"
+    files[f"{first}.stat"] = "inactive_file 7\ntotal_inactive_file 900000000\n"
+    assert _memory.available_memory() == 1000000000
+
+
+def test_what_a_cgroup_has_left_is_counted_where_its_limit_stands(monkeypatch):
+    """The limit is the parent's: what its other children use counts."""
+    pretend(
+        monkeypatch,
+        {
+            "/proc/meminfo": "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n",
+            "/proc/self/cgroup": "0::/all/app\n",
+            "/sys/fs/cgroup/all/memory.max": "2000000000\n",
+            "/sys/fs/cgroup/all/memory.current": "1500000000\n",
+            "/sys/fs/cgroup/all/app/memory.max": "max\n",
+            "/sys/fs/cgroup/all/app/memory.current": "100000000\n",
+        },
+    )
+    assert _memory.available_memory() == 500000000
+
+
+def test_windows_tells_its_memory(monkeypatch):
+    import ctypes
+    from types import SimpleNamespace
+
+    def tell(reference):
+        status = reference._obj
+        assert status.length == ctypes.sizeof(status) == 64
+        status.total_physical, status.available_physical = 16 << 30, 9 << 30
+        return 1
+
+    pretend(monkeypatch, {})
+    kernel = SimpleNamespace(GlobalMemoryStatusEx=tell)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    assert _memory.memory_limit() == (16 << 30, 16 << 30)
+    assert _memory.available_memory() == 9 << 30
+    kernel.GlobalMemoryStatusEx = lambda reference: 0  # it fails: what the C library tells
+    assert _memory.memory_limit()[0] > 0
+
+
 ORT = Runtime("onnxruntime", "1.20", (Device("onnxruntime", "cpu", "CPUExecutionProvider"),))
 OV = Runtime("openvino", "2026.1", (Device("openvino", "cpu", "CPU"),))
 

@@ -209,11 +209,13 @@ def test_some_values_that_are_no_numbers_are_said(tmp_path, product, value):
 @pytest.mark.parametrize("fill", [0.0, 0.49, 0.51, 1.0, np.nan, np.inf])
 def test_confidence_of_a_map_without_an_outline(fill):
     flat = np.full((64, 64), fill, np.float32)
-    told = confidence(flat)
-    assert (told.overlap, told.low_confidence) == (0.0, True)
+    weights = describe("nssbg-lite").confidence
+    for any_network in (weights, None):
+        told = confidence(flat, weights=any_network)
+        assert (told.overlap, told.low_confidence) == (0.0, True)
     subject = np.zeros((64, 64), np.float32)
     subject[16:48, 16:48] = 1
-    assert confidence(subject).overlap > 0.9
+    assert confidence(subject, weights=weights).overlap > 0.9
 
 
 def test_a_network_opens_where_it_cannot_be_kept(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 
 from nssbg._errors import LicenseError, ModelError, OptionError
 from nssbg._models import catalog, paths, store
+from nssbg._models.fitted import ConfidenceWeights, SelectorWeights
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import (
     ModelDescription,
@@ -33,6 +34,8 @@ def own_home(tmp_path, monkeypatch):
 
 
 BASE = {"name": "mine", "file": "mine.onnx", "size": 512}
+CONFIDENCE = {"single": [1, 0, 0, 0.0]}
+SELECTOR = {key: [0] * 6 for key in ("studio_is_better", "studio_overlap", "network_overlap")}
 
 
 def test_a_short_entry_is_enough_and_has_imagenets_numbers():
@@ -67,6 +70,20 @@ def test_a_short_entry_is_enough_and_has_imagenets_numbers():
         ({"checksum": "crc32:12345678"}, "checksum is"),
         ({"bytes": -1}, "bytes is"),
         ({"aliases": "one"}, "aliases is"),
+        ({"confidence": [1, 2, 3, 4]}, "confidence is 'list', expected a table"),
+        ({"confidence": {"flip_tta": [0] * 5}}, "confidence.single is missing"),
+        ({"confidence": {"single": [0] * 3}}, "confidence.single is no list of 4 numbers"),
+        ({"confidence": {"single": [0, 0, 0, "1"]}}, "confidence.single is no list"),
+        ({"confidence": {"single": [0, 0, 0, True]}}, "confidence.single is no list"),
+        ({"confidence": {"single": [0, 0, 0, 10**400]}}, "confidence.single is no list"),
+        ({"confidence": {"single": [0, 0, 0, float("nan")]}}, "confidence.single is no list"),
+        ({"confidence": {"single": [0] * 4, "flip_tta": [0] * 4}}, "flip_tta is no list of 5"),
+        ({"confidence": {"single": [0] * 4, "both": [0]}}, "confidence: unknown key 'both'"),
+        ({"selector": SELECTOR}, "selector stands without confidence"),
+        (
+            {"confidence": CONFIDENCE, "selector": {"studio_overlap": [0] * 6}},
+            "selector.network_overlap is missing",
+        ),
     ],
 )
 def test_what_cannot_be_is_named_with_its_source(change, message):
@@ -74,6 +91,22 @@ def test_what_cannot_be_is_named_with_its_source(change, message):
         description_from_mapping({**BASE, **change}, source="my.toml")
     assert str(caught.value).startswith("my.toml: ")
     assert message in str(caught.value)
+
+
+def test_fitted_weights_are_read():
+    found = description_from_mapping(
+        {**BASE, "confidence": CONFIDENCE, "selector": SELECTOR}, source="x"
+    )
+    assert found.confidence == ConfidenceWeights(single=(1.0, 0.0, 0.0, 0.0))
+    assert found.selector == SelectorWeights(*[(0.0,) * 6] * 3)
+    plain = description_from_mapping(BASE, source="x")
+    assert (plain.confidence, plain.selector) == (None, None)
+
+
+def test_only_the_bundled_network_has_fitted_weights():
+    fitted = [name for name, model in catalog.catalog().items() if model.confidence]
+    assert fitted == ["nssbg-lite"]
+    assert catalog.describe("nssbg-lite").selector is not None
 
 
 @pytest.mark.parametrize("missing", ["name", "file", "size"])

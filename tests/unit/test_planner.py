@@ -12,8 +12,16 @@ from model_graphs import mask_network
 from nssbg import _planner as planner
 from nssbg._errors import DeviceError, LicenseError, ModelError, OptionError
 from nssbg._models.sidecar import ModelDescription
-from nssbg._planner import benchmark, opening
-from nssbg._planner.candidates import Candidate, Measurement, PlanRequest, candidates, plan
+from nssbg._planner import benchmark, candidate_backend, opening
+from nssbg._planner.candidates import (
+    Candidate,
+    Measurement,
+    PlanRequest,
+    candidates,
+    plan,
+    plan_reasons,
+    ranked,
+)
 from nssbg._planner.store import load, machine_key, plan_key, store
 from nssbg._runtime import open_backend
 from nssbg._runtime.devices import Device, Hardware, Processor, Runtime
@@ -201,7 +209,7 @@ def slanted(monkeypatch, distances, seconds=None):
         made.append(Slanted(inner, distances.get(key, 0.0), (seconds or {}).get(key, 0.0)))
         return made[-1]
 
-    monkeypatch.setattr(benchmark, "open_backend", opener)
+    monkeypatch.setattr(candidate_backend, "open_backend", opener)
     return made
 
 
@@ -335,3 +343,28 @@ def test_open_model_takes_a_path_with_a_sidecar_and_the_fake_backend(tmp_path):
     assert opened.run(np.zeros((1, 3, 48, 64), np.float32)).shape == (1, 48, 64)
     _, fake = planner.open_model("u2netp", backend="fake")
     assert fake.plan.backend == "fake"
+
+
+def test_an_int8_candidate_without_an_int8_form_is_never_another_in_disguise(net):
+    """Opened as the float32 file it was measured, and won, under a wrong name."""
+    int8 = Candidate("openvino", "cpu", "int8", 1)
+    with pytest.raises(ModelError, match="nssbg quantize"):
+        candidate_backend.open_candidate(net, int8, None, None)
+    found = benchmark.benchmark_candidates(net, [int8], rounds=1)
+    assert "no int8 form" in found[0].problem
+    own = replace(net, precision="int8")
+    assert candidate_backend.int8_source(own, None) is own
+
+
+def test_what_is_planned_and_what_is_opened_say_the_same():
+    here = machine(ORT, OV)
+    possible = candidates(here, MODEL, PlanRequest())
+    measured = tuple(
+        Measurement(c, 9.0 - i, problem="too far" if i == 1 else "") for i, c in enumerate(possible)
+    )
+    made, chosen = plan(here, MODEL, PlanRequest(), measured)
+    good = ranked(measured)
+    assert chosen == good[0].candidate
+    assert [m.milliseconds for m in good] == sorted(m.milliseconds for m in good)
+    assert made.reasons == plan_reasons(good, measured)
+    assert "out, too far" in made.reasons[-1]

@@ -134,7 +134,7 @@ def test_cutout_tells_what_ran(product):
     assert cutout.plan.model == "studio"
     assert cutout.plan.threads == 1
     assert cutout.confidence > 0.5
-    assert {"decode", "studio", "decontaminate"} <= set(cutout.timings.stages)
+    assert list(cutout.timings.stages) == ["decode", "studio", "foreground"]
     assert cutout.timings.total > 0
     assert np.shares_memory(cutout.alpha, cutout.rgba)
     assert cutout.over("white")[2, 2].tolist() == [255, 255, 255]
@@ -230,6 +230,40 @@ def test_what_is_let_go_of_leaves_memory_at_once(product, model):
         assert [p() for p in opened] == [None, None]
     finally:
         gc.enable()
+
+
+STAGES = (
+    "decode",
+    "studio",
+    "prepare",
+    "segment",
+    "second pass",
+    "post-process",
+    "refine",
+    "merge alpha",
+    "foreground",
+)
+
+
+@pytest.mark.parametrize("effort", ["fast", "best"])
+@pytest.mark.parametrize("model", ["studio", "nssbg-lite", "auto"])
+def test_stages_run_in_order_and_only_what_ran_is_named(model, effort):
+    noise = np.random.default_rng(3).integers(0, 256, (300, 400, 4), np.uint8)
+    left_out = {
+        "studio": {"prepare", "segment", "second pass", "post-process", "refine"},
+        "nssbg-lite": {"studio"},
+        "auto": set(),
+    }[model]
+    if effort == "fast":
+        left_out.add("second pass")
+    with nssbg.Remover(model) as remover:
+        assert tuple(stage.name for stage in remover._open().stages) == STAGES
+        timings = remover.cutout(noise, effort=effort).timings
+        assert list(timings.stages) == [name for name in STAGES if name not in left_out]
+        with remover.map([noise], effort=effort) as stream:
+            outcome = next(stream)
+            assert outcome.timings.stages.keys() == timings.stages.keys()
+            assert list(stream.report().stage_wall) == list(timings.stages)
 
 
 def test_a_failed_picture_does_not_keep_its_pixels(product, tmp_path):

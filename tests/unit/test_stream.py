@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 import nssbg
-from nssbg._options import Options
-from nssbg._pipeline.scheduler import Stream
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.stages import Stage
+from nssbg._pipeline.stream import Stream
 
 
 @dataclass
@@ -49,7 +49,7 @@ def stream_of(sources, *, work=None, max_concurrency=0, **settings):
         stages=(Stage("first", first, max_concurrency), Stage("second", second))
     )
     defaults = {"workers": 3, "max_in_flight": 5, "max_memory": None, "predict": lambda _: 1}
-    return Stream(pipeline, sources, Options(), **{**defaults, **settings}), trace
+    return Stream(pipeline, sources, CutoutOptions(), **{**defaults, **settings}), trace
 
 
 def test_ordered_results_come_in_the_order_of_the_sources():
@@ -201,6 +201,53 @@ def test_report_accounts_for_every_stage():
     assert report.stage_wall["first"] >= 8 * 0.002
     assert set(report.stage_cpu) == {"first", "second"}
     assert report.wall > 0
+
+
+def test_stages_that_share_a_network_share_its_bound():
+    inside, most = [0], [0]
+    lock = threading.Lock()
+
+    def network(_):
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.005)
+        with lock:
+            inside[0] -= 1
+
+    def end(job):
+        job.cutout = SimpleNamespace(source=job.source, report=None)
+
+    for shares, bound in (("network", 2), ("", 4)):
+        most[0] = 0
+        pipeline = SimpleNamespace(
+            stages=(
+                Stage("segment", network, 2, shares),
+                Stage("second pass", network, 2, shares),
+                Stage("foreground", end),
+            )
+        )
+        settings = {"max_in_flight": 12, "max_memory": None, "predict": lambda _: 1}
+        list(Stream(pipeline, range(24), CutoutOptions(), workers=6, **settings))
+        assert most[0] <= bound
+    assert most[0] > 2  # without sharing both are full at once
+
+
+def test_a_stage_without_anything_to_do_is_in_no_account():
+    def end(job):
+        job.cutout = SimpleNamespace(source=job.source, report=None)
+
+    pipeline = SimpleNamespace(
+        stages=(
+            Stage("odd", lambda job: job.source % 2 == 1),
+            Stage("never", lambda job: False),
+            Stage("end", end),
+        )
+    )
+    settings = {"workers": 2, "max_in_flight": 4, "max_memory": None, "predict": lambda _: 1}
+    with Stream(pipeline, range(4), CutoutOptions(), **settings) as stream:
+        list(stream)
+        assert set(stream.report().stage_wall) == {"odd", "end"}
 
 
 def test_what_runs_when_a_stream_is_stopped_can_still_be_taken(product_path, tmp_path):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import nssbg
-from nssbg._options import Options
-from nssbg._pipeline.scheduler import Stream
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.stages import Stage
+from nssbg._pipeline.stream import Stream
 
 ENDS = [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()]
 # Far beyond what anything here takes; a source that blocks does so for as long.
@@ -34,7 +34,7 @@ def stream_of(sources, *, work=lambda job: None, **settings):
 
     defaults = {"workers": 2, "max_in_flight": 4, "max_memory": None, "predict": lambda _: 1}
     pipeline = SimpleNamespace(stages=(Stage("only", only),))
-    return Stream(pipeline, sources, Options(), **{**defaults, **settings})
+    return Stream(pipeline, sources, CutoutOptions(), **{**defaults, **settings})
 
 
 def workers():
@@ -206,4 +206,4 @@ def test_a_worker_that_cannot_go_on_ends_the_stream():
     settings = {"workers": 2, "max_in_flight": 2, "max_memory": None, "predict": lambda _: 1}
     pipeline = SimpleNamespace(stages=(Stage("only", only),))
     with pytest.raises(OddError, match="no account"):
-        list(Stream(pipeline, [1], Options(), **settings))
+        list(Stream(pipeline, [1], CutoutOptions(), **settings))

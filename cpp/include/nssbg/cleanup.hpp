@@ -1,4 +1,4 @@
-// Small steps on a finished alpha: specks and pinholes by area (connected components in
+// Small steps on a finished alpha: small components and holes by area (connected components in
 // linear time), feathering.
 #pragma once
 
@@ -10,16 +10,16 @@
 namespace nssbg {
 
 struct ComponentOptions {
-    // Specks: pixels with alpha above `level` that hang together (8 neighbours), set to 0.
-    // Pinholes: pixels with alpha at most `level` (4 neighbours) that do not touch the
+    // Components: pixels with alpha above `level` that hang together (8 neighbours), set to 0.
+    // Holes: pixels with alpha at most `level` (4 neighbours) that do not touch the
     // picture's edge, set to full.
-    bool pinholes = false;
-    double level = 0.02;               // 0..1
-    std::int64_t least_area = 0;       // components with fewer pixels are changed
-    double deepest = 0;                // pinholes only: those that go below it (0..1) stay
-    double of_largest = 0;             // specks only: so are those below this share of the largest
-    double faint = 0;                  // specks only, if above 0: with this mean (0..1) they stay
-    bool keep_largest = false;         // specks only: all but the largest component go
+    bool holes = false;
+    double level = 0.02;          // 0..1
+    std::int64_t least_area = 0;  // components with fewer pixels are changed
+    double deepest = 0;           // holes only: those that go below it (0..1) stay
+    double of_largest = 0;        // components only: so are those below this share of the largest
+    double faint = 0;             // components only, if above 0: with this mean (0..1) they stay
+    bool keep_largest = false;    // components only: all but the largest component go
     std::int64_t most_runs = 2000000;  // give up above this: 40 bytes each
 };
 

@@ -35,7 +35,7 @@ struct RefineReport {
     std::int64_t blocks_refused = 0;  // matting blocks that kept the guided result
     std::int64_t iterations = 0;      // of the matting solver, most in any block
     double residual = 0;              // largest relative residual at the end
-    std::vector<std::string> notes;   // what was degraded and why
+    std::vector<std::string> notes;   // what fell back, and why
 };
 
 // Fills `alpha` (H x W) from `coarse` (any size, one channel, T = uint8_t 0..255 or

@@ -22,8 +22,8 @@ using std::ptrdiff_t;
 struct Run {
     std::int32_t y, x0, x1, parent;
     std::int64_t area;  // of the component, at its root
-    // Of the component, at its root, 0 where nothing asks for it: the lowest alpha of a pinhole,
-    // the sum of alpha of a speck.
+    // Of the component, at its root, 0 where nothing asks for it: the lowest alpha of a hole,
+    // the sum of alpha of a component.
     double depth;
 };
 
@@ -36,15 +36,14 @@ std::int32_t root_of(std::vector<Run>& runs, std::int32_t i) {
     return i;
 }
 
-void unite(std::vector<Run>& runs, std::int32_t a, std::int32_t b, bool pinholes) {
+void unite(std::vector<Run>& runs, std::int32_t a, std::int32_t b, bool holes) {
     a = root_of(runs, a);
     b = root_of(runs, b);
     if (a == b) return;
     if (a > b) std::swap(a, b);  // the first run in reading order is the root
     runs[b].parent = a;
     runs[a].area += runs[b].area;
-    runs[a].depth =
-        pinholes ? std::min(runs[a].depth, runs[b].depth) : runs[a].depth + runs[b].depth;
+    runs[a].depth = holes ? std::min(runs[a].depth, runs[b].depth) : runs[a].depth + runs[b].depth;
 }
 
 template <class T>
@@ -76,13 +75,13 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
     const double faint = options.faint * full<T>();
     std::vector<Run> runs;
     std::size_t above = 0;  // first run of the row above
-    const std::int32_t reach = options.pinholes ? 0 : 1;
+    const std::int32_t reach = options.holes ? 0 : 1;
     for (ptrdiff_t y = 0; y < alpha.height; ++y) {
         const T* row = alpha.row(y);
         const std::size_t begin = runs.size();
         std::size_t candidate = above;
         for (ptrdiff_t x = 0; x < alpha.width;) {
-            const auto in = [&](ptrdiff_t i) { return (row[i] > level) != options.pinholes; };
+            const auto in = [&](ptrdiff_t i) { return (row[i] > level) != options.holes; };
             while (x < alpha.width && !in(x)) {
                 x += 1;
                 const T same = row[x - 1];
@@ -97,15 +96,15 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
             }
             const auto index = static_cast<std::int32_t>(runs.size());
             double depth = 0;
-            if (options.pinholes && deepest > 0)
+            if (options.holes && deepest > 0)
                 depth = static_cast<double>(*std::min_element(row + x0, row + x));
-            else if (!options.pinholes && faint > 0)
+            else if (!options.holes && faint > 0)
                 depth = std::accumulate(row + x0, row + x, 0.0);
             runs.push_back({static_cast<std::int32_t>(y), static_cast<std::int32_t>(x0),
                             static_cast<std::int32_t>(x), index, x - x0, depth});
             while (candidate < begin && runs[candidate].x1 + reach <= x0) ++candidate;
             for (std::size_t k = candidate; k < begin && runs[k].x0 < x + reach; ++k)
-                unite(runs, static_cast<std::int32_t>(k), index, options.pinholes);
+                unite(runs, static_cast<std::int32_t>(k), index, options.holes);
         }
         above = begin;
         if (static_cast<std::int64_t>(runs.size()) > options.most_runs) {
@@ -115,7 +114,7 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
     }
     std::int64_t largest = -1;
     std::vector<uint8_t> open;  // by root: touches the picture's edge
-    if (options.pinholes) open.assign(runs.size(), 0);
+    if (options.holes) open.assign(runs.size(), 0);
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const auto index = static_cast<std::int32_t>(i);
         const std::int32_t root = root_of(runs, index);
@@ -124,24 +123,24 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
             if (largest < 0 || runs[i].area > runs[largest].area)
                 largest = static_cast<std::int64_t>(i);
         }
-        if (options.pinholes && (runs[i].y == 0 || runs[i].y == alpha.height - 1 ||
-                                 runs[i].x0 == 0 || runs[i].x1 == alpha.width))
+        if (options.holes && (runs[i].y == 0 || runs[i].y == alpha.height - 1 || runs[i].x0 == 0 ||
+                              runs[i].x1 == alpha.width))
             open[root] = 1;
     }
     double least_area = static_cast<double>(options.least_area);
-    if (!options.pinholes && largest >= 0)
+    if (!options.holes && largest >= 0)
         least_area =
             std::max(least_area, options.of_largest * static_cast<double>(runs[largest].area));
     const auto changes = [&](const Run& root, bool is_largest) {
         const bool small = static_cast<double>(root.area) < least_area;
-        if (options.pinholes) return small && root.depth >= deepest;
+        if (options.holes) return small && root.depth >= deepest;
         const bool faint_enough = faint <= 0 || root.depth < faint * static_cast<double>(root.area);
         return (small && faint_enough) || (options.keep_largest && !is_largest);
     };
-    const T value = options.pinholes ? full<T>() : static_cast<T>(0);
+    const T value = options.holes ? full<T>() : static_cast<T>(0);
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const std::int32_t root = root_of(runs, static_cast<std::int32_t>(i));
-        if (options.pinholes && open[root] != 0) continue;
+        if (options.holes && open[root] != 0) continue;
         const bool change = changes(runs[root], root == largest);
         if (!change) continue;
         report.changed += root == static_cast<std::int32_t>(i);

@@ -1,5 +1,5 @@
 // Row kernels of blur-fusion over the same tiles of half rows as the multi-level solver
-// (kernels/decontaminate.hpp): foreground and background planes first hold blurred colours.
+// (kernels.hpp): foreground and background planes first hold blurred colours.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // The prepare stage's kernels: gather sixteen rows as pairs, filter along x, filter along
-// y, normalise. cpp/src/kernels/README.md gives formulas, costs and error budgets.
+// y, normalise. README.md gives formulas, costs and error budgets.
 #pragma once
 
 #include <cstddef>

@@ -405,7 +405,7 @@ StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
     }
     absorb_shadows(w);
     report.holes = open_holes(w, fit.surface);
-    drop_specks(w);
+    drop_small_components(w);
 
     report.foreground_share = share_of_subject(w);
     report.subject_unity = largest_piece_share(w);

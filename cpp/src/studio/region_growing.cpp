@@ -1,5 +1,5 @@
 // Which pixels are backdrop: evidence per pixel, growth from the border through openings
-// wide enough not to be leaks, and what to do with specks and enclosed pieces.
+// wide enough not to be leaks, and what to do with small components and enclosed pieces.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -202,7 +202,7 @@ static Index mark_subject(const State& w, std::uint8_t* __restrict subject) {
     return total;
 }
 
-void drop_specks(State& w) {
+void drop_small_components(State& w) {
     if (w.key >= 0) return;  // before a screen a small piece is a strand
     // Pieces of "subject" too small or too faint to be one: noise, dust, paper grain.
     std::uint8_t* subject = w.spare[1].data();

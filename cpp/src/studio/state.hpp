@@ -106,7 +106,7 @@ BackdropLimits limits_from_region(const State& state, const BackdropLimits& loos
 // grow.cpp
 void find_evidence(State& state);
 void grow_region(State& state);
-void drop_specks(State& state);
+void drop_small_components(State& state);
 void absorb_shadows(State& state);
 int open_holes(State& state, const Surface& border);
 float largest_piece_share(State& state);

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._color.icc_matrix import MatrixProfile, read_matrix_profile, srgb_profile
+from nssbg._color.profiles import measured_as_srgb
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 
@@ -26,16 +27,13 @@ __all__ = ["converted_color", "converted_image", "same_profile"]
 _CUBE = 33
 # Rows of a 16-bit picture converted at a time: keeps the float copies small.
 _ROWS = 64
-# How the usual sRGB profiles call themselves, in ASCII and in UTF-16.
-_SRGB_WORDS = tuple(
-    name.encode(encoding)
-    for name in ("sRGB IEC61966-2.1", "sRGB built-in")
-    for encoding in ("ascii", "utf-16-be")
-)
 
 
 def same_profile(first: bytes | None, second: bytes | None) -> bool:
-    """Whether two profiles mean the same encoding, None standing for sRGB."""
+    """Whether two profiles mean the same encoding, None standing for sRGB.
+
+    Whether a profile is sRGB is measured (`_color.profiles`), whatever it calls itself.
+    """
     return first == second or (_is_srgb(first) and _is_srgb(second))
 
 
@@ -88,7 +86,8 @@ def converted_image(
 
 
 def _is_srgb(profile: bytes | None) -> bool:
-    return profile is None or any(words in profile for words in _SRGB_WORDS)
+    # One that cannot be used is no sRGB here: into its colours nothing can be converted.
+    return profile is None or measured_as_srgb(profile)
 
 
 @lru_cache(maxsize=16)

@@ -14,12 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nssbg._color.depth import eight_bits
 from nssbg._types import Frame
 
-__all__ = ["eight_bits", "gray_is_srgb", "is_srgb", "model_rgb", "to_srgb"]
+__all__ = [
+    "gray_is_srgb",
+    "is_srgb",
+    "measured_as_srgb",
+    "model_rgb",
+    "release_model_rgb",
+    "to_srgb",
+]
 
 _log = logging.getLogger(__name__)
 
+# Where a frame keeps its 8-bit sRGB view.
+_KEPT = "_model_rgb"
 # A profile that moves no colour by more than this (of 255) is sRGB under another name.
 _SRGB_TOLERANCE = 2
 
@@ -31,28 +41,35 @@ def model_rgb(frame: Frame) -> NDArray[np.uint8]:
         frame: A decoded picture.
 
     Returns:
-        frame.rgb itself where it is 8-bit sRGB already (no copy), else a new array: 16 bits
-        rounded to 8, and wide-gamut colours converted through their profile.
+        frame.rgb itself where it is 8-bit sRGB already (no copy), else another array: 16 bits
+        rounded to 8, and wide-gamut colours converted through their profile. That one is made
+        once a frame and kept with it, for the methods and runs that look at the same picture,
+        until `release_model_rgb`; it is not to be written into.
     """
+    kept: NDArray[np.uint8] | None = frame.__dict__.get(_KEPT)
+    if kept is not None:
+        return kept
+    made = _model_rgb(frame)
+    if made is not frame.rgb:
+        # Frames are frozen for their users; what follows from a frame may be kept with it.
+        object.__setattr__(frame, _KEPT, made)
+    return made
+
+
+def release_model_rgb(frame: Frame) -> None:
+    """Let go of what `model_rgb` kept: a cut-out holds its frame for as long as it lives."""
+    frame.__dict__.pop(_KEPT, None)
+
+
+def _model_rgb(frame: Frame) -> NDArray[np.uint8]:
     rgb: NDArray[Any] = frame.rgb
     eight: NDArray[np.uint8] = eight_bits(rgb) if rgb.dtype == np.uint16 else rgb
     if frame.icc_profile is None or is_srgb(frame.icc_profile):
         return eight
-    transform = _transform(frame.icc_profile, "RGB")
-    if transform is None:
-        return eight
     from PIL import ImageCms
 
+    transform = _transform(frame.icc_profile, "RGB")
     return np.asarray(ImageCms.applyTransform(Image.fromarray(eight), transform))
-
-
-def eight_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """v * 255 / 65535 rounded to nearest, for every v."""
-    wide = values.astype(np.uint32)
-    wide *= 255
-    wide += 32895
-    wide >>= 16
-    return wide.astype(np.uint8)
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
@@ -87,16 +104,24 @@ def _transform(icc: bytes, mode: str) -> Any:
             renderingIntent=ImageCms.Intent.PERCEPTUAL,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        _log.warning("ICC profile left aside, colours taken as sRGB: %s", error)
+        _log.warning("ICC profile that cannot be used for %s pictures: %s", mode, error)
         return None
 
 
+def is_srgb(icc: bytes | None) -> bool:
+    """Whether a profile leaves colours where sRGB has them; so does one that cannot be used.
+
+    A viewer leaves a broken profile aside, and so does what only looks at a picture.
+    """
+    return icc is None or _transform(icc, "RGB") is None or measured_as_srgb(icc)
+
+
 @lru_cache(maxsize=32)
-def is_srgb(icc: bytes) -> bool:
-    """Whether a profile leaves colours where sRGB has them (measured, not by its name)."""
+def measured_as_srgb(icc: bytes) -> bool:
+    """Whether a usable profile leaves colours where sRGB has them: measured, not by its name."""
     transform = _transform(icc, "RGB")
     if transform is None:
-        return True
+        return False
     from PIL import ImageCms
 
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)

@@ -7,9 +7,10 @@ encoding; backgrounds given as sRGB (or with their own profile) are converted in
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,18 @@ from numpy.typing import NDArray
 from nssbg import _core as _typed_core
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_color, converted_image
+from nssbg._color.depth import eight_bits, sixteen_bits
 from nssbg._errors import ImageDecodeError, OptionError
-from nssbg._types import ImageArray
+from nssbg._types import ArrayLike, ImageArray, PathLikeText
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 # The stubs have an overload per dtype, and a union of dtypes picks none of them.
 _core: Any = _typed_core
 
 __all__ = [
+    "Background",
     "Gradient",
     "blurred_background",
     "color_from",
@@ -38,6 +44,9 @@ _kernels: Any = _core
 
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
+#: What a cut-out may be laid over: a colour (name, "#rrggbb", (r, g, b) of 0..255), a gradient, or
+#: a picture (path, PIL image, array).
+Background: TypeAlias = Union[str, Sequence[int], "Gradient", PathLikeText, "Image", ArrayLike]
 
 # Colours along a gradient: finer than 8 bits can show and than 16 bits show to an eye.
 _GRADIENT_ENTRIES = 8192
@@ -264,12 +273,11 @@ def _background_image(
     """The background as H x W x 3 in the cut-out's dtype and encoding."""
     own_profile: bytes | None = None
     if isinstance(background, (str, Path)):
-        image, own_profile = _opened(Path(background))
+        image, own_profile = _decoded(Path(background), f"the background picture {background}")
     elif isinstance(background, np.ndarray):
         image = background
     elif hasattr(background, "convert"):  # a PIL image, without importing PIL to ask
-        own_profile = background.info.get("icc_profile")
-        image = np.asarray(background.convert("RGB"))
+        image, own_profile = _decoded(background, "the background picture")
     else:
         raise OptionError(
             f"a background is a colour, a Gradient, a path, a PIL image or an array, "
@@ -283,16 +291,13 @@ def _background_image(
     if image.size == 0:
         raise ImageDecodeError("the background picture is empty")
     if image.dtype != dtype:
-        if dtype == np.uint16:
-            image = image.astype(np.uint16) * np.uint16(257)
-        else:
-            image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = sixteen_bits(image) if dtype == np.uint16 else eight_bits(image)
     return converted_image(image, own_profile, icc_profile)
 
 
-def _opened(path: Path) -> tuple[ImageArray, bytes | None]:
-    """A picture file, upright, with its profile; read as carefully as the pictures themselves."""
-    frame = image_io.decode(path, name=f"the background picture {path}")
+def _decoded(source: Any, name: str) -> tuple[ImageArray, bytes | None]:
+    """A picture, upright, with its profile; read as carefully as the pictures themselves."""
+    frame = image_io.decode(source, name=name)
     return frame.rgb, frame.icc_profile
 
 

@@ -47,7 +47,7 @@ _LARGEST_SIDE = 65_535
 # Half opaque: what counts as subject when its fill is measured.
 SOLID = 0.5
 # Opaque enough that cutting it off at the canvas's edge would show. Fainter remnants, of a shadow
-# or of fog, shall not make the subject smaller.
+# or of stray alpha, shall not make the subject smaller.
 VISIBLE = 0.1
 # Rows of the canvas on both sides of the subject's box that are looked at for its edge, and how
 # often: thin tips (a stem, a strap) fall below half opaque when they are scaled.

@@ -7,7 +7,7 @@ order: trim, canvas, padding, size, shadow, background, premultiplication.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -26,7 +26,9 @@ from nssbg._compose.shadow import Shadow, shadow_layer
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 
-__all__ = ["Output", "render"]
+__all__ = ["Output", "OutputKind", "render"]
+
+OutputKind = Literal["cutout", "mask", "shadow"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Output:
         premultiplied: Colours multiplied by alpha (transparent results only).
     """
 
-    kind: Literal["cutout", "mask", "shadow"] = "cutout"
+    kind: OutputKind = "cutout"
     background: Any = None
     blur_original: float | None = None
     fit: Fit = "cover"
@@ -61,7 +63,7 @@ class Output:
     premultiplied: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in ("cutout", "mask", "shadow"):
+        if self.kind not in get_args(OutputKind):
             raise OptionError(f"kind is 'cutout', 'mask' or 'shadow', got {self.kind!r}")
         if self.kind == "shadow" and self.shadow is None:
             raise OptionError("kind='shadow' needs a shadow")
@@ -75,6 +77,23 @@ class Output:
             raise OptionError(f"longest_side must be at least 1, got {self.longest_side}")
         if self.premultiplied and (self.background is not None or self.blur_original is not None):
             raise OptionError("premultiplied is for transparent results; drop the background")
+
+
+def needs_colors(output: Output) -> bool:
+    """Whether the cut-out's colours show in the result: not in a mask or a shadow's layer."""
+    return output.kind == "cutout" or output.blur_original is not None
+
+
+def is_whole_alpha(output: Output) -> bool:
+    """Whether the result is the cut-out's alpha as it is: a mask, neither framed nor scaled."""
+    framed = output.trim or output.canvas is not None or output.padding not in (0, (0, 0, 0, 0))
+    return (
+        output.kind == "mask"
+        and not needs_colors(output)
+        and not framed
+        and output.longest_side is None
+        and output.shadow is None
+    )
 
 
 def render(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from nssbg._compose.background import color_from
 from nssbg._compose.blur import blur_plane
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
+from nssbg._vocabulary import SHADOWS, ShadowKind
 
 __all__ = ["Shadow", "layer_from_strength", "shadow_layer"]
 
@@ -42,14 +43,14 @@ class Shadow:
         color: Name, "#rrggbb" or sRGB triple.
     """
 
-    kind: Literal["drop", "contact"] = "drop"
+    kind: ShadowKind = "drop"
     opacity: float = 0.35
     softness: float = 0.02
     offset: tuple[float, float] = (0.015, 0.03)
     color: Any = (0, 0, 0)
 
     def __post_init__(self) -> None:
-        if self.kind not in ("drop", "contact"):
+        if self.kind not in SHADOWS:
             raise OptionError(f"a shadow's kind is 'drop' or 'contact', got {self.kind!r}")
         if not 0.0 <= self.opacity <= 1.0:
             raise OptionError(f"a shadow's opacity must be 0 to 1, got {self.opacity}")

@@ -6,13 +6,12 @@ for a network (`model_rgb`), or the bytes of a file (`encode`, `write_atomically
 
 from __future__ import annotations
 
-from nssbg._color.profiles import model_rgb
+from nssbg._color.profiles import model_rgb, release_model_rgb
 from nssbg._io.decode import DEFAULT_MAX_PIXELS, decode
 from nssbg._io.encode import encode
 from nssbg._io.files import check_target, write_atomically, write_encoded
 from nssbg._io.formats import (
     ALPHA_FORMATS,
-    WRITABLE_FORMATS,
     format_of_path,
     has_picture_suffix,
     suffix_of,
@@ -23,7 +22,6 @@ from nssbg._io.peek import peek_header, peek_size
 __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
-    "WRITABLE_FORMATS",
     "Header",
     "check_target",
     "decode",
@@ -33,6 +31,7 @@ __all__ = [
     "model_rgb",
     "peek_header",
     "peek_size",
+    "release_model_rgb",
     "suffix_of",
     "write_atomically",
     "write_encoded",

@@ -10,30 +10,12 @@ from numpy.typing import NDArray
 from nssbg._errors import ImageDecodeError
 from nssbg._types import Frame
 
-__all__ = ["array_of", "frame_from_array", "gray_to_rgb", "quantized", "upright"]
+__all__ = ["frame_from_array", "gray_to_rgb", "quantized", "upright"]
 
 _EXPECTED = (
     "expected H x W, H x W x 1, H x W x 3 or H x W x 4 of uint8, uint16 or float in 0..1, "
     "channels in the order red, green, blue, alpha"
 )
-
-
-def array_of(source: Any, name: str) -> NDArray[Any]:
-    """The array, or what an object of another library gives as one (`__array__`).
-
-    Raises:
-        ImageDecodeError: It gives none: a tensor on a device, say.
-    """
-    if isinstance(source, np.ndarray):
-        return source
-    try:
-        return np.asarray(source)
-    except Exception as error:  # whatever that library raises
-        reason = " ".join(str(error).split())[:200]
-        raise ImageDecodeError(
-            f"cannot read a picture from a {type(source).__name__}: it gives no array ({reason}); "
-            "give .detach().cpu().numpy() in its place"
-        ) from error
 
 
 def frame_from_array(array: NDArray[Any], *, name: str, max_pixels: int) -> Frame:

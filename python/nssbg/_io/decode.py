@@ -16,7 +16,8 @@ from typing import Any
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import jxl_header, png_reader, tiff_reader
 from nssbg._io.admission import Bounds, admit, check_header, header_of_pixels
-from nssbg._io.arrays import array_of, frame_from_array, upright
+from nssbg._io.array_like import as_array
+from nssbg._io.arrays import frame_from_array, upright
 from nssbg._io.formats import expected_format
 from nssbg._io.header import Header
 from nssbg._io.library_lines import no_library_lines
@@ -96,7 +97,7 @@ def decode(
 def _decode(source: Any, kind: Kind, bounds: Bounds, name: str) -> Frame:
     if kind in ("array", "pil"):
         if kind == "array":
-            source = array_of(source, name)
+            source = as_array(source, name)
         header = header_of_pixels(source)
         if header is not None:
             check_header(header, name, bounds)

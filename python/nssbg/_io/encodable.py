@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["SUBSAMPLINGS", "Compression", "Encodable"]
+from nssbg._vocabulary import Compression
 
-Compression = Literal["fast", "default", "best"]
+__all__ = ["SUBSAMPLINGS", "Encodable"]
+
 # Chroma subsamplings that JPEG and AVIF are written with.
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._color.profiles import eight_bits
+from nssbg._color.depth import eight_bits
 from nssbg._errors import ImageEncodeError, NssbgError, OptionError
-from nssbg._io.encodable import SUBSAMPLINGS, Compression, Encodable
-from nssbg._io.formats import ALPHA_FORMATS, SIXTEEN_BIT_FORMATS, WRITABLE_FORMATS
+from nssbg._io.encodable import SUBSAMPLINGS, Encodable
+from nssbg._io.formats import ALPHA_FORMATS, SIXTEEN_BIT_FORMATS
+from nssbg._options import checked_quality
+from nssbg._vocabulary import COMPRESSIONS, DEFAULT_COMPRESSION, FORMATS, Compression
 
 __all__ = ["encode"]
-
-_COMPRESSIONS = ("fast", "default", "best")
 
 # The longest side that each format can hold.
 _LARGEST_SIDE = {"webp": 16383, "jpeg": 65535, "avif": 65536}
@@ -30,7 +30,7 @@ def encode(
     pixels: NDArray[Any],
     *,
     format: str = "png",
-    compression: Compression = "default",
+    compression: Compression = DEFAULT_COMPRESSION,
     quality: int | None = None,
     icc_profile: bytes | None = None,
     exif: bytes | None = None,
@@ -119,17 +119,16 @@ def _writer(format: str) -> Callable[[Encodable], bytes]:
 
 
 def _checked(pixels: NDArray[Any], format: str, given: Encodable) -> Encodable:
-    if format not in WRITABLE_FORMATS:
-        raise OptionError(f"format is {format!r}; expected one of {', '.join(WRITABLE_FORMATS)}")
-    if given.compression not in _COMPRESSIONS:
+    if format not in FORMATS:
+        raise OptionError(f"format is {format!r}; expected one of {', '.join(FORMATS)}")
+    if given.compression not in COMPRESSIONS:
         raise OptionError(
-            f"compression is {given.compression!r}; expected one of {', '.join(_COMPRESSIONS)}"
+            f"compression is {given.compression!r}; expected one of {', '.join(COMPRESSIONS)}"
         )
     if given.quality is not None:
         if format in ("png", "tiff"):
             raise OptionError(f"{format.upper()} is lossless and takes no quality; leave it out")
-        if not 0 <= given.quality <= 100:
-            raise OptionError(f"quality is {given.quality}; expected 0 to 100")
+        checked_quality(given.quality)
     _check_coding(format, given)
     if given.threads < 0:
         raise OptionError(f"threads is {given.threads}; expected 0 (all cores) or more")

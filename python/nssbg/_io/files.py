@@ -10,15 +10,16 @@ from typing import Any
 from nssbg import _fs
 from nssbg._errors import ImageEncodeError, OptionError
 from nssbg._io.formats import format_of_path
+from nssbg._vocabulary import FileFormat
 
 __all__ = ["check_target", "write_atomically", "write_encoded"]
 
 
 def write_encoded(
     path: str | os.PathLike[str],
-    encode: Callable[[str], bytes],
+    encode: Callable[[FileFormat], bytes],
     *,
-    format: str | None = None,
+    format: FileFormat | None = None,
     overwrite: bool = True,
     inputs: Iterable[Any] = (),
 ) -> Path:
@@ -40,7 +41,7 @@ def write_encoded(
     check_target(path, overwrite=overwrite, inputs=inputs)
     target = Path(path)
     # A stream has no suffix to go by; it gets what a pipe gets.
-    plain = "png" if not target.suffix and _fs.is_stream(target) else None
+    plain: FileFormat | None = "png" if not target.suffix and _fs.is_stream(target) else None
     try:
         data = encode(format or plain or format_of_path(target))
     except (ImageEncodeError, OptionError) as error:

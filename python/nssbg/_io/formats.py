@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._vocabulary import FileFormat
 
 __all__ = [
     "ALPHA_FORMATS",
     "SIXTEEN_BIT_FORMATS",
-    "WRITABLE_FORMATS",
     "expected_format",
     "format_of_bytes",
     "format_of_path",
@@ -17,12 +17,10 @@ __all__ = [
     "suffix_of",
 ]
 
-# What encode() writes, by the names that it takes.
-WRITABLE_FORMATS = ("png", "webp", "tiff", "jpeg", "avif", "jxl")
 ALPHA_FORMATS = ("png", "webp", "tiff", "avif", "jxl")
 SIXTEEN_BIT_FORMATS = ("png", "tiff")
 
-_SUFFIXES = {
+_SUFFIXES: dict[str, FileFormat] = {
     ".png": "png",
     ".webp": "webp",
     ".tif": "tiff",
@@ -41,7 +39,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _AVIF_BRANDS = (b"avif", b"avis")
 
 
-def format_of_path(path: str | Path) -> str:
+def format_of_path(path: str | Path) -> FileFormat:
     """The writable format that a path's suffix names.
 
     Raises:

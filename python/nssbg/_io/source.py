@@ -6,15 +6,14 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from nssbg._errors import ImageDecodeError
 from nssbg._io.admission import default_max_memory
 from nssbg._io.formats import expected_format
+from nssbg._vocabulary import SourceKind as Kind
 
 __all__ = ["Kind", "kind_of", "read_source"]
-
-Kind = Literal["path", "bytes", "file", "pil", "array"]
 
 # No picture under the pixel cap is near this; a file that never ends (/dev/zero) is stopped.
 _LARGEST_FILE = 2 << 30
@@ -42,11 +41,11 @@ def kind_of(source: Any) -> Kind:
             return "array"
     if hasattr(source, "read"):
         return "file"
-    if hasattr(source, "__array__"):  # a tensor of another library
+    if hasattr(type(source), "__array__"):
         return "array"
     raise ImageDecodeError(
         f"cannot read a picture from a {type(source).__name__}: expected a path, bytes, a binary "
-        "file object, a PIL image, a NumPy array or what NumPy can take for one"
+        "file object, a PIL image, or an array of NumPy's or of anything else that has __array__"
     )
 
 

@@ -10,10 +10,9 @@ import os
 
 from nssbg._errors import LicenseError, OptionError
 from nssbg._models.sidecar import ModelDescription
+from nssbg._vocabulary import LICENSE_USES
 
-__all__ = ["USES", "check_license", "license_line", "wanted_use"]
-
-USES = ("any", "commercial")
+__all__ = ["check_license", "license_line", "wanted_use"]
 
 
 def wanted_use(license: str | None) -> str:
@@ -24,7 +23,7 @@ def wanted_use(license: str | None) -> str:
     """
     source = "license" if license else "NSSBG_LICENSE"
     use = license or os.environ.get("NSSBG_LICENSE") or "any"
-    if use not in USES:
+    if use not in LICENSE_USES:
         raise OptionError(f"{source} is {use!r}, expected 'any' or 'commercial'")
     return use
 

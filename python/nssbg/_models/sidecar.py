@@ -12,9 +12,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from nssbg._errors import ModelError
+from nssbg._models.fitted import (
+    ConfidenceWeights,
+    SelectorWeights,
+    confidence_weights,
+    selector_weights,
+)
+from nssbg._vocabulary import FILTERS, MODEL_PRECISIONS, Filter, ModelPrecision
 
 __all__ = [
     "ModelDescription",
@@ -24,19 +31,17 @@ __all__ = [
     "read_toml",
 ]
 
-Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Fit = Literal["stretch", "short_side"]
 Activation = Literal["none", "sigmoid"]
 Range = Literal["unit", "minmax"]
-Precision = Literal["float32", "float16", "int8"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "filter": ("box", "bilinear", "bicubic", "lanczos", "torch-bilinear"),
-    "fit": ("stretch", "short_side"),
+    "filter": FILTERS,
+    "fit": get_args(Fit),
     "layout": ("NCHW",),
-    "activation": ("none", "sigmoid"),
-    "range": ("unit", "minmax"),
-    "precision": ("float32", "float16", "int8"),
+    "activation": get_args(Activation),
+    "range": get_args(Range),
+    "precision": MODEL_PRECISIONS,
 }
 # Rows or columns of an input or a mask: eight times what the largest published networks take.
 LARGEST_SIDE = 8192
@@ -85,6 +90,10 @@ class ModelDescription:
         family: Groups models that are fed and read alike: "u2net", "birefnet", ...
         summary: One line on what the model is for.
         aliases: Other names it goes by; also file names of rembg's cache.
+        confidence: Weights fitted to this network, from whose maps its confidence follows; None:
+            nothing was fitted, and its results have no confidence.
+        selector: Weights by which `model="auto"` takes this network's alpha or the studio
+            method's; None: not fitted.
         path: Where the weights lie on this machine; None: not looked up or not there.
     """
 
@@ -103,7 +112,7 @@ class ModelDescription:
     range: Range = "unit"
     flip_tta: bool = False
     opaque_subject: bool = False
-    precision: Precision = "float32"
+    precision: ModelPrecision = "float32"
     license: str = "unknown"
     commercial: bool | None = None
     license_note: str = ""
@@ -115,6 +124,8 @@ class ModelDescription:
     family: str = ""
     summary: str = ""
     aliases: tuple[str, ...] = ()
+    confidence: ConfidenceWeights | None = None
+    selector: SelectorWeights | None = None
     path: Path | None = None
 
     def at(self, path: str | Path) -> ModelDescription:
@@ -249,6 +260,14 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
             raise _wrong(source, f"{field.name} is {value!r}, expected true or false")
     if values.get("commercial") not in (None, True, False):
         raise _wrong(source, f"commercial is {values['commercial']!r}, expected true or false")
+    if "confidence" in values:
+        values["confidence"] = confidence_weights(
+            values["confidence"], lambda what: _wrong(source, what)
+        )
+    if "selector" in values:
+        values["selector"] = selector_weights(values["selector"], lambda what: _wrong(source, what))
+        if "confidence" not in values:
+            raise _wrong(source, "selector stands without confidence, which it is fitted on")
     index = values.get("output_index", 0)
     if not isinstance(index, int) or isinstance(index, bool) or abs(index) > 1000:
         raise _wrong(

@@ -1,8 +1,8 @@
-"""Small steps that users ask for on a finished alpha: specks, pinholes, edge softness.
+"""Small steps that users ask for on a finished alpha: small components, holes, edge softness.
 
 In: H x W alpha, uint8 0..255 or float32 0..1. Out: a new alpha of the same shape and dtype; the
 one that came in is never changed. All steps are off unless called, except that `refine` drops
-specks below a stated size.
+small components below a stated size.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
 COMPONENT_LEVEL = 0.02
-#: Blobs of a lower mean alpha beside a larger one are doubt (docs/decisions/0405-ghosts.md).
+#: Blobs of a lower mean alpha beside a larger one go (docs/decisions/0405-component-filtering.md).
 FAINT_MEAN = 0.65
-#: Cells a side that fog is looked for on; larger maps are taken by blocks.
+#: Cells a side that stray alpha is looked for on; larger maps are taken by blocks.
 STRAY_GRID = 192
 #: Farthest that edges may be moved or softened, in pixels.
 MOST_PIXELS = 64.0
@@ -116,7 +116,7 @@ def remove_small_components_in_place(
     """As `remove_small_components`, on alpha itself; returns how many were dropped, and notes."""
     facts = _core.clean_components(alpha, False, _level(level), least_area, False)
     if facts["gave_up"]:
-        return 0, ("specks were kept: the alpha is too fragmented to look for them",)
+        return 0, ("small components stay: the alpha is too fragmented to look for them",)
     return facts["changed"], ()
 
 

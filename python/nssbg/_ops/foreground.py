@@ -7,7 +7,7 @@ estimate both colours where alpha is soft and leave every opaque pixel as it was
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +15,24 @@ from numpy.typing import NDArray
 from nssbg import _core as _typed_core
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
+from nssbg._vocabulary import FOREGROUND_METHODS, MATTES, SCREENS, ForegroundMethod, Matte, Screen
 
 # The stubs have an overload per dtype, and a union of dtypes picks none of them.
 _core: Any = _typed_core
 
-__all__ = ["Matte", "Method", "decontaminate", "estimate_colors", "suppress_spill"]
+__all__ = ["decontaminate", "estimate_colors", "suppress_spill"]
 
-Method: TypeAlias = Literal["multilevel", "blur-fusion", "off"]
-Matte: TypeAlias = Literal["clear", "extend"]
 Alpha: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
-
-_METHODS = ("multilevel", "blur-fusion", "off")
-_MATTES = ("clear", "extend")
-# In channel order.
-_SCREENS = ("red", "green", "blue")
 
 
 def decontaminate(
     image: ImageArray,
     alpha: Alpha,
     *,
-    method: Method = "multilevel",
+    method: ForegroundMethod = "multilevel",
     strength: float = 1.0,
     matte: Matte = "clear",
-    threads: int = 1,
+    threads: int = 0,
 ) -> ImageArray:
     """Estimate the foreground's own colour in the soft band; give straight RGBA.
 
@@ -72,7 +66,7 @@ def decontaminate(
 
 
 def estimate_colors(
-    image: ImageArray, alpha: Alpha, *, method: Method = "multilevel", threads: int = 1
+    image: ImageArray, alpha: Alpha, *, method: ForegroundMethod = "multilevel", threads: int = 0
 ) -> tuple[ImageArray, ImageArray]:
     """Estimate the foreground's and the background's colour of every soft pixel.
 
@@ -97,9 +91,9 @@ def estimate_colors(
 def suppress_spill(
     rgba: ImageArray,
     *,
-    screen: Literal["green", "blue", "red"] = "green",
+    screen: Screen = "green",
     strength: float = 1.0,
-    threads: int = 1,
+    threads: int = 0,
 ) -> ImageArray:
     """Take a chroma screen's reflected light out of the subject.
 
@@ -120,8 +114,8 @@ def suppress_spill(
     Raises:
         OptionError: A shape, dtype or option is not as described.
     """
-    if screen not in _SCREENS:
-        raise OptionError(f"screen must be one of {', '.join(_SCREENS)}, got {screen!r}")
+    if screen not in SCREENS:
+        raise OptionError(f"screen must be one of {', '.join(SCREENS)}, got {screen!r}")
     if not 0.0 <= strength <= 1.0:
         raise OptionError(f"strength must be 0.0 to 1.0, got {strength}")
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype not in (np.uint8, np.uint16):
@@ -130,7 +124,7 @@ def suppress_spill(
         )
     result = _core.suppress_spill(
         np.ascontiguousarray(rgba),
-        _SCREENS.index(screen),
+        SCREENS.index(screen),
         strength=strength,
         threads=threads or _core.usable_cores(),
     )
@@ -147,9 +141,9 @@ def _run(
     background: ImageArray | None,
 ) -> ImageArray:
     """Check the arguments and call the core."""
-    if method not in _METHODS:
-        raise OptionError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
-    if matte not in _MATTES:
+    if method not in FOREGROUND_METHODS:
+        raise OptionError(f"method must be one of {', '.join(FOREGROUND_METHODS)}, got {method!r}")
+    if matte not in MATTES:
         raise OptionError(f"matte must be 'clear' or 'extend', got {matte!r}")
     if not 0.0 <= strength <= 1.0:
         raise OptionError(f"strength must be 0.0 to 1.0, got {strength}")

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 
 from nssbg import _core
 from nssbg._errors import OptionError
+from nssbg._vocabulary import FILTERS, Filter
 
-__all__ = ["DType", "Filter", "Fit", "Placement", "prepare"]
+__all__ = ["DType", "Fit", "Placement", "prepare"]
 
-Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Fit = Literal["stretch", "letterbox"]
 DType = Literal["float32", "float16", "uint8"]
 Box = tuple[int, int, int, int]
 
-FILTERS: tuple[Filter, ...] = ("box", "bilinear", "bicubic", "lanczos", "torch-bilinear")
 LONGEST_SIDE = 1 << 20  # as in cpp/src/prepare.cpp
 # What nearly all backbones are trained with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -114,7 +113,7 @@ def prepare(
     crop: Box | None = None,
     fill: tuple[int, int, int] = (0, 0, 0),
     dtype: DType = "float32",
-    threads: int = 1,
+    threads: int = 0,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any] | tuple[NDArray[Any], Placement]:
     """Resize, normalise and lay out a picture as a network's input, in one pass.

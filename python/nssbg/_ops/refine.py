@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from nssbg import _core
 from nssbg._errors import OptionError
 from nssbg._ops.alpha_cleanup import remove_small_components_in_place
+from nssbg._vocabulary import REFINE_LEVELS, RefineLevel
 
-__all__ = ["Level", "RefineReport", "RefineStream", "refine", "refine_with_report"]
+__all__ = ["RefineReport", "RefineStream", "refine", "refine_with_report"]
 
-Level = Literal["none", "guided", "matting", "auto"]
 Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Side of the tiles, in pixels. Measured best at 12 and 24 MP; the result never depends on it.
 DEFAULT_TILE = 512
 
-#: Specks of fewer pixels than this share of the picture are dropped (24 pixels at 12 MP): a blob
-#: of 5 x 5 pixels that hangs on nothing is noise of the map, not part of a subject.
+#: Components of fewer pixels than this share of the picture are removed (24 pixels at 12 MP): a
+#: blob of 5 x 5 pixels that hangs on nothing is noise of the map, not part of a subject.
 DEFAULT_COMPONENT_SHARE = 2e-6
 
 
@@ -44,11 +44,11 @@ class RefineReport:
         matting_share: Share of the picture's pixels solved by the matting tier, 0..1.
         iterations: Iterations of the matting solver, the most that any block took.
         residual: Largest relative residual that the matting solver stopped at.
-        components_removed: Specks removed because they were smaller than `min_component_area`.
-        notes: Fallbacks, and why: "guided result kept in 2 of 40 matting blocks: ...".
+        components_removed: Components removed because they were smaller than `min_component_area`.
+        notes: What fell back, and why: "guided result kept in 2 of 40 matting blocks: ...".
     """
 
-    level: Level
+    level: RefineLevel
     seconds: float
     tiles: int = 0
     tiles_computed: int = 0
@@ -64,7 +64,7 @@ def refine(
     image: NDArray[Any],
     coarse_alpha: Alpha,
     *,
-    level: Level = "guided",
+    level: RefineLevel = "guided",
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
@@ -109,13 +109,13 @@ def refine_with_report(
     image: NDArray[Any],
     coarse_alpha: Alpha,
     *,
-    level: Level = "guided",
+    level: RefineLevel = "guided",
     trimap: NDArray[np.uint8] | None = None,
     threads: int = 0,
     tile: int = DEFAULT_TILE,
     min_component_area: int | None = None,
 ) -> tuple[Alpha, RefineReport]:
-    """As `refine`, with a report of what was done, what it cost and its fallbacks."""
+    """As `refine`, with a report of what was done, what it cost and what fell back."""
     check_refine_arguments(image, coarse_alpha, level, trimap, threads, tile)
     if min_component_area is not None and min_component_area < 0:
         raise OptionError(
@@ -125,14 +125,14 @@ def refine_with_report(
     alpha, facts = _core.refine(image, coarse_alpha, trimap, level, threads, tile)
     pixels = alpha.shape[0] * alpha.shape[1]
     notes: tuple[str, ...] = facts["notes"]
-    specks = 0
+    removed = 0
     least_area = (
         round(DEFAULT_COMPONENT_SHARE * pixels)
         if min_component_area is None
         else min_component_area
     )
     if level != "none" and least_area > 1:
-        specks, note = remove_small_components_in_place(alpha, least_area)
+        removed, note = remove_small_components_in_place(alpha, least_area)
         notes += note
     return alpha, RefineReport(
         level=level,
@@ -143,7 +143,7 @@ def refine_with_report(
         matting_share=facts["matting_pixels"] / pixels,
         iterations=facts["iterations"],
         residual=facts["residual"],
-        components_removed=specks,
+        components_removed=removed,
         notes=notes,
     )
 
@@ -166,7 +166,7 @@ class RefineStream:
         coarse_alpha: NDArray[np.uint8] | NDArray[np.float32],
         *,
         dtype: type[np.uint8] | type[np.uint16] = np.uint8,
-        level: Level = "guided",
+        level: RefineLevel = "guided",
         threads: int = 0,
     ) -> None:
         """Begin a picture of height x width whose rows will have `dtype`; see `refine`."""
@@ -210,9 +210,9 @@ def check_refine_arguments(
     tile: int,
 ) -> None:
     """Raise OptionError unless the arguments of `refine` fit together."""
-    if level not in get_args(Level):
+    if level not in REFINE_LEVELS:
         raise OptionError(
-            f"refinement level {level!r} is unknown; choose one of {', '.join(get_args(Level))}"
+            f"refinement level {level!r} is unknown; choose one of {', '.join(REFINE_LEVELS)}"
         )
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise OptionError(

@@ -14,18 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._errors import OptionError
+from nssbg._vocabulary import CHROMAS, Chroma
 
 __all__ = [
     "LOW_CONFIDENCE",
     "Backdrop",
-    "Chroma",
     "StudioResult",
     "studio_alpha",
     "studio_alpha_of_backdrops",
 ]
 
-Chroma = Literal["auto", "off", "green", "blue"]
-_CHROMA = ("auto", "off", "green", "blue")
 
 # Below this confidence the alpha is more likely wrong than right.
 LOW_CONFIDENCE = 0.5
@@ -82,7 +80,7 @@ class StudioResult:
 def studio_alpha(
     rgb: NDArray[np.uint8] | NDArray[np.uint16],
     *,
-    threads: int = 1,
+    threads: int = 0,
     chroma: Chroma = "auto",
     shadow: bool = False,
 ) -> StudioResult:
@@ -99,7 +97,7 @@ def studio_alpha(
 
     Args:
         rgb: H x W x 3, uint8 or uint16, any strides, in any RGB encoding.
-        threads: 1 or more; 0 means all cores this process may use.
+        threads: Threads to use; 0 means all usable cores.
         chroma: "auto" keys a green or blue screen where the border is one; "green" and "blue"
             insist; "off" treats a screen as any coloured backdrop.
         shadow: Also return the picture's own shadow as a layer.
@@ -142,8 +140,8 @@ def _run(
         raise OptionError(f"rgb must be uint8 or uint16, got {rgb.dtype}; scale it to uint16 first")
     if rgb.shape[0] == 0 or rgb.shape[1] == 0:
         raise OptionError(f"rgb has no pixels: {rgb.shape}")
-    if chroma not in _CHROMA:
-        raise OptionError(f"chroma must be one of {', '.join(_CHROMA)}, got {chroma!r}")
+    if chroma not in CHROMAS:
+        raise OptionError(f"chroma must be one of {', '.join(CHROMAS)}, got {chroma!r}")
     if not 0 <= threads <= 1024:
         raise OptionError(f"threads must be 0 (all usable cores) to 1024, got {threads}")
     from nssbg import _core

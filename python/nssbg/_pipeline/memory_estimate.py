@@ -11,8 +11,8 @@ __all__ = ["bytes_in_flight", "predicted_bytes"]
 # Per pixel of an 8-bit picture at the fullest moment: RGB 3, alpha 1, RGBA 4, filtered rows of
 # the encoder 4, compressed stream about 2.
 BYTES_PER_PIXEL = 14
-# Tensor, coarse maps (a closer look's: 2048 cells a side at most), scratch of the stages: does not
-# grow with the picture.
+# Tensor, coarse maps (the second pass's: 2048 cells a side at most), scratch of the stages: does
+# not grow with the picture.
 BYTES_PER_PICTURE = 32 << 20
 
 

@@ -13,23 +13,21 @@ that waits in the caller's own code for a source is not waited for: it ends when
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-from nssbg._cutout import Cutout, Report
-from nssbg._errors import ForkError
+from nssbg._cutout import Cutout
 from nssbg._lifecycle import stop_at_exit
-from nssbg._options import Options
-from nssbg._pipeline.stages import Job, Pipeline, Stage
-from nssbg._types import Timings
+from nssbg._options import CutoutOptions
+from nssbg._pipeline.outcome import Outcome, StreamReport
+from nssbg._pipeline.stages import Job, Stage
 
-__all__ = ["Outcome", "Stream", "StreamReport"]
+__all__ = ["Scheduler"]
 
 # Stands for "pull a source" where a stage's index is expected.
 _PULL = -1
@@ -38,169 +36,12 @@ _PULL = -1
 _PATIENCE_AT_EXIT = 10.0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture.
-
-    Attributes:
-        index: Its place in the iterable, from 0.
-        source: What the iterable gave.
-        cutout: The result; None where it failed or was delivered (written to a file).
-        output_path: What the delivery returned, e.g. the path written; None without one.
-        error: Why it failed, or None. Other pictures are not touched by it.
-        report: What ran and how far the result may be trusted; None where it failed before
-            there was one.
-        timings: Milliseconds per stage.
-    """
-
-    index: int
-    source: Any
-    cutout: Cutout | None = None
-    output_path: Any = None
-    error: Exception | None = None
-    report: Report | None = None
-    timings: Timings = field(default_factory=Timings)
-
-    def result(self) -> Any:
-        """The delivery, else the cut-out; raises the picture's error where it failed."""
-        if self.error is not None:
-            raise self.error
-        return self.cutout if self.output_path is None else self.output_path
-
-
-@dataclass
-class StreamReport:
-    """Where the time of a stream went, in seconds.
-
-    Attributes:
-        workers: Threads that ran stages.
-        images: Pictures finished, failed ones included.
-        wall: From the first picture's pull to the last result.
-        stage_wall: Summed over the workers, per stage.
-        stage_cpu: CPU time of the workers, per stage (a runtime's own threads not counted).
-        waiting: Workers' time without anything to do.
-    """
-
-    workers: int
-    images: int = 0
-    wall: float = 0.0
-    stage_wall: dict[str, float] = field(default_factory=dict)
-    stage_cpu: dict[str, float] = field(default_factory=dict)
-    waiting: float = 0.0
-
-
 @dataclass
 class _Item:
     index: int
     job: Job
     cost: int
     output_path: Any = None
-
-
-class Stream(Iterator[Outcome]):
-    """The results of many pictures, as an iterator. Close it (or use `with`) to cancel.
-
-    The workers hold the scheduler, not this handle: a stream that is let go of without being
-    closed ends its workers too, and so does the interpreter's end. In a forked child it is inert.
-
-    Args:
-        pipeline: Opened with one thread per picture.
-        sources: Pulled lazily, one at a time, from a worker thread.
-        options: The same for all pictures.
-        workers: Threads, at least 1.
-        max_in_flight: Pictures between pull and hand-over, at least 1.
-        max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
-            single picture that is predicted to need more runs alone.
-        predict: Predicted bytes of a source in flight; called outside all locks.
-        sink: Runs in a worker as the last stage and replaces the cut-out in the outcome.
-        ordered: Results in the order of the sources; else as completed.
-    """
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        sources: Iterable[Any],
-        options: Options,
-        *,
-        workers: int,
-        max_in_flight: int,
-        max_memory: int | None,
-        predict: Callable[[Any], int],
-        sink: Callable[[Any, Cutout], Any] | None = None,
-        ordered: bool = True,
-    ) -> None:
-        self._pid = os.getpid()
-        self._scheduler = _Scheduler(
-            pipeline.stages,
-            iter(sources),
-            options,
-            workers=workers,
-            max_in_flight=max_in_flight,
-            max_memory=max_memory,
-            predict=predict,
-            sink=sink,
-            ordered=ordered,
-        )
-
-    def __next__(self) -> Outcome:
-        """The next result; waits for it. An error of the iterable itself is raised at the end.
-
-        SystemExit, KeyboardInterrupt and their like from the caller's own code (`images`, `output`,
-        a source's `read`) end the stream and are raised here at once.
-
-        Raises:
-            ForkError: In a forked child: the workers are the parent's.
-        """
-        self._check_fork()
-        outcome = self._scheduler.take()
-        if outcome is None:
-            self.close()
-            raise StopIteration
-        return outcome
-
-    @property
-    def begun(self) -> int:
-        """Sources pulled so far."""
-        return self._scheduler.begun()
-
-    def stop(self) -> None:
-        """Let nothing new begin, without waiting; what is finished can still be taken."""
-        self._scheduler.stop()
-
-    def close(self) -> None:
-        """Stop: pictures between stages are dropped, running stages end, threads are joined.
-
-        A thread that waits in the caller's code for a source is not: it ends once that returns.
-        """
-        if os.getpid() != self._pid:
-            return
-        self._scheduler.stop()
-        self._scheduler.join()
-
-    def __enter__(self) -> Stream:
-        """Use as `with remover.map(...) as results:`."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Cancel what has not run."""
-        self.close()
-
-    def __del__(self) -> None:
-        """Abandoned without close: let the workers end by themselves."""
-        if hasattr(self, "_scheduler") and os.getpid() == self._pid:
-            self._scheduler.stop()
-
-    def report(self) -> StreamReport:
-        """Where the time went so far."""
-        self._check_fork()
-        return self._scheduler.report()
-
-    def _check_fork(self) -> None:
-        if os.getpid() != self._pid:
-            raise ForkError(
-                f"this stream belongs to process {self._pid}, which this one ({os.getpid()}) was "
-                "forked from; call Remover.map here for one of its own"
-            )
 
 
 def _release_locals(error: BaseException) -> None:
@@ -218,14 +59,14 @@ def _release_locals(error: BaseException) -> None:
             waiting += [one.__cause__, one.__context__]
 
 
-class _Scheduler:
+class Scheduler:
     """Who does what next; see the module's text for the policy."""
 
     def __init__(
         self,
         stages: tuple[Stage, ...],
         sources: Iterator[Any],
-        options: Options,
+        options: CutoutOptions,
         *,
         workers: int,
         max_in_flight: int,
@@ -384,12 +225,7 @@ class _Scheduler:
         if self._stopped:
             return None
         for index in range(len(self._ready) - 1, -1, -1):
-            max_concurrency = (
-                self._stages[index].max_concurrency if index < len(self._stages) else 0
-            )
-            if self._ready[index] and (
-                max_concurrency == 0 or self._running[index] < max_concurrency
-            ):
+            if self._ready[index] and self._is_free(index):
                 return index
         if self._held_back is not None:
             if self._admits(self._held_back.cost):
@@ -400,6 +236,18 @@ class _Scheduler:
         if self._exhausted or self._pulling or self._in_flight >= self._max_in_flight:
             return None
         return _PULL
+
+    def _is_free(self, index: int) -> bool:
+        """Whether the stage takes one more job. Needs the lock."""
+        stage = self._stages[index] if index < len(self._stages) else None
+        if stage is None or stage.max_concurrency == 0:
+            return True
+        running = self._running[index]
+        if stage.shares:
+            # The other stages that run on the same thing take its places too.
+            both = zip(self._stages, self._running, strict=False)
+            running = sum(count for other, count in both if other.shares == stage.shares)
+        return running < stage.max_concurrency
 
     def _pull(self) -> None:
         """Take one source from the caller's iterable and let it in, or hold it back."""
@@ -454,14 +302,15 @@ class _Scheduler:
         name = self._stages[index].name if index < len(self._stages) else "write"
         last = len(self._stages) - (self._sink is None)
         wall, cpu = time.perf_counter(), time.thread_time()
-        error = self._attempt(index, item)
+        error, ran = self._attempt(index, item)
         wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
         if error is not None:
             _release_locals(error)
         with self._changed:
             report = self._counts
-            report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
-            report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
+            if ran:
+                report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall
+                report.stage_cpu[name] = report.stage_cpu.get(name, 0.0) + cpu
             self._running[index] -= 1
             if not self._stages:
                 pass  # closed meanwhile: nobody waits for it
@@ -471,19 +320,20 @@ class _Scheduler:
                 self._finish(item, error)
             self._changed.notify_all()
 
-    def _attempt(self, index: int, item: _Item) -> Exception | None:
-        """Run one stage of one picture; what went wrong, or None."""
+    def _attempt(self, index: int, item: _Item) -> tuple[Exception | None, bool]:
+        """Run one stage of one picture; what went wrong, or None, and whether anything was done."""
+        ran = True
         try:
             if index < len(self._stages):
-                self._stages[index].work(item.job)
+                ran = self._stages[index].work(item.job) is not False
             else:
                 assert self._sink is not None
                 assert item.job.cutout is not None
                 with item.job.timings.measure("write"):
                     item.output_path = self._sink(item.job.source, item.job.cutout)
         except Exception as error:
-            return error
-        return None
+            return error, True
+        return None, ran
 
     def _finish(self, item: _Item, error: Exception | None) -> None:
         """Turn a picture into its outcome. Needs the lock."""

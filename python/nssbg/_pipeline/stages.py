@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
+from nssbg._ops.alpha_depth import alpha_as
 from nssbg._ops.foreground import decontaminate
 from nssbg._ops.refine import refine_with_report
-from nssbg._options import Options
+from nssbg._options import CutoutOptions
 from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._segment.base import Estimate, Method
@@ -42,17 +43,19 @@ class Job:
         options: How it is to be cut out.
         timings: Milliseconds per stage so far.
         frame: After decode.
-        prepared: After prepare: whatever the method wants to infer from.
-        estimate: After infer.
+        studio: After the studio stage: what the studio method says; None where it was not asked.
+        prepared: After prepare: the network's input; None where none is asked.
+        estimate: After segment; second pass and post-process replace it.
         alpha: After refine: H x W.
-        cutout: After decontaminate.
+        cutout: After foreground.
         notes: What the stages had to say so far.
     """
 
     source: Any
-    options: Options
+    options: CutoutOptions
     timings: Timings = field(default_factory=Timings)
     frame: Frame | None = None
+    studio: Estimate | None = None
     prepared: Any = None
     estimate: Estimate | None = None
     alpha: NDArray[Any] | None = None
@@ -61,20 +64,29 @@ class Job:
 
     def release(self) -> None:
         """Let go of everything large; who wants the cut-out has taken it."""
-        self.frame = self.prepared = self.estimate = self.alpha = self.cutout = None
+        self.frame = self.studio = self.prepared = self.estimate = None
+        self.alpha = self.cutout = None
 
 
 @dataclass(frozen=True)
 class Stage:
     """A step: its name in reports, what it does to a job, how many jobs it takes at once.
 
-    `max_concurrency` 0 means as many as there are workers; a device that runs one picture at a time
-    has 1.
+    Attributes:
+        name: In `Timings` and `StreamReport`.
+        work: Does it; False says that there was nothing to do for this job. A bound method, not a
+            closure: an error's traceback leads to the functions it went through, and a closure
+            would keep what it holds, the network at the end, alive with the error.
+        max_concurrency: Jobs at once; 0: as many as there are workers. A device that runs one
+            picture at a time has 1.
+        shares: What the bound is on, where several stages use the same thing: all of its stages
+            together take `max_concurrency` jobs. "": the stage alone.
     """
 
     name: str
-    work: Callable[[Job], None]
+    work: Callable[[Job], bool | None]
     max_concurrency: int = 0
+    shares: str = ""
 
 
 class Pipeline:
@@ -116,19 +128,24 @@ class Pipeline:
         Made when asked for: kept, they would hold the pipeline that holds them, and a network that
         was let go of would stay in memory until Python looks for such rings.
         """
+        bound = self._method.max_concurrency
         return (
             Stage("decode", self._decode),
+            Stage("studio", self._studio),
             Stage("prepare", self._prepare),
-            Stage("infer", self._infer, max_concurrency=self._method.max_concurrency),
+            Stage("segment", self._segment, bound, "network"),
+            Stage("second pass", self._second_pass, bound, "network"),
+            Stage("post-process", self._postprocess),
             Stage("refine", self._refine),
-            Stage("decontaminate", self._decontaminate),
+            Stage("merge alpha", self._merge_alpha),
+            Stage("foreground", self._foreground),
         )
 
     def close(self) -> None:
         """Let go of the model."""
         self._method.close()
 
-    def run(self, source: Any, options: Options) -> Cutout:
+    def run(self, source: Any, options: CutoutOptions) -> Cutout:
         """Cut out one picture.
 
         Raises:
@@ -150,26 +167,44 @@ class Pipeline:
                 ignore_alpha=job.options.ignore_alpha,
             )
 
-    def _prepare(self, job: Job) -> None:
+    def _studio(self, job: Job) -> bool:
         assert job.frame is not None
-        job.prepared = self._method.prepare(job.frame, job.timings)
+        job.studio = self._method.studio(job.frame, job.timings)
+        return "studio" in job.timings.stages
 
-    def _infer(self, job: Job) -> None:
+    def _prepare(self, job: Job) -> bool:
         assert job.frame is not None
-        effort = job.options.effort
-        job.estimate = self._method.infer(job.frame, job.prepared, job.timings, effort)
-        job.prepared = None
-        job.estimate = self._method.second_pass(job.frame, job.estimate, job.timings, effort)
-        job.notes.extend((*job.frame.notes, *job.estimate.notes))
-        if job.estimate.low_confidence:
-            job.notes.append(
-                f"low confidence ( {job.estimate.confidence:.2f}): look at the result, or try "
-                "another model (nssbg models list)"
-            )
+        job.prepared = self._method.prepare(job.frame, job.studio, job.timings)
+        return "prepare" in job.timings.stages
+
+    def _segment(self, job: Job) -> bool:
+        assert job.frame is not None
+        job.estimate = self._method.segment(
+            job.frame, job.prepared, job.studio, job.timings, job.options.effort
+        )
+        job.prepared = job.studio = None
+        return "segment" in job.timings.stages
+
+    def _second_pass(self, job: Job) -> bool:
+        assert job.frame is not None
+        assert job.estimate is not None
+        job.estimate = self._method.second_pass(
+            job.frame, job.estimate, job.timings, job.options.effort
+        )
+        # Nothing looks at the picture as a network does from here on.
+        image_io.release_model_rgb(job.frame)
+        return "second pass" in job.timings.stages
+
+    def _postprocess(self, job: Job) -> bool:
+        assert job.frame is not None
+        assert job.estimate is not None
+        job.estimate = self._method.postprocess(job.estimate, job.timings)
+        job.notes.extend((*job.frame.notes, *job.estimate.notes, *_doubts(job.estimate)))
         for line in job.estimate.plan.fallbacks:
             log.warning("%s: %s", job.frame.name, line)
+        return "post-process" in job.timings.stages
 
-    def _refine(self, job: Job) -> None:
+    def _refine(self, job: Job) -> bool:
         assert job.frame is not None
         assert job.estimate is not None
         job.alpha = job.estimate.alpha
@@ -179,26 +214,39 @@ class Pipeline:
                     job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
                 )
             job.notes.extend(report.notes)
+        return "refine" in job.timings.stages
+
+    def _merge_alpha(self, job: Job) -> bool:
+        """The picture's own alpha counts too, unless it was left out."""
+        assert job.frame is not None
+        assert job.alpha is not None
         if job.frame.alpha is not None:
             with job.timings.measure("merge alpha"):
                 job.alpha = _multiplied(job.alpha, job.frame.alpha)
+        return "merge alpha" in job.timings.stages
 
-    def _decontaminate(self, job: Job) -> None:
+    def _foreground(self, job: Job) -> None:
         assert job.frame is not None
         assert job.estimate is not None
         assert job.alpha is not None
-        with job.timings.measure("decontaminate"):
-            rgba = decontaminate(
-                job.frame.rgb,
-                job.alpha,
-                method=job.options.decontaminate,
-                strength=job.options.strength,
-                matte=job.options.matte,
-                threads=self._threads,
-            )
+        rgba = None
+        if job.options.alpha_only:
+            alpha: NDArray[Any] = alpha_as(job.alpha, job.frame.rgb.dtype)
+        else:
+            with job.timings.measure("foreground"):
+                rgba = decontaminate(
+                    job.frame.rgb,
+                    job.alpha,
+                    method=job.options.decontaminate,
+                    strength=job.options.strength,
+                    matte=job.options.matte,
+                    threads=self._threads,
+                )
+            alpha = rgba[..., 3]
         job.alpha = None
         job.cutout = Cutout(
-            rgba=rgba,
+            alpha=alpha,
+            colored=rgba,
             frame=job.frame,
             plan=job.estimate.plan,
             timings=job.timings,
@@ -207,6 +255,22 @@ class Pipeline:
             second_pass=job.estimate.second_pass,
             notes=tuple(job.notes),
         )
+
+
+def _doubts(estimate: Estimate) -> tuple[str, ...]:
+    """What there is to say about the confidence, for the notes."""
+    confidence = estimate.confidence
+    if confidence is None:
+        return (
+            f"{estimate.plan.model}: no confidence fitted for this model: whether to look at the "
+            "result is yours to judge",
+        )
+    if not estimate.low_confidence:
+        return ()
+    return (
+        f"low confidence ({confidence:.2f}): look at the result, or try another model "
+        "(nssbg models list)",
+    )
 
 
 def _multiplied(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:

@@ -8,8 +8,8 @@ from nssbg._planner.candidates import (
     candidates,
     plan,
 )
-from nssbg._planner.lookup import measured
 from nssbg._planner.opening import open_model, tune
+from nssbg._planner.store import measured
 
 __all__ = [
     "BatchRun",

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from nssbg._errors import NssbgError
 from nssbg._models.sidecar import ModelDescription
-from nssbg._planner.benchmark import benchmark_candidates, open_candidate, synthetic_tensors
+from nssbg._planner.benchmark import benchmark_candidates, synthetic_tensors
+from nssbg._planner.candidate_backend import open_candidate
 from nssbg._planner.candidates import BatchRun, Candidate, Measurement, PlanRequest, candidates
-from nssbg._planner.lookup import keep
 from nssbg._planner.resource_estimate import max_streams_in_memory
+from nssbg._planner.store import keep
 from nssbg._runtime.devices import hardware
 
 __all__ = ["autotune_run", "streams_by_rule"]

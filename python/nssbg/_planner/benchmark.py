@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from nssbg._errors import ForkError, NssbgError
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
+from nssbg._planner.candidate_backend import open_candidate
 from nssbg._planner.candidates import MAX_ERROR, MEAN_ERROR, Candidate, Measurement
-from nssbg._runtime import Backend, open_backend
+from nssbg._runtime import Backend
 
-__all__ = ["benchmark_candidates", "open_candidate", "synthetic_tensors"]
+__all__ = ["benchmark_candidates", "synthetic_tensors"]
 
 log = logging.getLogger("nssbg")
 
@@ -69,23 +70,6 @@ def synthetic_tensors(
         std = np.asarray(model.std, np.float32)[:, None, None]
         tensors.append(np.ascontiguousarray((np.stack(images) - mean) / std, dtype=np.float32))
     return tensors
-
-
-def open_candidate(
-    model: ModelDescription, candidate: Candidate, int8: ModelDescription | None, cache: Path | None
-) -> Backend:
-    """A candidate's backend; `int8` is the model's int8 form, which int8 candidates run."""
-    source = int8 if candidate.precision == "int8" and int8 is not None else model
-    return open_backend(
-        source,
-        backend=candidate.backend,
-        device=candidate.device,
-        precision="auto" if candidate.precision == "int8" else candidate.precision,
-        threads=candidate.threads,
-        streams=candidate.streams,
-        batch=candidate.batch,
-        cache=cache,
-    )
 
 
 def _seconds(backend: Backend, tensor: NDArray[np.float32], candidate: Candidate) -> float:

@@ -6,13 +6,16 @@ Plan that says why. Nothing here loads a runtime or reads a file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nssbg._errors import DeviceError, OptionError
 from nssbg._models.sidecar import ModelDescription
+from nssbg._runtime.device_table import GPU_NAMES
 from nssbg._runtime.devices import Device, Hardware
 from nssbg._types import Plan
+from nssbg._vocabulary import GOALS, PRECISIONS
 
 __all__ = [
     "MAX_ERROR",
@@ -23,6 +26,8 @@ __all__ = [
     "PlanRequest",
     "candidates",
     "plan",
+    "plan_reasons",
+    "ranked",
     "stream_layouts",
 ]
 
@@ -31,11 +36,9 @@ __all__ = [
 MEAN_ERROR = 1 / 255
 MAX_ERROR = 8 / 255
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 # Pictures in one tensor on devices of their own. Processors gain nothing by it that streams do
 # not give (docs/decisions/0804-many-pictures.md).
 _BATCHES = (4, 16)
-_ONNXRUNTIME_GPUS = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
 
 
 @dataclass(frozen=True)
@@ -136,11 +139,11 @@ class Measurement:
 
 
 def _check(request: PlanRequest) -> None:
-    if request.precision not in PRECISIONS:
+    if request.precision not in ("auto", *PRECISIONS):
         raise OptionError(
-            f"precision is {request.precision!r}, expected one of {', '.join(PRECISIONS)}"
+            f"precision is {request.precision!r}, expected one of auto, {', '.join(PRECISIONS)}"
         )
-    if request.goal not in ("latency", "throughput"):
+    if request.goal not in GOALS:
         raise OptionError(f"goal is {request.goal!r}, expected 'latency' or 'throughput'")
     if request.threads < 0:
         raise OptionError(f"threads is {request.threads}, expected 0 (all) or more")
@@ -155,7 +158,7 @@ def _matches(device: Device, wanted: str) -> bool:
     if wanted in ("auto", device.name):
         return True
     if wanted == "gpu":
-        return device.name in ("gpu", *_ONNXRUNTIME_GPUS)
+        return device.name in GPU_NAMES
     return device.id.lower() == wanted
 
 
@@ -233,10 +236,35 @@ def _for_many(single: Candidate, max_concurrency: int) -> list[Candidate]:
 
 def _likelihood(candidate: Candidate) -> tuple[int, int, int]:
     """Sorts by what is fast as a rule; measurements replace it."""
-    device = 0 if candidate.device.partition(".")[0] in ("gpu", *_ONNXRUNTIME_GPUS) else 1
+    device = 0 if candidate.device.partition(".")[0] in GPU_NAMES else 1
     runtime = 0 if candidate.backend == "openvino" or device == 0 else 1
     exact = 0 if candidate.precision == "float32" else 1
     return device, runtime, exact
+
+
+def ranked(measured: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """What may run, the fastest first."""
+    good = (item for item in measured if not item.problem)
+    return tuple(sorted(good, key=lambda item: item.milliseconds))
+
+
+def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:
+    """One line for the winner, for those behind it, and for those that are out.
+
+    Args:
+        good: As `ranked` gives them; at least one.
+        found: All that was measured.
+    """
+    best = good[0]
+    return (
+        f"{best.candidate}: {best.milliseconds:.0f} ms, the fastest measured here",
+        *(
+            f"{item.candidate}: {item.milliseconds:.0f} ms "
+            f"({item.milliseconds / best.milliseconds:.2f} x)"
+            for item in good[1:4]
+        ),
+        *(f"{item.candidate}: out, {item.problem}" for item in found if item.problem),
+    )
 
 
 def plan(
@@ -262,20 +290,10 @@ def plan(
     """
     possible = candidates(hardware, model, request, has_int8=has_int8)
     reasons: list[str] = []
-    good = sorted(
-        (item for item in measured if not item.problem and item.candidate in possible),
-        key=lambda item: item.milliseconds,
-    )
+    good = tuple(item for item in ranked(measured) if item.candidate in possible)
     if good:
-        best = good[0]
-        chosen = best.candidate
-        reasons.append(f"{chosen}: {best.milliseconds:.0f} ms, the fastest measured here")
-        reasons += [
-            f"{item.candidate}: {item.milliseconds:.0f} ms "
-            f"({item.milliseconds / best.milliseconds:.2f} x)"
-            for item in good[1:4]
-        ]
-        reasons += [f"{item.candidate}: out, {item.problem}" for item in measured if item.problem]
+        chosen = good[0].candidate
+        reasons += plan_reasons(good, measured)
     else:
         # Without a measurement: the first in likelihood that computes as the file does.
         plain = [item for item in possible if item.precision in ("float32", model.precision)]

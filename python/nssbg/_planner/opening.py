@@ -21,8 +21,17 @@ from nssbg._models.paths import compiled_folder, models_folder
 from nssbg._models.prepared import left_in_pieces, prepared
 from nssbg._models.sidecar import ModelDescription
 from nssbg._models.store import pull
-from nssbg._planner.candidates import BatchRun, Candidate, Measurement, PlanRequest, candidates
-from nssbg._planner.lookup import keep, measured
+from nssbg._planner.candidate_backend import int8_source, open_candidate
+from nssbg._planner.candidates import (
+    BatchRun,
+    Candidate,
+    Measurement,
+    PlanRequest,
+    candidates,
+    plan_reasons,
+    ranked,
+)
+from nssbg._planner.store import keep, measured
 from nssbg._runtime import Backend, open_backend
 from nssbg._runtime.devices import Hardware, hardware, usable_threads
 
@@ -109,11 +118,12 @@ def open_model(
             cache=compiled_folder(),
             samples=samples,
         )
-    good = sorted((item for item in found if not item.problem), key=lambda item: item.milliseconds)
+    good = ranked(found)
     for item in good:
         chosen = item.candidate
+        int8 = int8_form(ready) if chosen.precision == "int8" else None
         try:
-            opened = _open_candidate(ready, chosen)
+            opened = _batching(open_candidate(ready, chosen, int8, compiled_folder()), chosen)
         except (DeviceError, ModelError) as error:
             # The machine is not as it was when it was measured: say so, take the next.
             log.warning("%s: measured as best, does not open now: %s", chosen, error)
@@ -121,8 +131,8 @@ def open_model(
         _explain(opened, described, (*plan_reasons(good, found), note), left_in_pieces(ready))
         return described, opened
     source = ready
-    if precision == "int8" and ready.precision != "int8":
-        source = _int8_or_error(ready)
+    if precision == "int8":
+        source = int8_source(ready, int8_form(ready))
     streams = 1
     if run is not None:
         from nssbg._planner.autotune import streams_by_rule
@@ -141,48 +151,13 @@ def open_model(
     return described, opened
 
 
-def _int8_or_error(ready: ModelDescription) -> ModelDescription:
-    quantized = int8_form(ready)
-    if quantized is None:
-        raise ModelError(
-            f"{ready.name}: there is no int8 form of it here; try: nssbg quantize {ready.name}"
-        )
-    return quantized
-
-
-def _open_candidate(ready: ModelDescription, chosen: Candidate) -> Backend:
-    source = ready
-    if chosen.precision == "int8" and ready.precision != "int8":
-        source = _int8_or_error(ready)
-    opened = open_backend(
-        source,
-        backend=chosen.backend,
-        device=chosen.device,
-        precision="auto" if chosen.precision == "int8" else chosen.precision,
-        threads=chosen.threads,
-        streams=chosen.streams,
-        batch=chosen.batch,
-        cache=compiled_folder(),
-    )
+def _batching(opened: Backend, chosen: Candidate) -> Backend:
+    """The backend behind what joins single pictures to batches, where it was chosen for that."""
     if chosen.batch == 1:
         return opened
-    from nssbg._runtime.batching import Gathering
+    from nssbg._runtime.batching import DynamicBatching
 
-    return Gathering(opened, chosen.batch)
-
-
-def plan_reasons(good: Sequence[Measurement], found: Sequence[Measurement]) -> tuple[str, ...]:
-    """One line for the winner, for those behind it, and for those that are out."""
-    best = good[0]
-    return (
-        f"{best.candidate}: {best.milliseconds:.0f} ms, the fastest measured here",
-        *(
-            f"{item.candidate}: {item.milliseconds:.0f} ms "
-            f"({item.milliseconds / best.milliseconds:.2f} x)"
-            for item in good[1:4]
-        ),
-        *(f"{item.candidate}: out, {item.problem}" for item in found if item.problem),
-    )
+    return DynamicBatching(opened, chosen.batch)
 
 
 def _explain(

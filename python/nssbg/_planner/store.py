@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from nssbg._json_store import read_json, write_json
+from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.paths import plans_file
 from nssbg._models.sidecar import ModelDescription
 from nssbg._planner.candidates import Candidate, Measurement, PlanRequest
 from nssbg._runtime.devices import accelerator_nodes, cpu_fingerprint, usable_threads
 
-__all__ = ["load", "machine_key", "plan_key", "store"]
+__all__ = ["keep", "load", "machine_key", "measured", "plan_key", "store"]
 
 log = logging.getLogger("nssbg")
 
@@ -101,3 +103,42 @@ def store(path: Path, key: str, measured: tuple[Measurement, ...]) -> None:
     entries.pop(key, None)
     entries[key] = [asdict(item) for item in measured]
     write_json(path, dict(list(entries.items())[-_KEPT:]))
+
+
+def measured(model: ModelDescription, request: PlanRequest) -> tuple[Measurement, ...]:
+    """What tuning found for this model on this machine, for this choice or a wider one."""
+    assert model.path is not None
+    fingerprint = weights_fingerprint(model.path)
+    # What was measured for everything serves a narrower choice too.
+    exact = replace(request, max_concurrency=0)
+    wider = PlanRequest(threads=request.threads, goal=request.goal)
+    for tried in dict.fromkeys((exact, wider, PlanRequest(goal=request.goal))):
+        found = load(plans_file(), plan_key(model, fingerprint, tried))
+        allowed = tuple(item for item in found if _allowed(item.candidate, request))
+        if allowed:
+            return allowed
+    return ()
+
+
+def keep(model: ModelDescription, request: PlanRequest, found: tuple[Measurement, ...]) -> None:
+    """Keep measurements for this choice; a folder that cannot be written is only logged."""
+    assert model.path is not None
+    key = plan_key(model, weights_fingerprint(model.path), request)
+    try:
+        store(plans_file(), key, found)
+    except OSError as error:
+        log.warning("%s: measurements are not kept: %s", plans_file(), error)
+
+
+def _allowed(candidate: Candidate, request: PlanRequest) -> bool:
+    device = candidate.device.partition(".")[0]
+    gpu = request.device == "gpu" and device not in ("cpu", "npu")
+    return (
+        request.backend in ("auto", candidate.backend)
+        and (request.device in ("auto", device, candidate.device) or gpu)
+        and request.precision in ("auto", candidate.precision)
+        and request.threads in (0, candidate.threads)
+        and (
+            candidate.batch == 1 or candidate.batch <= (request.max_concurrency or candidate.batch)
+        )
+    )

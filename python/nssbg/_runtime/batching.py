@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nssbg._runtime.base import Backend
 
-__all__ = ["Gathering"]
+__all__ = ["DynamicBatching"]
 
 # Longest wait for a batch to fill, in seconds: what a picture at the end of a run loses.
 _LONGEST_WAIT = 0.05
@@ -34,7 +34,7 @@ class _Caller:
         return self.result is not None or self.error is not None
 
 
-class Gathering:
+class DynamicBatching:
     """A backend that runs what several threads bring as one tensor.
 
     Args:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nssbg._installed import installed
 from nssbg._memory import available_memory, memory_limit, read_system_file
+from nssbg._runtime.device_table import OPENVINO_CAPABILITIES, PROVIDERS
 from nssbg._runtime_imports import import_onnxruntime, import_openvino
 
 __all__ = [
@@ -240,9 +241,6 @@ def processor() -> Processor:
     )
 
 
-_PRECISIONS = {"FP32": "float32", "BF16": "bfloat16", "FP16": "float16", "INT8": "int8"}
-
-
 def _openvino() -> Runtime:
     if not installed("openvino"):
         return Runtime("openvino", "", problem="not installed", installed=False)
@@ -258,7 +256,7 @@ def _openvino() -> Runtime:
         try:
             description = str(core.get_property(identifier, "FULL_DEVICE_NAME"))
             told = core.get_property(identifier, "OPTIMIZATION_CAPABILITIES")
-            precisions = tuple(shown for key, shown in _PRECISIONS.items() if key in told)
+            precisions = tuple(shown for key, shown in OPENVINO_CAPABILITIES.items() if key in told)
         except Exception as error:
             problem = str(error).splitlines()[0]
         devices.append(
@@ -275,31 +273,10 @@ def _openvino() -> Runtime:
     return Runtime("openvino", version, tuple(devices))
 
 
-# Providers that compute on a device of their own; "Azure" calls a remote service and is
-# never used.
-_PROVIDER_DEVICES = {
-    "CPUExecutionProvider": ("cpu", ("float32", "int8")),
-    "CUDAExecutionProvider": ("cuda", ("float32", "float16")),
-    "TensorrtExecutionProvider": ("tensorrt", ("float32", "float16")),
-    "NvTensorRTRTXExecutionProvider": ("tensorrt", ("float32", "float16")),
-    "ROCMExecutionProvider": ("rocm", ("float32", "float16")),
-    "MIGraphXExecutionProvider": ("rocm", ("float32", "float16")),
-    "DmlExecutionProvider": ("directml", ("float32", "float16")),
-    "CoreMLExecutionProvider": ("coreml", ("float32", "float16")),
-    "WebGpuExecutionProvider": ("webgpu", ("float32", "float16")),
-    "QNNExecutionProvider": ("npu", ("int8", "float16")),
-    "VitisAIExecutionProvider": ("npu", ("int8",)),
-}
-
-
 def _provider_problem(name: str) -> str:
     """Why a provider's shared library does not load, or ""."""
-    library = {
-        "CUDAExecutionProvider": "libonnxruntime_providers_cuda.so",
-        "TensorrtExecutionProvider": "libonnxruntime_providers_tensorrt.so",
-        "ROCMExecutionProvider": "libonnxruntime_providers_rocm.so",
-    }.get(name)
-    if library is None or not sys.platform.startswith("linux"):
+    library = PROVIDERS[name].library
+    if not library or not sys.platform.startswith("linux"):
         return ""
     import ctypes
 
@@ -325,9 +302,9 @@ def _onnxruntime() -> Runtime:
         return Runtime("onnxruntime", "", problem=str(error).splitlines()[0])
     devices = []
     for provider in onnxruntime.get_available_providers():
-        if provider not in _PROVIDER_DEVICES:
+        if provider not in PROVIDERS:
             continue
-        name, precisions = _PROVIDER_DEVICES[provider]
+        name, precisions = PROVIDERS[provider].device, PROVIDERS[provider].precisions
         description = _cpu_facts()[0] if name == "cpu" else ""
         devices.append(
             Device(

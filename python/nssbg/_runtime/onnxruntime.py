@@ -30,44 +30,13 @@ from nssbg._runtime.base import (
     weights_fingerprint,
 )
 from nssbg._runtime.compiled_cache import CompiledCache
+from nssbg._runtime.device_table import PROVIDER_NAMES, PROVIDERS
 from nssbg._runtime.devices import usable_threads
 from nssbg._runtime_imports import import_onnxruntime
 from nssbg._types import Plan
 
-__all__ = ["PROVIDERS", "OnnxRuntimeBackend"]
+__all__ = ["OnnxRuntimeBackend"]
 
-# Device names as users say them -> providers that mean it, best first.
-PROVIDERS: dict[str, tuple[str, ...]] = {
-    "cpu": ("CPUExecutionProvider",),
-    "cuda": ("CUDAExecutionProvider",),
-    "tensorrt": ("TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"),
-    "rocm": ("ROCMExecutionProvider", "MIGraphXExecutionProvider"),
-    "directml": ("DmlExecutionProvider",),
-    "coreml": ("CoreMLExecutionProvider",),
-    "webgpu": ("WebGpuExecutionProvider",),
-    "gpu": (
-        "CUDAExecutionProvider",
-        "ROCMExecutionProvider",
-        "MIGraphXExecutionProvider",
-        "DmlExecutionProvider",
-        "CoreMLExecutionProvider",
-        "WebGpuExecutionProvider",
-    ),
-    "npu": ("QNNExecutionProvider", "VitisAIExecutionProvider"),
-}
-_SHOWN = {
-    "CPUExecutionProvider": "CPU",
-    "CUDAExecutionProvider": "CUDA",
-    "TensorrtExecutionProvider": "TensorRT",
-    "NvTensorRTRTXExecutionProvider": "TensorRT",
-    "ROCMExecutionProvider": "ROCm",
-    "MIGraphXExecutionProvider": "ROCm",
-    "DmlExecutionProvider": "DirectML",
-    "CoreMLExecutionProvider": "CoreML",
-    "WebGpuExecutionProvider": "WebGPU",
-    "QNNExecutionProvider": "NPU (QNN)",
-    "VitisAIExecutionProvider": "NPU (VitisAI)",
-}
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -90,10 +59,10 @@ def _load() -> Any:
 
 def _providers(device: str, available: list[str]) -> list[str]:
     """The providers to ask for: one that is installed, then the CPU for what it cannot do."""
-    wanted = PROVIDERS.get("gpu" if device == "auto" else device)
+    wanted = PROVIDER_NAMES.get("gpu" if device == "auto" else device)
     if wanted is None:
         raise DeviceError(
-            f"device {device!r} is not known to onnxruntime; known: {', '.join(PROVIDERS)}"
+            f"device {device!r} is not known to onnxruntime; known: {', '.join(PROVIDER_NAMES)}"
         )
     found = [name for name in wanted if name in available]
     if device == "auto":
@@ -172,7 +141,7 @@ class OnnxRuntimeBackend:
         self.plan = Plan(
             model=model.name,
             backend="onnxruntime",
-            device=_SHOWN.get(actual[0], actual[0]),
+            device=PROVIDERS[actual[0]].shown if actual[0] in PROVIDERS else actual[0],
             precision=model.precision,
             threads=self._threads,
             reasons=(f"onnxruntime {ort.__version__}, {actual[0]}", *self._notes),

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nssbg import _vocabulary
 from nssbg._errors import DeviceError, ModelError, OptionError
 from nssbg._installed import NO_RUNTIME, RUNTIMES, installed
 from nssbg._lifecycle import NativeCall
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.base import Backend, OpenOptions, log
+from nssbg._runtime.device_table import ONNXRUNTIME_ONLY
 
 __all__ = ["BACKENDS", "open_backend"]
 
-BACKENDS = ("auto", "onnxruntime", "openvino", "fake")
-# Device names that only onnxruntime has providers for.
-_ONNXRUNTIME_ONLY = ("cuda", "tensorrt", "rocm", "directml", "coreml", "webgpu")
+# "fake" is for tests: it opens no runtime.
+BACKENDS = (*_vocabulary.BACKENDS, "fake")
 
 
 def open_backend(
@@ -96,7 +97,7 @@ def _open(
             raise DeviceError(f"{model.name}: {NO_RUNTIME}")
         if len(there) == 1:
             backend = there[0]  # its errors are the answer: there is no other to go to
-        elif device in _ONNXRUNTIME_ONLY:
+        elif device in ONNXRUNTIME_ONLY:
             backend = "onnxruntime"
     if backend == "onnxruntime":
         from nssbg._runtime.onnxruntime import OnnxRuntimeBackend

@@ -32,19 +32,23 @@ from nssbg._runtime.base import (
     weights_fingerprint,
 )
 from nssbg._runtime.compiled_cache import CompiledCache
+from nssbg._runtime.device_table import OPENVINO_HINTS, PRECISIONS
 from nssbg._runtime.devices import accelerator_nodes, usable_threads
 from nssbg._runtime_imports import import_openvino
 from nssbg._types import Plan
 
 __all__ = ["OpenVinoBackend", "read_graph"]
 
-# Precisions that are hints for the arithmetic; int8 is in the file itself.
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 # Most bytes of weights, over all streams, for which each stream gets a network of its own. Such a
 # network runs in its caller's thread. A stream of a shared one runs in a thread of its own, and
 # handing over to it cost a tenth of a batch's time with nssbg-lite (docs/decisions/0806).
 _OWN_WEIGHTS = 32 << 20
-_SHOWN = {"float32": "float32", "float": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+# What the compiled model tells of its arithmetic, by either of the names that types have.
+_SHOWN = {
+    "float": "float32",
+    **{name: name for name in ("float32", "bfloat16", "float16")},
+    **{OPENVINO_HINTS[name]: name for name in ("float32", "bfloat16", "float16")},
+}
 
 
 def _load() -> Any:
@@ -95,9 +99,10 @@ class OpenVinoBackend:
         openvino = _load()
         if model.path is None:
             raise ModelError(f"{model.name}: its weights are not on this machine")
-        if options.precision not in ("auto", *_HINTS):
+        if options.precision not in ("auto", *PRECISIONS):
             raise DeviceError(
-                f"precision {options.precision!r} is not known; known: auto, {', '.join(_HINTS)}"
+                f"precision {options.precision!r} is not known; "
+                f"known: auto, {', '.join(PRECISIONS)}"
             )
         holds_native(self)
         used_runtime("openvino")
@@ -116,13 +121,13 @@ class OpenVinoBackend:
         if target == "CPU":
             config["INFERENCE_NUM_THREADS"] = 1 if apart else self._threads
             config["NUM_STREAMS"] = 1 if apart else options.streams
-            config["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
+            config["INFERENCE_PRECISION_HINT"] = OPENVINO_HINTS[precision]
             # Pinned threads of two processes land on the same cores.
             config["ENABLE_CPU_PINNING"] = False
         else:
             config["PERFORMANCE_HINT"] = "LATENCY" if options.streams == 1 else "THROUGHPUT"
             if options.precision in ("float32", "float16") and target != "NPU":
-                config["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
+                config["INFERENCE_PRECISION_HINT"] = OPENVINO_HINTS[precision]
         compiled = self._compile(core, target, config, options)
         self._compiled: Any = compiled
         self._input_dtype = _element(compiled.input(0), model)
@@ -143,9 +148,6 @@ class OpenVinoBackend:
         actual = ", ".join(dict.fromkeys(str(item).strip("()") for item in devices))
         hint = _property(self._compiled, "INFERENCE_PRECISION_HINT")
         told = _SHOWN.get(hint.get_type_name() if hint is not None else "", "")
-        told = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}.get(
-            hint.get_type_name() if hint is not None else "", told
-        )
         told = told or precision
         fallbacks = []
         if options.device != "auto" and not actual.startswith(options.device.upper()):

@@ -2,7 +2,7 @@
 
 The studio method looks first: it costs milliseconds, and where the border is one smooth backdrop
 its full-size edges are better than any coarse map's. Where it is not beyond doubt the bundled
-network, opened meanwhile, looks too, and `selection` says from both answers which is the better.
+network, opened meanwhile, looks too, and `selector` says from both answers which is the better.
 """
 
 from __future__ import annotations
@@ -13,24 +13,27 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from nssbg._errors import NssbgError
-from nssbg._options import Effort
+from nssbg._models.fitted import SelectorWeights
 from nssbg._segment.base import Estimate, Method
-from nssbg._segment.confidence import LOW_CONFIDENCE
 from nssbg._segment.selector import sampled, select, selector_features
 from nssbg._segment.studio import StudioMethod
+from nssbg._segment.thresholds import LEAST_BORDER, LOW_CONFIDENCE, SURE
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["AutoMethod"]
 
-# From this confidence on the studio method's answer is taken without a look by the network: on
-# the measured pictures that lost 0.001 of IoU on average (training/choose.py prints the table).
-SURE = 0.95
-# Where less of the border than this is one backdrop the studio method is not asked any further: on
-# 256 such pictures kept aside it was the better one in four (training/choose.py).
-LEAST_BORDER = 0.5
+
+class NetworkLike(Method, Protocol):
+    """A network, and what it is weighed against the studio method by."""
+
+    @property
+    def selector(self) -> SelectorWeights | None:
+        """Fitted to this network; None: it is taken wherever the studio method is not sure."""
+        ...
 
 
 class AutoMethod:
@@ -39,19 +42,20 @@ class AutoMethod:
     Args:
         studio: Looks first; gives up early where the border is no backdrop.
         open_network: Opens the network; called in a thread of its own, at once.
-        network_max_concurrency: Pictures that the network takes at once: see `Method.lanes`.
+        network_max_concurrency: Pictures that the network takes at once: see
+            `Method.max_concurrency`.
     """
 
     def __init__(
         self,
         studio: StudioMethod,
-        open_network: Callable[[], Method],
+        open_network: Callable[[], NetworkLike],
         *,
         network_max_concurrency: int = 0,
     ) -> None:
         self._studio = studio
         self._open_network = open_network
-        self._network: Method | None = None
+        self._network: NetworkLike | None = None
         self._lock = threading.Lock()
         self.max_concurrency = network_max_concurrency
         self._closed = False
@@ -61,38 +65,36 @@ class AutoMethod:
             self._opening.start()
             _opened_ahead.add(self)
 
-    def prepare(self, frame: Frame, timings: Timings) -> Estimate | None:
+    def studio(self, frame: Frame, timings: Timings) -> Estimate | None:
         """The studio method's answer, if it has one: the need for the network depends on it."""
-        return self._studio.infer_backdrops(frame, timings, least_border=LEAST_BORDER)
+        return self._studio.studio_of_backdrops(frame, timings, least_border=LEAST_BORDER)
 
-    def infer(self, frame: Frame, prepared: Any, timings: Timings, effort: Effort) -> Estimate:
+    def prepare(self, frame: Frame, studio: Estimate | None, timings: Timings) -> Any:
+        """The network's input; None where the studio method is sure by itself.
+
+        The first pictures wait here until the network is open, which is not in their timings.
+        """
+        if _is_sure(studio):
+            return None
+        return self._the_network().prepare(frame, studio, timings)
+
+    def segment(
+        self,
+        frame: Frame,
+        prepared: Any,
+        studio: Estimate | None,
+        timings: Timings,
+        effort: Effort,
+    ) -> Estimate:
         """The better of the two answers as far as can be told, and why it was taken."""
-        studio: Estimate | None = prepared
-        if studio is not None and studio.confidence >= SURE:
+        if studio is not None and prepared is None:
             return _because(studio, f"auto: a studio picture (confidence {studio.confidence:.2f})")
         network = self._the_network()
-        other = network.infer(frame, network.prepare(frame, timings), timings, effort)
+        other = network.segment(frame, prepared, studio, timings, effort)
         if studio is None:
             return _because(other, f"auto: {other.plan.model} taken (the border is no backdrop)")
-        grid = other.alpha.shape
-        features = selector_features(
-            sampled(studio.alpha, *grid),
-            studio.confidence,
-            sampled(other.alpha, *grid),
-            other.confidence,
-        )
-        selection = select(features)
-        taken = studio if selection.studio else other
-        return _because(
-            replace(
-                taken,
-                confidence=selection.overlap,
-                low_confidence=selection.overlap < LOW_CONFIDENCE,
-            ),
-            f"auto: {taken.plan.model} taken (studio confidence {studio.confidence:.2f}, "
-            f"{other.plan.model} confidence {other.confidence:.2f}, "
-            f"agreement {features[2]:.2f})",
-        )
+        with timings.measure("segment"):
+            return _better(studio, other, network.selector)
 
     def second_pass(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
@@ -101,6 +103,12 @@ class AutoMethod:
         if estimate.full_size:
             return estimate
         return self._the_network().second_pass(frame, estimate, timings, effort)
+
+    def postprocess(self, estimate: Estimate, timings: Timings) -> Estimate:
+        """As the network's answers are, where it was taken."""
+        if estimate.full_size:
+            return estimate
+        return self._the_network().postprocess(estimate, timings)
 
     def close(self) -> None:
         """Let go of both."""
@@ -121,13 +129,42 @@ class AutoMethod:
         if self._opening is not threading.current_thread():
             self._opening.join()
 
-    def _the_network(self) -> Method:
+    def _the_network(self) -> NetworkLike:
         with self._lock:
             if self._closed:
                 raise NssbgError("this method is closed; open another one")
             if self._network is None:
                 self._network = self._open_network()
             return self._network
+
+
+def _is_sure(studio: Estimate | None) -> bool:
+    return studio is not None and studio.confidence is not None and studio.confidence >= SURE
+
+
+def _better(studio: Estimate, other: Estimate, weights: SelectorWeights | None) -> Estimate:
+    """The answer that is to be taken, with the overlap to be expected of it as its confidence."""
+    if weights is None or studio.confidence is None or other.confidence is None:
+        return _because(other, f"auto: {other.plan.model} taken (nothing fitted to choose by)")
+    grid = other.alpha.shape
+    features = selector_features(
+        sampled(studio.alpha, *grid),
+        studio.confidence,
+        sampled(other.alpha, *grid),
+        other.confidence,
+    )
+    selection = select(features, weights)
+    taken = studio if selection.studio else other
+    return _because(
+        replace(
+            taken,
+            confidence=selection.overlap,
+            low_confidence=selection.overlap < LOW_CONFIDENCE,
+        ),
+        f"auto: {taken.plan.model} taken (studio confidence {studio.confidence:.2f}, "
+        f"{other.plan.model} confidence {other.confidence:.2f}, "
+        f"agreement {features[2]:.2f})",
+    )
 
 
 def _because(estimate: Estimate, reason: str) -> Estimate:

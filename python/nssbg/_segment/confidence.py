@@ -1,8 +1,9 @@
-"""How far an alpha map may be trusted, from the map itself and from a second look at the picture.
+"""How far an alpha map may be trusted, from the map itself and from a second forward pass.
 
 In: the network's coarse alpha and, where it was made, its alpha of the mirrored picture, mirrored
-back. Out: the overlap (IoU) with the truth to be expected, 0..1, calibrated on photographs that
-the bundled network was not trained on. NumPy alone; about a millisecond at 320 x 320.
+back. Out: the overlap (IoU) with the truth to be expected, 0..1, by the weights that were fitted to
+this network and stand in its description; None where none were. NumPy alone; about a millisecond
+at 320 x 320.
 """
 
 from __future__ import annotations
@@ -12,18 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Confidence", "confidence", "confidence_features"]
+from nssbg._models.fitted import ConfidenceWeights
+from nssbg._segment.thresholds import EVEN_DOUBT, LEAST_GROUND, LOW_CONFIDENCE
 
-# Fitted by training/calibrate.py (logistic regression on the overlap); order as in
-# confidence_features, the constant first.
-_WITHOUT_MIRROR = (3.581, -2.954, 0.042, 0.227)
-_WITH_MIRROR = (3.681, -2.373, 0.119, 0.285, -0.875)
-LOW_CONFIDENCE = 0.75  # below this expected overlap a larger model is worth its time
-
-
-# A map with less of it than this on either side of one half has no outline: it found nothing, or
-# took everything. What the fit says of such maps was never fitted (it says 0.98).
-_LEAST_GROUND = 1e-3
+__all__ = ["Confidence", "confidence", "confidence_features", "map_confidence"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +24,13 @@ class Confidence:
     """What to expect of an alpha map.
 
     Attributes:
-        overlap: Expected intersection over union with the truth, 0..1.
-        low_confidence: Whether the result should be announced as doubtful.
+        overlap: Expected intersection over union with the truth, 0..1; None: no weights were
+            fitted to the network that made it.
+        low_confidence: Whether the result should be announced as doubtful; None: not known.
     """
 
-    overlap: float
-    low_confidence: bool
+    overlap: float | None
+    low_confidence: bool | None
 
 
 def confidence_features(
@@ -69,11 +63,14 @@ def confidence_features(
 
 def _has_outline(alpha: npt.NDArray[np.float32]) -> bool:
     subject = float(np.count_nonzero(alpha > 0.5)) / alpha.size
-    return 0.0 < subject < 1.0 - _LEAST_GROUND and bool(np.isfinite(alpha.sum(dtype=np.float64)))
+    return 0.0 < subject < 1.0 - LEAST_GROUND and bool(np.isfinite(alpha.sum(dtype=np.float64)))
 
 
 def confidence(
-    alpha: npt.NDArray[np.float32], flipped: npt.NDArray[np.float32] | None = None
+    alpha: npt.NDArray[np.float32],
+    flipped: npt.NDArray[np.float32] | None = None,
+    *,
+    weights: ConfidenceWeights | None,
 ) -> Confidence:
     """The overlap to be expected of an alpha map.
 
@@ -81,10 +78,12 @@ def confidence(
         alpha: Height x width, float, 0..1, as the network gives it (before refinement).
         flipped: Optional second opinion: the network's alpha of the mirrored picture,
             mirrored back. One more pass of the network; makes the estimate sharper.
+        weights: Fitted to the network that made the maps; None: it has none.
 
     Returns:
-        The expected overlap and whether it is weak; 0 and weak for a map without an outline: one
-        that found nothing, took everything, or is not all finite.
+        The expected overlap and whether it is low. 0 and low, for any network, for a map without
+        an outline: one that found nothing, took everything, or is not all finite. Else None and
+        None where no weights were fitted for this number of maps.
 
     Raises:
         ValueError: The maps are not two-dimensional or differ in shape.
@@ -95,8 +94,25 @@ def confidence(
         raise ValueError(f"flipped is {flipped.shape}, expected {alpha.shape} as alpha")
     if not _has_outline(alpha):
         return Confidence(overlap=0.0, low_confidence=True)
-    weights = _WITHOUT_MIRROR if flipped is None else _WITH_MIRROR
+    fitted = None
+    if weights is not None:
+        fitted = weights.single if flipped is None else weights.flip_tta
+    if fitted is None:
+        return Confidence(overlap=None, low_confidence=None)
     features = confidence_features(alpha, flipped)
-    score = weights[0] + sum(w * f for w, f in zip(weights[1:], features, strict=True))
+    score = fitted[0] + sum(w * f for w, f in zip(fitted[1:], features, strict=True))
     overlap = float(1.0 / (1.0 + np.exp(-score)))
     return Confidence(overlap=overlap, low_confidence=overlap < LOW_CONFIDENCE)
+
+
+def map_confidence(alpha: npt.NDArray[np.float32], weights: ConfidenceWeights | None) -> float:
+    """Orders the maps of one network, 0..1, the surer ones first; one half is as good as a guess.
+
+    The expected overlap where weights were fitted. Else what needs no truth: how little doubt (see
+    `confidence_features`) there is in the map, which compares two maps of the same network and
+    says nothing about how far either may be trusted.
+    """
+    expected = confidence(alpha, weights=weights).overlap
+    if expected is not None:
+        return expected
+    return max(0.0, 1.0 - confidence_features(alpha)[0] / (2 * EVEN_DOUBT))

@@ -12,25 +12,19 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._errors import ModelError
+from nssbg._models.fitted import SelectorWeights
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
-from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
 from nssbg._ops.prepare import prepare
-from nssbg._options import Effort
 from nssbg._planner import BatchRun, open_model
 from nssbg._segment.base import Estimate
+from nssbg._segment.cleanup import cleaned
 from nssbg._segment.confidence import Confidence, confidence
 from nssbg._segment.second_pass.run import run_second_pass
 from nssbg._types import Frame, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["NetworkMethod", "input_tensor"]
-
-# A dip is a doubt where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DOUBT of the subject: docs/decisions/0403 has what that mends and what it costs.
-OPAQUE = 0.995
-SURE_SUBJECT = 0.9
-STILL_SUBJECT = 0.5
-LARGEST_DIP = 0.01
 
 
 def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> NDArray[np.float32]:
@@ -41,9 +35,13 @@ def input_tensor(frame: Frame, model: ModelDescription, *, threads: int = 1) -> 
         model: Says the size, filter and normalisation.
         threads: Threads of the prepare kernel.
     """
+    return _tensor(image_io.model_rgb(frame), model, threads)
+
+
+def _tensor(rgb: NDArray[np.uint8], model: ModelDescription, threads: int) -> NDArray[np.float32]:
     return prepare(
-        image_io.model_rgb(frame),
-        model.input_size(frame.height, frame.width),
+        rgb,
+        model.input_size(*rgb.shape[:2]),
         mean=model.mean,
         std=model.std,
         filter=model.filter,
@@ -104,23 +102,38 @@ class NetworkMethod:
             run.samples.clear()
 
     @property
+    def selector(self) -> SelectorWeights | None:
+        """What `model="auto"` weighs this network against the studio method by."""
+        return self._model.selector
+
+    @property
     def max_concurrency(self) -> int:
         """What the runtime takes at the same time; twice that where batches have to fill."""
         plan = self._backend.plan
         return plan.streams * plan.batch * (2 if plan.batch > 1 else 1)
 
-    def prepare(self, frame: Frame, timings: Timings) -> NDArray[np.float32]:
+    def studio(self, frame: Frame, timings: Timings) -> None:
+        """Nothing: the studio method is not asked."""
+
+    def prepare(
+        self, frame: Frame, studio: Estimate | None, timings: Timings
+    ) -> NDArray[np.float32]:
         """The input tensor, 1 x 3 x h x w."""
         with timings.measure("prepare"):
             return input_tensor(frame, self._model, threads=self._threads)
 
-    def infer(
-        self, frame: Frame, prepared: NDArray[np.float32], timings: Timings, effort: Effort
+    def segment(
+        self,
+        frame: Frame,
+        prepared: NDArray[np.float32],
+        studio: Estimate | None,
+        timings: Timings,
+        effort: Effort,
     ) -> Estimate:
         """The alpha at the network's own size, with a confidence from the map itself."""
-        with timings.measure("infer"):
+        with timings.measure("segment"):
             alpha, flipped, broken = self._maps(prepared, effort)
-            expected = confidence(alpha, flipped)
+            expected = confidence(alpha, flipped, weights=self._model.confidence)
             if broken:
                 expected = Confidence(overlap=0.0, low_confidence=True)
             plan = self._backend.plan
@@ -140,27 +153,22 @@ class NetworkMethod:
     def second_pass(
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
-        """Run again on parts of the picture, then settle what the map was in doubt about."""
-        if effort != "fast":
-            estimate = self._second_pass(frame, estimate, timings, effort)
-        if not self._model.opaque_subject:
-            return estimate
-        return replace(estimate, alpha=_postprocessed(estimate.alpha))
-
-    def _second_pass(
-        self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
-    ) -> Estimate:
         """Run again on the crop around a small subject and, at "best", along the outline."""
+        if effort == "fast":
+            return estimate
 
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
-            part = replace(frame, rgb=crop)
-            tensor = input_tensor(part, self._model, threads=self._threads)
+            tensor = _tensor(crop, self._model, self._threads)
             alpha, flipped, _ = self._maps(tensor, effort)
             return alpha if flipped is None else _mean(alpha, flipped)
 
         with timings.measure("second pass"):
             alpha, report = run_second_pass(
-                frame.rgb, alpha_of, effort=effort, first=estimate.alpha
+                image_io.model_rgb(frame),
+                alpha_of,
+                effort=effort,
+                first=estimate.alpha,
+                weights=self._model.confidence,
             )
         if report.runs == 1:
             return replace(estimate, notes=(*estimate.notes, *report.notes))
@@ -170,12 +178,19 @@ class NetworkMethod:
             second_pass=report,
         )
 
+    def postprocess(self, estimate: Estimate, timings: Timings) -> Estimate:
+        """Post-process the map, where the model's subjects are opaque."""
+        if not self._model.opaque_subject:
+            return estimate
+        with timings.measure("post-process"):
+            return replace(estimate, alpha=cleaned(estimate.alpha))
+
     def _maps(
         self, tensor: NDArray[np.float32], effort: Effort
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]:
         """The network's maps of one picture, h x w, 0..1: as it is, and of its mirror image.
 
-        The second is mirrored back; None where the model or the effort asks for one look. Last,
+        The second is mirrored back; None where the model or the effort asks for one pass. Last,
         whether some of its values were not finite numbers: they count as 0 and 1.
 
         Raises:
@@ -208,26 +223,9 @@ class NetworkMethod:
 
 
 def _mean(alpha: NDArray[np.float32], flipped: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What both looks say together."""
+    """What both forward passes say together."""
     both: NDArray[np.float32] = np.float32(0.5) * (alpha + flipped)
     return both
-
-
-def _postprocessed(alpha: NDArray[Any]) -> NDArray[Any]:
-    """The map without what the network was only in doubt about, either way.
-
-    An eye, a button, print on a box: small enclosed dips, seen as subject all round and within
-    still more likely subject than not. Left as they are, they would be windows in the cut-out.
-    A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
-    fog around them.
-    """
-    alpha = remove_stray_alpha(remove_faint_components(alpha))
-    full = 255.0 if alpha.dtype == np.uint8 else 1.0
-    area = int(LARGEST_DIP * float(alpha.sum(dtype=np.float64)) / full) + 1
-    # First the dips, then the rims that are left of them.
-    for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
-        alpha = fill_small_holes(alpha, area, level=level, deepest=deepest)
-    return alpha
 
 
 def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from nssbg._segment.base import Method
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun
+    from nssbg._segment.network import NetworkMethod
 
 __all__ = ["BUNDLED", "open_method"]
 
@@ -42,7 +43,7 @@ def open_method(
     """
     from nssbg._segment.studio import StudioMethod
 
-    def open_network(name: str | ModelDescription) -> Method:
+    def open_network(name: str | ModelDescription) -> NetworkMethod:
         from nssbg._segment.network import NetworkMethod
 
         return NetworkMethod(

@@ -3,7 +3,8 @@
 In: both maps of one picture and what each method thinks of its own. Out: which to take, and the
 overlap with the truth (IoU) to be expected of it. The two confidences mean different things (a
 probability that the IoU is at least 0.9; an expected IoU), so they are weighed by logistic models,
-together with how far the maps agree, rather than compared.
+together with how far the maps agree, rather than compared. Their weights are fitted to one
+network and stand in its description.
 """
 
 from __future__ import annotations
@@ -15,20 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nssbg._models.fitted import SelectorWeights
+from nssbg._segment.thresholds import AGREEING, TRUSTED
+
 __all__ = ["Selection", "sampled", "select", "selector_features"]
 
 Floats = npt.NDArray[np.float32]
-
-# Fitted by training/choose.py on pictures that the network was not trained on and that are not
-# among those measured; order as in choice_features, the constant first.
-_STUDIO_IS_BETTER = (-4.903, 0.122, -1.341, 3.213, 3.334, -0.030)
-_STUDIO_OVERLAP = (-4.255, 0.042, 0.101, 3.590, 1.831, 1.419)
-_NETWORK_OVERLAP = (-0.465, 0.019, 0.900, 0.535, 0.224, 0.504)
-
-# Where the maps agree this well and the studio method trusts itself this far, their overlaps with
-# the truth are alike (0.001 apart on the pictures fitted on) and its full-size edges are taken.
-AGREEING = 0.97
-TRUSTED = 0.7
 
 
 @dataclass(frozen=True)
@@ -90,12 +83,12 @@ def selector_features(
     )
 
 
-def select(features: tuple[float, ...]) -> Selection:
-    """Which alpha to take, from `selector_features`."""
+def select(features: tuple[float, ...], weights: SelectorWeights) -> Selection:
+    """Which alpha to take, from `selector_features` and the network's weights."""
     edges = features[2] >= AGREEING and features[0] >= _log_odds(TRUSTED)
-    studio = edges or _logistic(_STUDIO_IS_BETTER, features) > 0.5
-    weights = _STUDIO_OVERLAP if studio else _NETWORK_OVERLAP
-    return Selection(studio=studio, overlap=_logistic(weights, features))
+    studio = edges or _logistic(weights.studio_is_better, features) > 0.5
+    expected = weights.studio_overlap if studio else weights.network_overlap
+    return Selection(studio=studio, overlap=_logistic(expected, features))
 
 
 def _logistic(weights: tuple[float, ...], features: tuple[float, ...]) -> float:

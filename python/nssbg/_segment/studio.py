@@ -9,9 +9,9 @@ from nssbg._ops.studio import (
     studio_alpha,
     studio_alpha_of_backdrops,
 )
-from nssbg._options import Effort
 from nssbg._segment.base import Estimate
 from nssbg._types import Frame, Plan, Timings
+from nssbg._vocabulary import Effort
 
 __all__ = ["StudioMethod"]
 
@@ -31,19 +31,28 @@ class StudioMethod:
 
     max_concurrency = 0
 
-    def prepare(self, frame: Frame, timings: Timings) -> None:
-        """Nothing: the method looks at the picture itself."""
-
-    def infer(self, frame: Frame, prepared: None, timings: Timings, effort: Effort) -> Estimate:
-        """The alpha at full size, with the confidence that the picture is a studio picture.
-
-        The same at every effort.
-        """
+    def studio(self, frame: Frame, timings: Timings) -> Estimate:
+        """The alpha at full size, with the confidence that the picture is a studio picture."""
         with timings.measure("studio"):
             result = studio_alpha(image_io.model_rgb(frame), threads=self._plan.threads)
         return self._estimate(result)
 
-    def infer_backdrops(
+    def prepare(self, frame: Frame, studio: Estimate | None, timings: Timings) -> None:
+        """Nothing: no network is asked."""
+
+    def segment(
+        self,
+        frame: Frame,
+        prepared: None,
+        studio: Estimate | None,
+        timings: Timings,
+        effort: Effort,
+    ) -> Estimate:
+        """The method's answer, the same at every effort."""
+        assert studio is not None
+        return studio
+
+    def studio_of_backdrops(
         self, frame: Frame, timings: Timings, *, least_border: float
     ) -> Estimate | None:
         """The same where at least that share of the border is one backdrop; else None, at once."""
@@ -67,6 +76,10 @@ class StudioMethod:
         self, frame: Frame, estimate: Estimate, timings: Timings, effort: Effort
     ) -> Estimate:
         """The same: the method sees every pixel already."""
+        return estimate
+
+    def postprocess(self, estimate: Estimate, timings: Timings) -> Estimate:
+        """The same: the method leaves no doubts of this kind."""
         return estimate
 
     def close(self) -> None:

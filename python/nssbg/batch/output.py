@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_image
-from nssbg._color.profiles import eight_bits
+from nssbg._color.depth import eight_bits
 from nssbg._compose.background import color_from, over
 from nssbg._compose.canvas import (
     Box,
@@ -233,7 +233,7 @@ def _drop_faint(framed: NDArray[Any]) -> None:
 def _drop_wisps(framed: NDArray[Any], spec: OutputSpec, icc: bytes | None, threads: int) -> None:
     """Clear what is too faint and too far from the subject for any eye, in place.
 
-    Remnants of a few levels (of a shadow, of fog) that lie away from the subject are what makes a
+    Remnants of a few levels (a shadow, stray alpha) away from the subject are what makes a
     background inexact. Half opaque pixels stay, and so does what is near them.
     """
     color = color_from(spec.background or "white")

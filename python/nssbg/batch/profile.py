@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nssbg._errors import OptionError
+from nssbg._vocabulary import COMPRESSIONS, DEFAULT_COMPRESSION, QUALITIES
 from nssbg.batch.names import check_template
 from nssbg.batch.profile_data import Limits, OutputSpec, Profile, Requirements, Rights
 from nssbg.batch.toml_table import Table, read_toml
@@ -173,10 +174,10 @@ def _output(table: Table) -> OutputSpec:
         name=table.text("name", "{stem}.{ext}"),
         kind=table.choice("kind", "cutout", ("cutout", "mask")),
         format=format,
-        quality=table.whole("quality", None, 0, 100),
-        least_quality=table.whole("least_quality", None, 0, 100),
+        quality=table.whole("quality", None, QUALITIES[0], QUALITIES[-1]),
+        least_quality=table.whole("least_quality", None, QUALITIES[0], QUALITIES[-1]),
         max_bytes=table.whole("max_bytes", None, 1, _MOST_BYTES),
-        compression=table.choice("compression", "default", ("fast", "default", "best")),
+        compression=table.choice("compression", DEFAULT_COMPRESSION, COMPRESSIONS),
         subsampling=table.choice("subsampling", None, _SUBSAMPLINGS),
         progressive=table.flag("progressive", False),
         background=_color(table, "background"),

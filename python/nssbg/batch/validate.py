@@ -17,7 +17,8 @@ import numpy as np
 
 from nssbg._compose.background import color_from
 from nssbg._errors import ImageDecodeError
-from nssbg._io.formats import WRITABLE_FORMATS, format_of_path
+from nssbg._io.formats import format_of_path
+from nssbg._vocabulary import FORMATS
 from nssbg.batch.blocks import BLOCK, NOISE, block_alpha, block_distance, sorted_blocks
 from nssbg.batch.flatness import flat_is_exact
 from nssbg.batch.output import Rendered
@@ -242,7 +243,7 @@ def _format_by_suffix(label: str) -> str | None:
         named = format_of_path(label)
     except ValueError:
         return None
-    return named if named in WRITABLE_FORMATS else None
+    return named if named in FORMATS else None
 
 
 def _of_pixels(measured: Measured, require: Requirements) -> list[Check]:

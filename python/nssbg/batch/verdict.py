@@ -50,8 +50,8 @@ class Features:
             the photograph's own frame.
         softness: Share of soft pixels (alpha 0.05 to 0.95) among all that can be seen.
         halo: How much of the old background is left in the colours along the edge: 0 none, 1 all.
-        confidence: As the cut-out says.
-        low_confidence: The cut-out says that it is to be looked at.
+        confidence: As the cut-out says; None where nothing was fitted to its model.
+        low_confidence: The cut-out says that it is to be looked at; None where it cannot say.
         enlargement: Largest scale of the outputs, in pixels for one of the photograph.
         fill: Of the first output on a canvas, share of its width or height; None without one.
     """
@@ -63,8 +63,8 @@ class Features:
     border_contact: float
     softness: float
     halo: float
-    confidence: float
-    low_confidence: bool
+    confidence: float | None
+    low_confidence: bool | None
     enlargement: float
     fill: float | None = None
 
@@ -76,10 +76,12 @@ class Verdict:
     Attributes:
         status: "pass", "review" (a person looks) or "fail" (not to be handed over).
         reasons: Why, in words, worst first; empty for "pass".
+        notes: Limits of the profile that were not looked at, and why.
     """
 
     status: Literal["pass", "review", "fail"]
     reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def measure_features(cutout: Cutout, outputs: Sequence[Rendered] = ()) -> Features:
@@ -148,22 +150,32 @@ def verdict(
         ]
     failures += _beyond(features, profile.fail)
     if failures:
-        return Verdict("fail", tuple(failures))
+        return Verdict("fail", tuple(failures), _not_looked_at(features, profile))
     doubts = _beyond(features, profile.review)
-    return Verdict("review", tuple(doubts)) if doubts else Verdict("pass")
+    status: Literal["pass", "review"] = "review" if doubts else "pass"
+    return Verdict(status, tuple(doubts), _not_looked_at(features, profile))
+
+
+def _not_looked_at(features: Features, profile: Profile) -> tuple[str, ...]:
+    """A note where the profile limits a confidence that the model has not."""
+    limits = (profile.fail, profile.review)
+    limited = any(one.low_confidence or one.confidence_below is not None for one in limits)
+    if features.confidence is not None or not limited:
+        return ()
+    return ("no confidence fitted for this model: the profile's limits on it were not looked at",)
 
 
 def _beyond(features: Features, limits: Limits) -> list[str]:
     """The limits that are passed, in words."""
     reasons = []
-    if limits.low_confidence and features.low_confidence:
+    if limits.low_confidence and features.low_confidence and features.confidence is not None:
         reasons.append(f"low confidence ({features.confidence:.2f})")
-    below: tuple[tuple[str, float, float | None, str], ...] = (
+    below: tuple[tuple[str, float | None, float | None, str], ...] = (
         ("confidence", features.confidence, limits.confidence_below, ".2f"),
         ("share of the picture", features.subject_share, limits.subject_share_below, ".2%"),
     )
     for name, value, least, form in below:
-        if least is not None and value < least:
+        if least is not None and value is not None and value < least:
             reasons.append(f"{name} {value:{form}}, below {least:{form}}")
     above: tuple[tuple[str, float, float | None, str], ...] = (
         (

@@ -52,7 +52,7 @@ class StoppedError(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.exit_code = 128 + number
+        self.exit_code: int = 128 + number
 
 
 def printable(text: str) -> str:

@@ -115,7 +115,21 @@ def _told(arguments: list[str], *, debug: bool) -> int:
         return code
     except Exception as error:
         stopped = console.stopped()
-        return _why(error, debug=debug) if stopped is None else stopped
+        if stopped is not None:
+            return stopped
+        broken_pipe = isinstance(error, BrokenPipeError)
+        if "--json" in arguments and not broken_pipe and not _tells_itself(arguments):
+            # Whoever reads stdout gets the failure there too; people have it on stderr.
+            from nssbg.cli.telling import tell_failure
+
+            tell_failure(error)
+        return _why(error, debug=debug)
+
+
+def _tells_itself(arguments: list[str]) -> bool:
+    """Whether the command tells of failures in JSON by itself, a line a picture."""
+    named = [word for word in _with_default_command(arguments) if word in COMMANDS]
+    return named[:1] == ["remove"]
 
 
 def _why(error: Exception, *, debug: bool) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nssbg._vocabulary import LICENSE_USES
 from nssbg.cli.console import printable
 
 if TYPE_CHECKING:
@@ -29,15 +30,13 @@ def add_parser(subparsers: Any) -> None:
         return sub
 
     listing = action("list", "every model by name, its licence, and whether its weights are here")
-    listing.add_argument(
-        "--license", choices=("any", "commercial"), help="only models that allow this use"
-    )
+    listing.add_argument("--license", choices=LICENSE_USES, help="only models that allow this use")
     info = action("info", "how a model is fed and read, and where it comes from")
     info.add_argument("model", help="a name, or a path to .onnx or .xml")
     pull = action("pull", "download a model's weights, check them, and make them fast to load")
     pull.add_argument("model", nargs="+")
     pull.add_argument(
-        "--license", choices=("any", "commercial"), help="refuse weights that do not allow this use"
+        "--license", choices=LICENSE_USES, help="refuse weights that do not allow this use"
     )
     pull.add_argument("--token", help="for gated models; else HF_TOKEN")
     path = action("path", "where a model's weights lie; an error if they are not here")
@@ -166,6 +165,8 @@ def _info(args: argparse.Namespace) -> int:
     for key, value in record.items():
         if value in ("", None, ()):
             value = "not on this machine" if key == "path" else "-"
+        if key in ("confidence", "selector"):
+            value = "none fitted" if value == "-" else "fitted"
         if isinstance(value, dict):
             value = ", ".join(f"{count} {name}" for name, count in value.items())
         if isinstance(value, (list, tuple)):

@@ -7,6 +7,8 @@ import json
 import sys
 from typing import Any
 
+from nssbg._vocabulary import LICENSE_USES, QUANTIZE_METHODS
+
 __all__ = ["add_parser", "run"]
 
 
@@ -20,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--method",
-        choices=("auto", "nncf", "onnxruntime"),
+        choices=QUANTIZE_METHODS,
         default="auto",
         help="auto: nncf where it is installed",
     )
@@ -28,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "--keep-float", type=int, default=2, metavar="N", help="first and last N convolutions"
     )
     parser.add_argument(
-        "--license", choices=("any", "commercial"), help="refuse weights that do not allow this use"
+        "--license", choices=LICENSE_USES, help="refuse weights that do not allow this use"
     )
     parser.add_argument("--json", action="store_true", help="machine-readable")
 

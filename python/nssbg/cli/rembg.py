@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "run"]
 
-# Seconds between two looks at a watched folder; a file counts once its size stood still.
+# Seconds between two visits of a watched folder; a file counts once its size stood still.
 _PAUSE = 1.0
 # A file of this name in a watched folder ends the watch, as in rembg.
 _STOP = "stop.txt"

@@ -8,9 +8,22 @@ import queue
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._options import CutoutOptions, CutoutOptionsDict, checked_quality
+from nssbg._vocabulary import (
+    BACKENDS,
+    COMPRESSIONS,
+    DEFAULT_COMPRESSION,
+    EFFORTS,
+    FOREGROUND_METHODS,
+    FORMATS,
+    LICENSE_USES,
+    MATTES,
+    REFINE_LEVELS,
+    SHADOWS,
+)
 from nssbg.cli.console import stopping_gently
 from nssbg.cli.targets import check_pairs, pairs_of
 from nssbg.cli.telling import Teller
@@ -40,36 +53,26 @@ def add_parser(subparsers: Any) -> None:
     _add_result_options(parser)
     parser.add_argument(
         "--format",
-        choices=("png", "webp", "tiff", "jpeg", "avif", "jxl"),
+        choices=FORMATS,
         help="default: from OUT's suffix, else png",
     )
     parser.add_argument("--model", default="auto", help="name or path (default: auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
-    parser.add_argument("--backend", default="auto", choices=("auto", "onnxruntime", "openvino"))
+    parser.add_argument("--backend", default="auto", choices=BACKENDS)
     parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
     parser.add_argument(
         "--license",
-        choices=("any", "commercial"),
+        choices=LICENSE_USES,
         help="commercial: refuse weights that do not allow it (default: NSSBG_LICENSE, else any)",
     )
+    _add_cutout_options(parser)
     parser.add_argument(
-        "--effort",
-        default="balanced",
-        choices=("fast", "balanced", "best"),
-        help="a network looks once, again at small subjects (default), or along outlines too",
+        "--compression",
+        choices=COMPRESSIONS,
+        default=DEFAULT_COMPRESSION,
+        help="time against bytes, for the same pixels",
     )
-    parser.add_argument("--refine", default="guided", choices=("none", "guided", "matting", "auto"))
-    parser.add_argument(
-        "--decontaminate", default="multilevel", choices=("multilevel", "blur-fusion", "off")
-    )
-    parser.add_argument(
-        "--strength", type=float, default=1.0, help="share of the estimated edge colour, 0 to 1"
-    )
-    parser.add_argument("--compression", choices=("fast", "default", "best"), default="fast")
-    parser.add_argument("--quality", type=int, help="1 to 100, for lossy formats")
-    parser.add_argument(
-        "--ignore-alpha", action="store_true", help="leave out the picture's own alpha"
-    )
+    parser.add_argument("--quality", type=int, help="0 to 100, for lossy formats")
     parser.add_argument(
         "--max-pixels", type=int, default=None, help="refuse larger pictures (default 200 MP)"
     )
@@ -91,6 +94,36 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
+def _add_cutout_options(parser: argparse.ArgumentParser) -> None:
+    """How a picture is cut out: the fields of `CutoutOptions`, with its defaults."""
+    default = CutoutOptions()
+    parser.add_argument(
+        "--effort",
+        default=default.effort,
+        choices=EFFORTS,
+        help="a network runs once, again at small subjects (default), or along outlines too",
+    )
+    parser.add_argument("--refine", default=default.refine, choices=REFINE_LEVELS)
+    parser.add_argument(
+        "--decontaminate", default=default.decontaminate, choices=FOREGROUND_METHODS
+    )
+    parser.add_argument(
+        "--strength",
+        type=float,
+        default=default.strength,
+        help="share of the estimated edge colour, 0 to 1",
+    )
+    parser.add_argument(
+        "--matte",
+        default=default.matte,
+        choices=MATTES,
+        help="colours under alpha 0: zeros, or the nearest foreground's",
+    )
+    parser.add_argument(
+        "--ignore-alpha", action="store_true", help="leave out the picture's own alpha"
+    )
+
+
 def _add_result_options(parser: argparse.ArgumentParser) -> None:
     """What the result looks like beyond its background: frame, size, shadow."""
     parser.add_argument("--trim", action="store_true", help="cut the empty border off")
@@ -107,9 +140,7 @@ def _add_result_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--longest-side", type=int, metavar="PIXELS", help="scale down to this length"
     )
-    parser.add_argument(
-        "--shadow", choices=("drop", "contact"), help="lay a soft shadow under the subject"
-    )
+    parser.add_argument("--shadow", choices=SHADOWS, help="lay a soft shadow under the subject")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -156,15 +187,10 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> None:
     remover.close()
 
 
-def _how(arguments: argparse.Namespace) -> dict[str, Any]:
+def _how(arguments: argparse.Namespace) -> CutoutOptionsDict:
     """The options of `cutout` and `map` that the arguments name."""
-    return {
-        "effort": arguments.effort,
-        "refine": arguments.refine,
-        "decontaminate": "off" if arguments.mask else arguments.decontaminate,
-        "strength": arguments.strength,
-        "ignore_alpha": arguments.ignore_alpha,
-    }
+    names = CutoutOptionsDict.__optional_keys__
+    return cast("CutoutOptionsDict", {name: getattr(arguments, name) for name in names})
 
 
 def _what(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -175,6 +201,8 @@ def _what(arguments: argparse.Namespace) -> dict[str, Any]:
         if result is None
         else {"result": result}
     )
+    if arguments.quality is not None:
+        checked_quality(arguments.quality)
     return {**looks, "compression": arguments.compression, "quality": arguments.quality}
 
 
@@ -225,7 +253,8 @@ def _one(
     """Cut out one picture and hand it over."""
     from nssbg._delivery import encoded, write
 
-    cutout = remover.cutout(_stdin() if source == "-" else Path(source), **_how(arguments))
+    options = CutoutOptions(**_how(arguments), alpha_only=arguments.mask)
+    cutout = remover._cut_out(_stdin() if source == "-" else Path(source), options)
     what = {**what, "threads": arguments.threads}
     if output == "-":
         sys.stdout.buffer.write(encoded(cutout, arguments.format or "png", **what))

@@ -30,7 +30,7 @@ from nssbg.cli.console import STDOUT, printable, say, stdout_problem, stopped
 if TYPE_CHECKING:
     from nssbg._cutout import Report
 
-__all__ = ["Teller"]
+__all__ = ["Teller", "tell_failure"]
 
 # What a failure is called in JSON; the first that fits. Its exit code is the error's own.
 _KINDS = (
@@ -42,6 +42,11 @@ _KINDS = (
     (OptionError, "option"),
     (MemoryError, "memory"),
 )
+
+
+def tell_failure(error: Exception) -> None:
+    """One JSON line on stdout about an error that ended a command which has no pictures."""
+    say(json.dumps({"error": {"kind": _kind(error), "message": _message(error)}}))
 
 
 # Seconds from the last file that could be written to the last words.
@@ -161,9 +166,10 @@ def _failure_line(source: str | None, output: str | None, kind: str, message: st
 def _for_people(report: Report, source: str, written: str) -> None:
     """One line, on stderr where stdout carries the picture."""
     plan = report.plan
+    trust = "unknown" if report.confidence is None else f"{report.confidence:.2f}"
     line = printable(
         f"{source} -> {written}  {report.width} x {report.height}, {plan.model} on "
-        f"{plan.device}, {report.timings.total:.0f} ms, confidence {report.confidence:.2f}"
+        f"{plan.device}, {report.timings.total:.0f} ms, confidence {trust}"
     )
     if written == "-":
         print(line, file=sys.stderr, flush=True)
@@ -189,7 +195,7 @@ def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
         "threads": plan.threads,
         "reasons": list(plan.reasons),
         "fallbacks": list(plan.fallbacks),
-        "confidence": round(report.confidence, 4),
+        "confidence": None if report.confidence is None else round(report.confidence, 4),
         "low_confidence": report.low_confidence,
         "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
         "second_pass": None

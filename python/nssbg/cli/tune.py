@@ -7,6 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from nssbg._vocabulary import BACKENDS, GOALS, LICENSE_USES, PRECISIONS
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -22,19 +24,19 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("tune", help=text, description=text)
     parser.add_argument("model", nargs="*", help="default: every model that is here")
     parser.add_argument("--images", nargs="+", metavar="FILE", help="check alphas on these")
-    parser.add_argument("--backend", default="auto", help="only this one")
+    parser.add_argument("--backend", default="auto", choices=BACKENDS, help="only this one")
     parser.add_argument("--device", default="auto", help="only this one")
-    parser.add_argument("--precision", default="auto", help="only this one")
-    parser.add_argument("--threads", type=int, default=0, help="default: all usable cores")
     parser.add_argument(
-        "--goal", choices=("latency", "throughput"), default="latency", help="default: latency"
+        "--precision", default="auto", choices=("auto", *PRECISIONS), help="only this one"
     )
+    parser.add_argument("--threads", type=int, default=0, help="default: all usable cores")
+    parser.add_argument("--goal", choices=GOALS, default="latency", help="default: latency")
     parser.add_argument("--rounds", type=int, default=7, help="timed runs each (default 7)")
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="no new round after this (default 60)"
     )
     parser.add_argument(
-        "--license", choices=("any", "commercial"), help="refuse weights that do not allow this use"
+        "--license", choices=LICENSE_USES, help="refuse weights that do not allow this use"
     )
     parser.add_argument("--json", action="store_true", help="machine-readable")
 
@@ -56,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from nssbg._models.catalog import catalog
     from nssbg._models.store import locate
     from nssbg._planner import PlanRequest, tune
-    from nssbg._planner.opening import plan_reasons, resolve_model
+    from nssbg._planner.candidates import plan_reasons, ranked
+    from nssbg._planner.opening import resolve_model
 
     request = PlanRequest(
         args.backend, args.device.lower(), args.precision, args.threads, args.goal
@@ -77,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             seconds=args.seconds,
             progress=None if args.json else lambda line: print(f"  {line}", file=sys.stderr),
         )
-        good = sorted((m for m in measured if not m.problem), key=lambda m: m.milliseconds)
+        good = ranked(measured)
         told.append({"model": model.name, "measurements": [asdict(item) for item in measured]})
         if not args.json:
             print(model.name)

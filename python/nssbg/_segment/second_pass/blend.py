@@ -1,4 +1,4 @@
-"""A closer look blended into the map of the whole picture, without seams.
+"""The second pass blended into the map of the whole picture, without seams.
 
 In: the map so far (changed in place), answers for parts of the picture, all float32 0..1. A crop
 replaces what it covers; tiles only add the detail along the outline that the map cannot show,
@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _core
-from nssbg._segment.second_pass.crops import OVERLAP, SURE_HIGH, SURE_LOW, Area
+from nssbg._segment.second_pass.crops import Area
+from nssbg._segment.second_pass.thresholds import (
+    BAND,
+    BAND_GAIN,
+    DETAIL,
+    MOST_CROP_DISAGREEMENT,
+    MOST_TILE_DISAGREEMENT,
+    OVERLAP,
+    SURE_HIGH,
+    SURE_LOW,
+)
 
 __all__ = ["blend_crop", "blend_tiles", "outline_weight", "resized"]
 
 Float = NDArray[np.float32]
-
-#: An answer that differs by more than this on average from cells that were sure is not used: a
-#: crop sees the whole subject and may correct much, a tile may not.
-MOST_CROP_DISAGREEMENT, MOST_TILE_DISAGREEMENT = 0.2, 0.05
-#: Gaussian (in canvas cells) below whose reach a tile's answer counts: coarser than that, the map
-#: of the whole subject is believed. A cell of the map before is two canvas cells.
-DETAIL = 6.0
-#: Gaussian (canvas cells) that the band along the outline is made with, and the gain that makes it
-#: 1 up to two of them and 0 beyond three.
-BAND, BAND_GAIN = 2.0, 45.0
 
 
 def blend_crop(canvas: Float, area: Area, answer: Float, height: int, width: int) -> bool:

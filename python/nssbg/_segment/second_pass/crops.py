@@ -13,25 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._ops.alpha_cleanup import remove_faint_components, remove_small_components
+from nssbg._segment.second_pass.thresholds import (
+    LEAST_GAIN,
+    LEAST_GAP,
+    LEAST_SUBJECT,
+    MARGIN,
+    MOST_SUBJECTS,
+    OVERLAP,
+    SUBJECT,
+    SURE_HIGH,
+    SURE_LOW,
+)
 
-__all__ = ["LEAST_GAIN", "SURE_HIGH", "SURE_LOW", "Area", "plan_crops", "plan_tiles", "snapped"]
+__all__ = ["Area", "plan_crops", "plan_tiles", "snapped"]
 
 Float = NDArray[np.float32]
-
-#: Room left around the subject, as a share of its box: models need to see some backdrop.
-MARGIN = 0.15
-#: A second run pays when the subject gets at least this many times more pixels a side.
-LEAST_GAIN = 1.25
-#: Tiles overlap by this share of their side; blending happens there.
-OVERLAP = 0.25
-#: Alpha above which a cell belongs to the subject's box; below / above these it is sure.
-SUBJECT, SURE_LOW, SURE_HIGH = 0.25, 0.02, 0.98
-#: Subjects smaller than this share of the first map are taken for noise.
-LEAST_SUBJECT = 2e-4
-#: Subjects are apart from this share of the map's longer side on; a crop's margin asks for more.
-LEAST_GAP = 0.02
-#: Of a crowd so many are told apart, the largest; the others keep the first answer.
-MOST_SUBJECTS = 12
 
 
 @dataclass(frozen=True)

@@ -18,27 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._errors import OptionError
-from nssbg._options import Effort
-from nssbg._segment.confidence import confidence
+from nssbg._models.fitted import ConfidenceWeights
+from nssbg._segment.confidence import map_confidence
 from nssbg._segment.second_pass.blend import blend_crop, blend_tiles, outline_weight, resized
-from nssbg._segment.second_pass.crops import LEAST_GAIN, Area, plan_crops, plan_tiles, snapped
+from nssbg._segment.second_pass.crops import Area, plan_crops, plan_tiles, snapped
+from nssbg._segment.second_pass.thresholds import (
+    LEAST_GAIN,
+    LEAST_MAP_CONFIDENCE,
+    LONGEST_MAP,
+    MOST_CROPS,
+    MOST_INPUT_PIXELS,
+    RUNS,
+)
+from nssbg._vocabulary import Effort
 
 __all__ = ["AlphaOf", "SecondPassReport", "run_second_pass"]
 
 #: Gives the coarse alpha (h x w of any size, uint8 or float32 0..1) of an RGB crop.
 AlphaOf = Callable[[NDArray[Any]], NDArray[Any]]
 Float = NDArray[np.float32]
-
-#: Longest side of the map that is returned: in float32 it takes 11 MB at 3:2.
-LONGEST_MAP = 2048
-#: Model runs on crops around subjects.
-MOST_CROPS = 4
-#: Model runs after the first, and the most input pixels they may have together, by effort. A budget
-#: of pixels, not of seconds: the same picture gives the same bytes on a slow machine.
-RUNS = {"fast": 0, "balanced": MOST_CROPS, "best": 16}
-MOST_INPUT_PIXELS = 8 << 20
-#: Overlap with the truth to be expected of a first answer whose place for the subject is believed.
-LEAST_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,9 @@ def run_second_pass(
     effort: Effort = "balanced",
     seconds: float | None = None,
     first: NDArray[Any] | None = None,
+    weights: ConfidenceWeights | None = None,
 ) -> tuple[Float, SecondPassReport]:
-    """Run the model on the picture, then where a closer look pays.
+    """Run the model on the picture, then where a second pass pays.
 
     Args:
         image: H x W x 3, as `alpha_of` takes it.
@@ -83,6 +82,7 @@ def run_second_pass(
             first run. None (the default) means no limit but the effort's: then the result is the
             same on any machine.
         first: The model's answer for the whole picture, where it is there already.
+        weights: Fitted to the model, to tell its surer answers; None: by their doubt alone.
 
     Returns:
         The coarse alpha of the whole picture, h x w float32 0..1, and the report.
@@ -94,7 +94,7 @@ def run_second_pass(
         raise OptionError(f"effort {effort!r} is unknown; choose one of {', '.join(RUNS)}")
     begin = time.perf_counter()
     known = _as_alpha(alpha_of(image) if first is None else first)
-    search = _Search(image, alpha_of, known, effort, begin, seconds)
+    search = _Search(image, alpha_of, known, effort, begin, seconds, weights)
     if first is not None:
         # What a run costs is not known before one was made.
         search.run_seconds = 0.0
@@ -115,7 +115,9 @@ class _Search:
         effort: Effort,
         begin: float,
         seconds: float | None,
+        weights: ConfidenceWeights | None,
     ) -> None:
+        self.weights = weights
         self.image, self.alpha_of, self.first = image, alpha_of, first
         self.height, self.width = image.shape[:2]
         self.begin, self.budget = begin, seconds
@@ -153,7 +155,7 @@ class _Search:
         if not self.may_run():
             return
         crops, complete = plan_crops(self.first, self.height, self.width)
-        if crops and confidence(self.first).overlap < LEAST_CONFIDENCE:
+        if crops and map_confidence(self.first, self.weights) < LEAST_MAP_CONFIDENCE:
             self.notes.append("the first run is too unsure of where the subject is: no crop")
             return
         cells = [self._look_at(crop) for crop in crops[:MOST_CROPS] if self.may_run()]
@@ -172,7 +174,7 @@ class _Search:
         crop = snapped(crop, canvas.shape, self.height, self.width)
         answer = self.run(crop)
         before = self.first[crop.cells(self.first.shape, self.height, self.width)]
-        if confidence(answer).overlap < confidence(before).overlap:
+        if map_confidence(answer, self.weights) < map_confidence(before, self.weights):
             self.notes.append("a crop around a subject was less certain: not used")
         elif not blend_crop(canvas, crop, answer, self.height, self.width):
             self.notes.append("a crop around a subject disagreed with the first run: not used")

@@ -166,9 +166,9 @@ def _is_plain(data: Any) -> bool:
 
 def _of_tensor(data: Any, asked: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Each image of a tensor, H x W x C or N x H x W x C; float comes back as float32 in 0..1."""
-    from nssbg._io.arrays import array_of
+    from nssbg._io.array_like import as_array
 
-    pixels = array_of(data, "<tensor>")
+    pixels = as_array(data, "<tensor>")
     images = pixels if pixels.ndim == 4 else pixels[None]
     results = [remove(np.asarray(image), **asked, **dict(kwargs)) for image in images]
     stacked = np.stack(results) if pixels.ndim == 4 else results[0]
@@ -211,7 +211,7 @@ def _natural(
     try:
         cutout = session.cutout(
             data,
-            decontaminate="off" if only_mask else "multilevel",
+            alpha_only=only_mask,
             ignore_alpha=only_mask or drop_alpha,
         )
     except ImageDecodeError as error:

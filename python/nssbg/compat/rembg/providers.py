@@ -14,6 +14,7 @@ from typing import Any
 from nssbg._installed import installed
 from nssbg._runtime.plain_session import available_providers
 from nssbg._types import Plan
+from nssbg._vocabulary import Backend
 
 __all__ = ["CPU_ONLY", "Place", "place_of", "providers_of", "warn_of_cpu"]
 
@@ -55,7 +56,7 @@ class Place:
     """
 
     device: str = "auto"
-    backend: str = "auto"
+    backend: Backend = "auto"
     provider: str = ""
 
 

@@ -15,7 +15,7 @@ from nssbg.compat.rembg.sessions.named import AutoSession
 
 __all__ = ["new_session", "shared_session"]
 
-log = logging.getLogger("nssbg")
+_log = logging.getLogger("nssbg")
 
 
 class _Unnamed(str):
@@ -33,7 +33,7 @@ _told = threading.Event()
 def _tell_of_default() -> None:
     if not _told.is_set():
         _told.set()
-        log.warning(
+        _log.warning(
             "no model was named: nssbg's own default (auto) runs, not rembg's (bria-rmbg, whose "
             "weights are for non-commercial use); new_session('bria-rmbg') names that one"
         )

@@ -18,6 +18,7 @@ from nssbg._models.catalog import builtin_catalog, bundled_models
 from nssbg._models.sidecar import ModelDescription, find_sidecar, read_sidecar
 from nssbg._models.store import pull
 from nssbg._ops.rembg_steps import Triple, mask_from_output
+from nssbg._options import CutoutOptions
 from nssbg._remover import Remover
 from nssbg._runtime.plain_session import PlainSession
 from nssbg._segment.opening import BUNDLED
@@ -27,7 +28,7 @@ from nssbg.compat.rembg.sessions.base import BaseSession
 
 __all__ = ["SERVED", "AutoSession", "RemoverSession"]
 
-log = logging.getLogger("nssbg")
+_log = logging.getLogger("nssbg")
 
 Result = TypeVar("Result")
 
@@ -68,8 +69,14 @@ class RemoverSession(BaseSession):
         return replace(builtin_catalog()[cls.catalog_name], file=path.name, path=path)
 
     def cutout(self, image: Any, **options: Any) -> Cutout:
-        """nssbg's own cut-out of an image; an accelerator that fails is told of and left."""
-        found = self._placed(lambda: self._remover.cutout(image, **options))
+        """nssbg's own cut-out of an image; an accelerator that fails is told of and left.
+
+        Args:
+            image: As `nssbg.Remover.cutout` takes it.
+            options: Of `nssbg._options.CutoutOptions`.
+        """
+        chosen = CutoutOptions(**options)
+        found = self._placed(lambda: self._remover._cut_out(image, chosen))
         self._network.told_providers = providers_of(found.plan)
         return found
 
@@ -99,7 +106,7 @@ class RemoverSession(BaseSession):
             return self._exact(img)
         from PIL import Image
 
-        found = self.cutout(img, decontaminate="off", ignore_alpha=True)
+        found = self.cutout(img, alpha_only=True, ignore_alpha=True)
         alpha = found.alpha if found.alpha.dtype.itemsize == 1 else found.alpha // 257
         return [Image.fromarray(alpha.astype("uint8"))]
 
@@ -240,7 +247,7 @@ class _HalfPrecision(RemoverSession):
     @classmethod
     def download_models(cls, *args: Any, **kwargs: Any) -> str:
         """The path to the weights of birefnet-general."""
-        log.warning("%s: the float32 weights of birefnet-general are used", cls.name())
+        _log.warning("%s: the float32 weights of birefnet-general are used", cls.name())
         return super().download_models(*args, **kwargs)
 
 

@@ -12,7 +12,7 @@ from model_graphs import mask_network
 
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime import open_backend
-from nssbg._runtime.batching import Gathering
+from nssbg._runtime.batching import DynamicBatching
 from nssbg._types import Plan
 
 
@@ -50,7 +50,7 @@ def image(value, size=4):
 
 def test_each_thread_gets_its_own_mask_and_runs_are_shared():
     inner = Recorder()
-    gathered = Gathering(inner, 4)
+    gathered = DynamicBatching(inner, 4)
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(gathered.run, [image(i) for i in range(64)]))
     for value, mask in enumerate(results):
@@ -63,7 +63,7 @@ def test_each_thread_gets_its_own_mask_and_runs_are_shared():
 
 
 def test_a_lone_picture_does_not_wait_for_others():
-    gathered = Gathering(Recorder(seconds=0.0), 4)
+    gathered = DynamicBatching(Recorder(seconds=0.0), 4)
     begun = time.monotonic()
     for value in range(5):
         gathered.run(image(value))
@@ -72,13 +72,13 @@ def test_a_lone_picture_does_not_wait_for_others():
 
 def test_a_full_tensor_goes_straight_through():
     inner = Recorder()
-    assert Gathering(inner, 4).run(np.zeros((5, 3, 4, 4), np.float32)).shape == (5, 4, 4)
+    assert DynamicBatching(inner, 4).run(np.zeros((5, 3, 4, 4), np.float32)).shape == (5, 4, 4)
     assert inner.sizes == [5]
 
 
 def test_pictures_of_different_sizes_are_not_mixed():
     inner = Recorder()
-    gathered = Gathering(inner, 4)
+    gathered = DynamicBatching(inner, 4)
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(gathered.run, [image(i, 4 + i % 2) for i in range(32)]))
     assert [mask.shape for mask in results] == [(1, 4 + i % 2, 4 + i % 2) for i in range(32)]
@@ -86,7 +86,7 @@ def test_pictures_of_different_sizes_are_not_mixed():
 
 def test_an_error_reaches_every_thread_and_the_next_run_works():
     inner = Recorder(fails=True)
-    gathered = Gathering(inner, 4)
+    gathered = DynamicBatching(inner, 4)
     with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(gathered.run, image(i)) for i in range(4)]:
             with pytest.raises(RuntimeError, match="went away"):
@@ -103,7 +103,7 @@ def test_a_mask_does_not_depend_on_the_neighbours(tmp_path, backend):
     model = ModelDescription(name="m", file=path.name, height=48, width=64).at(path)
     opened = open_backend(model, backend=backend, batch=3)
     assert opened.plan.batch == 3
-    gathered = Gathering(opened, 3)
+    gathered = DynamicBatching(opened, 3)
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(1, 3, 48, 64)).astype(np.float32) for _ in range(12)]
     alone = [opened.run(item) for item in inputs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nssbg._segment.network import LARGEST_DIP, _postprocessed
+from nssbg._segment.cleanup import LARGEST_DIP, cleaned
 
 
 @pytest.fixture(params=[np.uint8, np.float32])
@@ -22,7 +22,7 @@ def test_a_dip_and_its_rim_become_opaque(subject):
     expected = alpha.copy()
     alpha[60:70, 60:70] = 0.95 * full
     alpha[62:68, 62:68] = 0.7 * full
-    np.testing.assert_array_equal(_postprocessed(alpha), expected)
+    np.testing.assert_array_equal(cleaned(alpha), expected)
 
 
 def test_holes_large_dips_and_dips_in_the_outline_are_kept(subject):
@@ -32,7 +32,7 @@ def test_holes_large_dips_and_dips_in_the_outline_are_kept(subject):
     side = int((LARGEST_DIP * 100 * 100) ** 0.5) + 2
     alpha[90 : 90 + side, 90 : 90 + side] = 0.7 * full  # as large as a pane of glass
     alpha[40:46, 25:36] = 0.7 * full  # open to the backdrop
-    np.testing.assert_array_equal(_postprocessed(alpha), alpha)
+    np.testing.assert_array_equal(cleaned(alpha), alpha)
 
 
 def test_faint_blobs_beside_the_subject_go(subject):
@@ -42,28 +42,28 @@ def test_faint_blobs_beside_the_subject_go(subject):
     alpha[...] = expected
     alpha[140:155, 5:50] = 0.6 * full  # a stranger's arm
     alpha[139, 5:50] = 0.2 * full
-    np.testing.assert_array_equal(_postprocessed(alpha), expected)
+    np.testing.assert_array_equal(cleaned(alpha), expected)
 
 
 def test_a_faint_subject_alone_or_as_large_as_others_stays(subject):
     alpha, full = subject
     glass = (alpha * 0.5).astype(alpha.dtype)
-    np.testing.assert_array_equal(_postprocessed(glass), glass)
+    np.testing.assert_array_equal(cleaned(glass), glass)
     beside = alpha.copy()
     beside[30:130, 135:160] = 0.5 * full  # a quarter of the larger one
-    np.testing.assert_array_equal(_postprocessed(beside), beside)
+    np.testing.assert_array_equal(cleaned(beside), beside)
 
 
 def test_a_soft_rim_that_hangs_on_the_subject_stays(subject):
     alpha, full = subject
     alpha[60:70, 131:160] = 0.3 * full  # a wisp of hair
     alpha[60:70, 130] = 0.2 * full
-    np.testing.assert_array_equal(_postprocessed(alpha), alpha)
+    np.testing.assert_array_equal(cleaned(alpha), alpha)
 
 
 def test_the_map_that_comes_in_is_not_changed(subject):
     alpha, full = subject
     alpha[60:66, 60:66] = 0.7 * full
     before = alpha.copy()
-    assert (_postprocessed(alpha) != alpha).any()
+    assert (cleaned(alpha) != alpha).any()
     np.testing.assert_array_equal(alpha, before)
