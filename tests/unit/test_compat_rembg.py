@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import os
 import subprocess
 import sys
 import warnings
@@ -452,6 +453,28 @@ def test_a_network_runs_without_onnxruntime_too(graph, image, monkeypatch):
     assert np.abs(np.asarray(mask).astype(int) - np.asarray(expected)).max() <= 1
     assert session.inner_session.get_inputs()[0].shape == (1, 3, 320, 320)
     assert session.inner_session.get_providers()[0] == "OpenVINOExecutionProvider"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_opens_the_network_anew(graph):
+    pytest.importorskip("onnxruntime")
+    code = (
+        "import os, sys, numpy\n"
+        "from nssbg.compat import rembg\n"
+        f"session = rembg.new_session('u2net_custom', model_path={str(graph)!r})\n"
+        "image = numpy.random.default_rng(0).integers(0, 256, (50, 60, 3), numpy.uint8)\n"
+        "before = rembg.remove(image, session=session)\n"
+        "if os.fork() == 0:\n"
+        "    same = (rembg.remove(image, session=session) == before).all()\n"
+        "    os._exit(0 if same and session.inner_session.get_providers() else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "NSSBG_COMPAT": "exact"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_providers_are_where_it_runs(graph, image):

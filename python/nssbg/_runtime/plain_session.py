@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nssbg._errors import DeviceError, ModelError
+from nssbg._errors import DeviceError, ModelError, NssbgError
 from nssbg._installed import NO_RUNTIME, installed
 from nssbg._lifecycle import NativeCall, holds_native, refuse_after_fork, used_runtime
 from nssbg._runtime.devices import usable_threads
@@ -71,6 +71,7 @@ class PlainSession:
         self._options = options
         self._lock = threading.Lock()
         self._session: Any = None
+        self._pid = os.getpid()
         #: What `get_providers` says while this is not opened, where its owner knows better.
         self.told_providers: list[str] = []
 
@@ -85,7 +86,12 @@ class PlainSession:
         Raises:
             ModelError: The file is not there or cannot be read as a network.
             DeviceError: No runtime is installed.
+            ForkError: OpenVINO was in use in the process that this one was forked from.
         """
+        if os.getpid() != self._pid:
+            # What the parent opened is kept as it is (_lifecycle), and a thread that does not
+            # exist here may have held the lock.
+            self._lock, self._session, self._pid = threading.Lock(), None, os.getpid()
         with self._lock:
             if self._session is None:
                 self._session = self._opened()
@@ -100,9 +106,9 @@ class PlainSession:
                     return self._with_onnxruntime()
                 if installed("openvino"):
                     return _OpenVino(self._path, self._threads)
+        except NssbgError:
+            raise
         except Exception as error:  # the runtimes' exceptions have no base of their own
-            if isinstance(error, (DeviceError, ModelError)):
-                raise
             raise ModelError(f"{self._path}: cannot be opened: {error}") from error
         raise DeviceError(f"{self._path}: {NO_RUNTIME}")
 
@@ -137,7 +143,7 @@ class PlainSession:
 
     def get_providers(self) -> list[str]:
         """The providers that it runs on; before it was opened, those it would run on."""
-        if self._session is not None:
+        if self._session is not None and self._pid == os.getpid():
             return list(self._session.get_providers())
         if self.told_providers:
             return list(self.told_providers)

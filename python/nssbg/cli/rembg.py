@@ -222,7 +222,7 @@ def _folder(arguments: argparse.Namespace) -> int:
 
 
 def _stands_still(path: Path, sizes: dict[Path, int]) -> bool:
-    """Whether a file has the size that it had at the last look: it is not being written."""
+    """Whether a file has the size that it had at the last visit: it is not being written."""
     try:
         size = path.stat().st_size
     except OSError:
