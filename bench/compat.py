@@ -1,17 +1,23 @@
 """What `nssbg.compat.rembg.remove` costs over the native call.
 
     python -m bench.compat [--runs 30] [--side 1024]
+    python -m bench.compat --graph u2netp.onnx
 
 The same picture, cut out by `Remover.remove` and through the compat layer with a session of the
 same method, as an array, as a PIL image and as file bytes; the calls take turns. The difference of
 medians is the layer's cost, as far as the machine is quiet. "The layer alone" is the same over a
-cut-out that is ready, which no noise hides.
+cut-out that is ready, which no noise hides. With --graph, a network fed as U-2-Net is (say
+`python -m bench.architectures.u2net u2netp u2netp.onnx`), the pixels of NSSBG_COMPAT=exact are
+compared with those of rembg itself instead, over the pictures of tests/data.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +28,8 @@ import nssbg
 from bench import timing
 from nssbg._options import CutoutOptions
 from nssbg.compat import rembg
+
+PICTURES = Path(__file__).parents[1] / "tests" / "data"
 
 
 def drawn(side: int) -> np.ndarray:
@@ -69,12 +77,51 @@ def layer_alone(data: object, calls: int) -> float:
     return compat - native
 
 
+def compare_pixels(graph: Path) -> None:
+    """The largest difference between rembg and the layer in exact mode, over kinds of input."""
+    home = str(graph.resolve().parent)
+    os.environ.update(NSSBG_COMPAT="exact", U2NET_HOME=home)
+    warnings.simplefilter("ignore")  # of rembg's calls of Pillow
+    import rembg as theirs
+
+    sessions = [
+        (package, package.new_session("u2net_custom", model_path=str(graph.resolve())))
+        for package in (rembg, theirs)
+    ]
+    worst = count = 0
+    for path in sorted(PICTURES.glob("*.jpg")):
+        image = Image.open(io.BytesIO(path.read_bytes()))
+        modes = [image.convert(mode) for mode in ("RGB", "RGBA", "L")]
+        for data in (path.read_bytes(), np.asarray(image), *modes):
+            for how in (
+                {},
+                {"only_mask": True},
+                {"post_process_mask": True},
+                {"putalpha": True},
+                {"bgcolor": (255, 0, 0, 255)},
+            ):
+                pair = []
+                for package, session in sessions:
+                    given = data if isinstance(data, bytes) else data.copy()
+                    result: Any = package.remove(given, session=session, **dict(how))
+                    if isinstance(result, bytes):
+                        result = Image.open(io.BytesIO(result))
+                    pair.append(np.asarray(result).astype(int))
+                worst = max(worst, int(np.abs(pair[0] - pair[1]).max()))
+                count += 1
+    print(f"{count} results; largest difference from rembg {theirs.__version__}: {worst}")
+
+
 def main() -> None:
     """Parse, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--graph", type=Path, help="an ONNX file: compare pixels with rembg's")
     arguments = parser.parse_args()
+    if arguments.graph:
+        compare_pixels(arguments.graph)
+        return
     pixels = drawn(arguments.side)
     image = Image.fromarray(pixels)
     timing.print_header("the compat layer over the native call", threads="all", side=arguments.side)
