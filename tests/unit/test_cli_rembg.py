@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +90,19 @@ def test_i_names_what_is_wrong(tmp_path, rgb, capsys):
     assert main(["rembg", "i", "-m", "u2net", str(source), str(tmp_path / "o.png")]) == 5
     assert main(["rembg", "i", "-vm", str(source), str(tmp_path / "o.png")]) == 2
     assert not (tmp_path / "o.png").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
+def test_i_leaves_what_has_no_end(tmp_path, capsys):
+    assert main(["rembg", "i", "/dev/zero", str(tmp_path / "o.png")]) == 3
+    assert "/dev/zero" in capsys.readouterr().err
+    with Path("/dev/zero").open("rb") as endless:
+        done = subprocess.run(
+            [sys.executable, "-m", "nssbg.cli.main", "rembg", "i"],
+            stdin=endless, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert b"stdin" in done.stderr
 
 
 def test_p_mirrors_the_tree_and_deletes_only_what_it_did(tree, tmp_path):

@@ -147,7 +147,7 @@ def _file(arguments: argparse.Namespace) -> int:
         target = str(Path(source).with_suffix(".out.png"))
     if target != "-":
         _refuse_source(source, target)
-    data = sys.stdin.buffer.read() if source == "-" else _read(Path(source))
+    data = _read(source)
     with _named(source):
         result = remove(data, session=_session(arguments), **how)
     if target == "-":
@@ -174,11 +174,15 @@ def _named(source: str | Path) -> Iterator[None]:
         raise ImageDecodeError(str(error).replace("<bytes>", name)) from error
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageDecodeError(f"cannot read {path}: {error.strerror or error}") from error
+def _read(source: str | Path) -> bytes:
+    """A picture file, or stdin for "-"; what is none, or has no end, is left at its first bytes."""
+    from nssbg._io.source import read_source
+
+    if source == "-":
+        if sys.stdin is None:
+            raise ImageDecodeError("cannot read stdin: it is closed")
+        return bytes(read_source(sys.stdin.buffer, "file", "stdin"))
+    return bytes(read_source(source, "path", str(source)))
 
 
 def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
