@@ -5,13 +5,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-faults test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build and install nssbg, cut out the example pictures, make a contact sheet"
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
+	@echo "make test-faults  the long form of the tests of batches that are killed or run out of disk"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make test-pythons  the wheel under every Python from 3.10 on that is here"
@@ -110,6 +111,10 @@ test: $(VENV)/.test-tools $(VENV)/.installed test-cpp lint
 # 200 forked children of each kind of parent; make test has 12.
 test-fork: $(VENV)/.test-tools $(VENV)/.installed
 	NSSBG_FORKS=200 $(BIN)/python -m pytest tests/unit/test_forks.py
+
+# 20 kills of a batch, larger catalogs; make test has 3 kills. The tests that mount a disk need root.
+test-faults: $(VENV)/.test-tools $(VENV)/.installed
+	NSSBG_KILLS=20 NSSBG_FAULTS=long $(BIN)/python -m pytest tests/faults
 
 $(VENV)/.coverage-tools: pyproject.toml | $(VENV)/.test-tools
 	$(BIN)/python -m pip install -q --group coverage

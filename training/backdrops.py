@@ -53,7 +53,7 @@ class Backdrops(Draws):
     def backdrop(self, kind: str) -> Floats:
         """A backdrop, float RGB 0..255."""
         size = self.size
-        if kind in ("fill", "shop"):
+        if kind in ("fill", "shop", "scene"):
             return self.scene_photo(kind)
         first = self.colour()
         if kind == "plain":

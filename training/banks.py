@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,12 @@ def _place_in_split(subset: str, identifier: str) -> int:
     return int.from_bytes(digest[:4], "big") % 1000
 
 
+def scatter(subset: str, identifier: str) -> int:
+    """A fixed number for a source picture, unrelated to the split: for orders without pattern."""
+    digest = hashlib.sha256(f"nssbg-order-1/{subset}/{identifier}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
 def is_held_out(subset: str, identifier: str) -> bool:
     """Whether a source picture is kept for the final measurement."""
     return _place_in_split(subset, identifier) < HELD_OUT_PERMILLE
@@ -57,9 +63,16 @@ class Bank:
         entries = json.loads((folder / f"{name}.json").read_text())
         self.ids: list[str] = [e["id"] for e in entries]
         self.tags: list[str] = [e.get("tag", "") for e in entries]
+        self.weights: list[float] = [e.get("weight", 1.0) for e in entries]
+        self.clear: list[bool] = [e.get("clear", True) for e in entries]
         self._shapes: list[tuple[int, int, int]] = [tuple(e["shape"]) for e in entries]
         self._offsets: list[int] = [e["offset"] for e in entries]
-        self._data = np.memmap(folder / f"{name}.bin", dtype=np.uint8, mode="r")
+        pixels = folder / f"{name}.bin"
+        self._data = (  # an empty file cannot be mapped
+            np.memmap(pixels, dtype=np.uint8, mode="r")
+            if pixels.stat().st_size
+            else np.zeros(0, np.uint8)
+        )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,13 +87,20 @@ class Bank:
         return (self[i] for i in range(len(self)))
 
 
-def write_bank(folder: Path, name: str, items: Iterable[tuple[str, str, Pixels]]) -> int:
+def write_bank(
+    folder: Path,
+    name: str,
+    items: Iterable[tuple[str, str, Pixels]],
+    notes: Sequence[tuple[float, bool]] | None = None,
+) -> int:
     """Writes (id, tag, pixels) items as a bank; returns their number.
+
+    `notes` has for each how often it is drawn, and whether its mask is good enough for a cut-out.
 
     Both files are written under temporary names and renamed, so a reader never sees half a bank.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    entries = []
+    entries: list[dict[str, object]] = []
     offset = 0
     with (folder / f"{name}.bin.part").open("wb") as sink:
         for identifier, tag, pixels in items:
@@ -90,6 +110,9 @@ def write_bank(folder: Path, name: str, items: Iterable[tuple[str, str, Pixels]]
                 {"id": identifier, "tag": tag, "shape": list(contiguous.shape), "offset": offset}
             )
             offset += contiguous.size
+    if notes is not None:
+        for entry, (weight, clear) in zip(entries, notes, strict=True):
+            entry.update(weight=weight, clear=clear)
     (folder / f"{name}.json.part").write_text(json.dumps(entries))
     (folder / f"{name}.bin.part").replace(folder / f"{name}.bin")
     (folder / f"{name}.json.part").replace(folder / f"{name}.json")

@@ -11,7 +11,7 @@ import banks
 import cv2
 import numpy as np
 import numpy.typing as npt
-from sources import Shares, Sources
+from sources import Pool, Shares, Sources
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,10 +36,9 @@ class Draws:
         """A name by its share."""
         return shares[0][int(self.rng.choice(len(shares[0]), p=shares[1]))]
 
-    def picture(self, entries: list[tuple[banks.Bank, int]]) -> banks.Pixels:
-        """A random picture of a list."""
-        bank, index = entries[int(self.rng.integers(len(entries)))]
-        return bank[index]
+    def picture(self, entries: Pool) -> banks.Pixels:
+        """A random picture of a pool, by its weights where it has any."""
+        return entries.draw(self.rng)
 
     # Soft fields -----------------------------------------------------------------------------
 

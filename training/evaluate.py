@@ -2,8 +2,10 @@
 kinds it was not trained on; writes a table, per-picture figures and contact sheets.
 
 `python training/evaluate.py --model FILE.onnx` or, while training, `--model checkpoint.pt`;
-`--model studio` and `--model package` measure the installed package. With `--watched` on the
-pictures kept aside for choices: two networks are told apart on those, and the better one measured.
+`--model studio` and `--model package` measure the installed package, `--model teacher` the teacher
+at its full size. `--megapixels 12` enlarges pictures and masks first, as cameras would show them.
+With `--watched` on the pictures kept aside for choices: two networks are told apart on those, and
+the better one measured.
 """
 
 from __future__ import annotations
@@ -101,6 +103,27 @@ def whole_package(threads: int) -> Predictor:
     return predict
 
 
+def teachers(threads: int) -> Predictor:
+    """The network that labelled the open photographs, at the size it was made for."""
+    import teach
+    import teacher
+
+    weights = banks.work_folder() / "teacher" / "package"
+    look = teacher.teacher(teach.prepared(weights, teacher.FULL_SIDE), teacher.FULL_SIDE, threads)
+    return lambda rgb: enlarged(look(rgb), rgb)
+
+
+def at_megapixels(
+    rgb: banks.Pixels, truth: Floats, megapixels: float
+) -> tuple[banks.Pixels, Floats]:
+    """The picture and its alpha at a number of pixels: smooth outlines, no new detail."""
+    scale = float(np.sqrt(megapixels * 1e6 / truth.size))
+    size = (round(truth.shape[1] * scale), round(truth.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    large = np.clip(cv2.resize(truth, size, interpolation=method), 0, 1)
+    return cv2.resize(rgb, size, interpolation=method), large.astype(np.float32)
+
+
 def weights_free(threads: int) -> Predictor:
     """The studio method of the package, which has to be installed for this."""
     from nssbg._ops.studio import studio_alpha
@@ -133,11 +156,14 @@ def column(rgb: banks.Pixels, alpha: Floats, truth: Floats) -> banks.Pixels:
 def main() -> None:
     """Reads the command line, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="a file, studio or package")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="a file, studio, package or teacher"
+    )
     parser.add_argument("--alone", action="store_true", help="without the mirrored look")
     parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set; 0 is all")
+    parser.add_argument("--megapixels", type=float, default=0, help="0: as they are")
     parser.add_argument("--watched", action="store_true", help="the pictures kept for choices")
     parser.add_argument("--sets", nargs="*", help="some of the sets only")
     parser.add_argument("--output", type=Path, default=banks.work_folder() / "evaluation")
@@ -147,25 +173,30 @@ def main() -> None:
         predict = weights_free(options.threads)
     elif str(options.model) == "package":
         predict = whole_package(options.threads)
+    elif str(options.model) == "teacher":
+        predict = teachers(options.threads)
     else:
         run = predictor(options.model, options.side, options.threads)
         predict = at_own_size(run, options.side, mirror=not options.alone)
     names = list(measures.MEASURES)
-    print("| set | pictures | " + " | ".join(names) + " |")
-    print("|---|---|" + "---|" * len(names))
+    print("| set | pictures | " + " | ".join(names) + " | failed |")
+    print("|---|---|" + "---|" * (len(names) + 1))
     available = sets.watched() if options.watched else sets.measured()
     for name in options.sets or available:
         rows, columns = {}, []
         for identifier, rgb, truth in available[name]():
+            if options.megapixels:
+                rgb, truth = at_megapixels(rgb, truth, options.megapixels)
             alpha = predict(rgb)
             rows[identifier] = measures.all_measures(alpha, truth)
             columns.append((rows[identifier]["IoU"], column(rgb, alpha, truth)))
             if len(rows) == options.limit:
                 break
         means = [float(np.mean([r[m] for r in rows.values()])) for m in names]
-        print(
-            f"| {name} | {len(rows)} | " + " | ".join(f"{m:.4f}" for m in means) + " |", flush=True
-        )
+        failed = measures.failures([r["IoU"] for r in rows.values()])
+        means.append(failed)
+        words = " | ".join(f"{m:.4f}" for m in means)
+        print(f"| {name} | {len(rows)} | {words} |", flush=True)
         (options.output / f"{name}.json").write_text(json.dumps(rows, indent=1))
         typical = [c for _, c in columns[:: max(1, len(columns) // 10)]][:10]
         worst = [c for _, c in sorted(columns, key=lambda c: c[0])[:10]]

@@ -26,9 +26,19 @@ FOREGROUND_SHARES = {
     "cats": 0.10,
     "procedural": 0.25,
     "rendered": 0.25,
+    "clear": 0.30,
 }
+ELSEWHERE = {"open": "clear"}  # whose cut-outs stand for a kind over another backdrop
 PRODUCT_SHARE = 0.22  # of the composites: whole rendered frames with their own shadow
-BACKDROP_SHARES = {"fill": 0.30, "shop": 0.22, "plain": 0.16, "studio": 0.20, "texture": 0.12}
+BACKDROP_SHARES = {
+    "fill": 0.30,
+    "shop": 0.22,
+    "plain": 0.16,
+    "studio": 0.20,
+    "texture": 0.12,
+    "scene": 0.10,
+}
+PHOTOGRAPHED = ("fill", "shop", "scene")  # backdrops that need a bank
 
 
 class Generator(Photographs, Backdrops, Objects):
@@ -43,6 +53,8 @@ class Generator(Photographs, Backdrops, Objects):
         joined: Share of photographs with a second subject, or another backdrop.
         far: Share of photographs shown smaller, with their mirror images around.
         bent: Share of photographs drawn out of shape: other poses of the same subject.
+        own: Share of all samples that show a photograph of a kind in its own scene; "open" among
+            them needs sources that were opened with the open photographs.
     """
 
     def __init__(
@@ -56,12 +68,14 @@ class Generator(Photographs, Backdrops, Objects):
         joined: float = 0.0,
         far: float = 0.0,
         bent: float = 0.0,
+        own: dict[str, float] | None = None,
     ) -> None:
         super().__init__(sources, size, seed)
         self.easy, self.far, self.bent = easy, far, bent
         self.labels, self.joined = labels, joined
-        self.own = unit_shares({k: v for k, v in OWN_SHARES.items() if k in sources.foregrounds})
-        self.own_share = sum(v for k, v in OWN_SHARES.items() if k in sources.foregrounds)
+        shares = OWN_SHARES if own is None else own
+        shares = {k: v for k, v in shares.items() if k in sources.foregrounds}
+        self.own, self.own_share = unit_shares(shares), sum(shares.values())
         self.kinds = unit_shares(
             {k: v for k, v in FOREGROUND_SHARES.items() if k in sources.foregrounds}
         )
@@ -69,7 +83,7 @@ class Generator(Photographs, Backdrops, Objects):
             {
                 k: v
                 for k, v in BACKDROP_SHARES.items()
-                if k not in ("fill", "shop") or k in sources.backdrops
+                if k not in PHOTOGRAPHED or k in sources.backdrops
             }
         )
 
@@ -81,13 +95,20 @@ class Generator(Photographs, Backdrops, Objects):
         """
         rgb, mask = self.photograph(kind)
         if self.chance(self.joined):
-            layer = self.placed(kind if self.chance(0.7) else self.pick(self.kinds), several=True)
+            layer = self.placed(self.companion(kind), several=True)
             cover = layer[..., 3]
             rgb = (rgb * (1 - cover[..., None]) + layer[..., :3] + 0.5).astype(np.uint8)
             mask = (mask + cover * (255 - mask.astype(np.float32)) + 0.5).astype(np.uint8)
         if self.chance(self.joined):
             rgb = self.graded(rgb, 1.3)
         return self.finished(rgb), mask
+
+    def companion(self, kind: str) -> str:
+        """What is pasted into a photograph: mostly another of its kind."""
+        other = ELSEWHERE.get(kind, kind)
+        if other in self.sources.foregrounds and self.chance(0.7):
+            return other
+        return self.pick(self.kinds)
 
     def composite(self, only: str | None = None) -> tuple[banks.Pixels, banks.Pixels]:
         """One to three foregrounds over a backdrop, with what light does between them."""
@@ -159,7 +180,9 @@ class Generator(Photographs, Backdrops, Objects):
         if self.own_share and self.chance(self.own_share):
             kind = self.pick(self.own)
             away = self.chance(self.joined)
-            return self.composite(kind) if away else self.own_photograph(kind)
+            if away:
+                return self.composite(ELSEWHERE.get(kind, kind))
+            return self.own_photograph(kind)
         if "rendered" in self.sources.foregrounds and self.chance(PRODUCT_SHARE):
             return self.product()
         return self.composite()

@@ -21,6 +21,7 @@ class Phase:
     far: float = 0.0
     bent: float = 0.0
     drop: float = 0.0
+    own: dict[str, float] | None = None  # shares of photographs in their own scene; Generator's
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         stream = generator.Generator(
-            Sources(self.folder),
+            Sources(self.folder, opened="open" in (self.phase.own or {})),
             self.phase.size,
             self.seed * 100 + (info.id if info else 0),
             easy=self.phase.easy,
@@ -40,6 +40,7 @@ class Samples(IterableDataset):  # type: ignore[type-arg]
             joined=self.phase.joined,
             far=self.phase.far,
             bent=self.phase.bent,
+            own=self.phase.own,
         )
         earlier: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         while True:

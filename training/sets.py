@@ -22,6 +22,16 @@ Set = Callable[[], Iterator[Example]]
 
 SIDE = 384  # of generated pictures
 MEASURED = 200  # pictures of each generated set
+OPEN_SETS = {
+    "outlined": ("outlined", "outlined-too"),
+    "butterflies": ("butterflies",),
+    "davis": ("davis",),
+    "objects (teacher)": ("objects",),
+    "clothing (teacher)": ("clothing",),
+    "trash (teacher)": ("trash",),
+    "groceries (teacher)": ("groceries",),
+}
+TRUE_MASKS = ("outlined", "butterflies", "davis")  # of the open sets: not the teacher's opinion
 WATCHED = 300  # a hundred tell two networks apart by no less than 0.01 of IoU
 
 
@@ -67,6 +77,32 @@ def generated_from(sources: Sources, kind: str, *, seed: int, count: int) -> Ite
         made += 1
 
 
+def _open_bank(held: bool) -> str:
+    return "held-open" if held else "watched-open"
+
+
+def open_photographs(names: tuple[str, ...], *, held: bool) -> Iterator[Example]:
+    """Open photographs of the named sources (sources.toml): held out, else watched."""
+    bank = banks.Bank(banks.work_folder() / "banks", _open_bank(held))
+    for index, identifier in enumerate(bank.ids):
+        if bank.tags[index] in names:
+            pixels = bank[index]
+            truth = pixels[..., 3] / np.float32(255)
+            yield identifier, np.ascontiguousarray(pixels[..., :3]), truth
+
+
+def opened(*, held: bool) -> dict[str, Set]:
+    """A set for each kind of open source; where the teacher labelled, agreement with it."""
+    if not (banks.work_folder() / "banks" / f"{_open_bank(held)}.json").exists():
+        return {}
+    present = set(banks.Bank(banks.work_folder() / "banks", _open_bank(held)).tags)
+    return {
+        label: lambda names=names: open_photographs(names, held=held)  # type: ignore[misc]
+        for label, names in OPEN_SETS.items()
+        if present & set(names)
+    }
+
+
 def general() -> Iterator[Example]:
     """Photographs for measuring only (not part of any training)."""
     folder = banks.pictures_folder().parent / "evaluation" / "general"
@@ -84,6 +120,7 @@ def measured() -> dict[str, Set]:
         "composites": lambda: generated("composites", held=True, seed=424_242, count=MEASURED),
         "products": lambda: generated("products", held=True, seed=424_242, count=MEASURED),
         "general": general,
+        **opened(held=True),
     }
 
 
@@ -94,4 +131,5 @@ def watched(made: int = WATCHED, seed: int = 101) -> dict[str, Set]:
         "cats": lambda: photographs("cats", held=False),
         "composites": lambda: generated("composites", held=False, seed=seed, count=made),
         "products": lambda: generated("products", held=False, seed=seed + 1, count=made),
+        **opened(held=False),
     }

@@ -13,6 +13,26 @@ import numpy.typing as npt
 Shares = tuple[list[str], npt.NDArray[np.float64]]
 
 
+class Pool(list[tuple[banks.Bank, int]]):
+    """Pictures of one kind, (bank, position) each; with weights once `weigh` was called."""
+
+    cumulative: npt.NDArray[np.float64] | None = None
+
+    def weigh(self) -> None:
+        """Draws by the weights of the bank from here on."""
+        weights = np.array([bank.weights[index] for bank, index in self], np.float64)
+        self.cumulative = np.cumsum(weights) / weights.sum()
+
+    def draw(self, rng: np.random.Generator) -> banks.Pixels:
+        """A picture; without weights one draw of an integer, as the measured sets are made with."""
+        if self.cumulative is None:
+            bank, index = self[int(rng.integers(len(self)))]
+        else:
+            place = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
+            bank, index = self[min(place, len(self) - 1)]
+        return bank[index]
+
+
 def unit_shares(shares: dict[str, float]) -> Shares:
     """Names and probabilities that sum to one."""
     values = np.asarray(list(shares.values()), np.float64)
@@ -23,14 +43,16 @@ def unit_shares(shares: dict[str, float]) -> Shares:
 class Sources:
     """The training banks by kind of foreground, without the watched pictures or with them alone.
 
-    With a prefix ("held-"), the banks of that name, whole.
+    With a prefix ("held-"), the banks of that name, whole. The open photographs and their scenes
+    come with `opened` alone: what is measured and watched is made without them.
     """
 
     folder: Path
-    foregrounds: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
-    backdrops: dict[str, list[tuple[banks.Bank, int]]] = field(default_factory=dict)
+    foregrounds: dict[str, Pool] = field(default_factory=dict)
+    backdrops: dict[str, Pool] = field(default_factory=dict)
     prefix: str = ""
     watched: bool = False
+    opened: bool = False
 
     def __post_init__(self) -> None:
         for name in ("people", "cats", "cutouts", "procedural", "rendered"):
@@ -41,11 +63,26 @@ class Sources:
                 if not self.prefix and banks.is_watched(name, identifier) != self.watched:
                     continue
                 kind = bank.tags[index] if name == "cutouts" else name
-                self.foregrounds.setdefault(kind, []).append((bank, index))
+                self.foregrounds.setdefault(kind, Pool()).append((bank, index))
         for name, kind in (("fills", "fill"), ("backgrounds", "shop")):
             bank = self._open(self.prefix + name)
             if bank is not None:
-                self.backdrops[kind] = [(bank, index) for index in range(len(bank))]
+                self.backdrops[kind] = Pool((bank, index) for index in range(len(bank)))
+        if self.opened:
+            self._open_photographs()
+
+    def _open_photographs(self) -> None:
+        photographs, scenes = self._open("open"), self._open("scenes")
+        if photographs is not None:
+            every = Pool((photographs, index) for index in range(len(photographs)))
+            every.weigh()
+            self.foregrounds["open"] = every
+            clear = Pool(entry for entry in every if photographs.clear[entry[1]])
+            if clear:
+                clear.weigh()
+                self.foregrounds["clear"] = clear
+        if scenes is not None:
+            self.backdrops["scene"] = Pool((scenes, index) for index in range(len(scenes)))
 
     def _open(self, name: str) -> banks.Bank | None:
         return banks.Bank(self.folder, name) if (self.folder / f"{name}.json").exists() else None

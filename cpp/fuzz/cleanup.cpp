@@ -11,7 +11,7 @@ template <class T>
 constexpr T full = sizeof(T) == 1 ? static_cast<T>(255) : static_cast<T>(1);
 
 template <class T>
-void components(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
+void components(fuzz::Input& in, const fuzz::Image<T>& alpha) {
     ComponentOptions options;
     options.holes = in.flag();
     options.level = static_cast<double>(in.real(-0.1f, 1.1f));
@@ -46,7 +46,7 @@ void components(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
 }
 
 template <class T>
-void feathering(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
+void feathering(fuzz::Input& in, const fuzz::Image<T>& alpha) {
     const double sigma = static_cast<double>(in.real(-0.5f, in.rarely(8) ? 70.0f : 6.0f));
     auto out = fuzz::target<T>(alpha.view.height, alpha.view.width, 1);
     if (!fuzz::same_for_threads_and_levels(in, [&](int threads) {
@@ -70,8 +70,9 @@ void feathering(fuzz::Input& in, const fuzz::Picture<T>& alpha) {
 
 template <class T>
 void run(fuzz::Input& in) {
-    const auto alpha = fuzz::image<T>(in, in.between(1, 90), in.between(1, 90), 1,
-                                      in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
+    const auto alpha =
+        fuzz::made_image<T>(in, in.between(1, 90), in.between(1, 90), 1,
+                            in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
     in.flag() ? components<T>(in, alpha) : feathering<T>(in, alpha);
 }
 

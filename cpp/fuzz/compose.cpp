@@ -18,7 +18,8 @@ std::int64_t rounded(std::int64_t a, std::int64_t b) { return (2 * a + b) / (2 *
 
 template <class T>
 void over_pictures(fuzz::Input& in, const ImageView<const T>& rgba) {
-    auto background = fuzz::image<T>(in, rgba.height, rgba.width, 3, fuzz::Layout::padded_rows);
+    auto background =
+        fuzz::made_image<T>(in, rgba.height, rgba.width, 3, fuzz::Layout::padded_rows);
     if (in.rarely(4)) background.view.stride_y = 0;  // one row for all
     const auto back = background.constant();
     auto out = fuzz::target<T>(rgba.height, rgba.width, 3);
@@ -57,7 +58,8 @@ void over_gradients(fuzz::Input& in, const ImageView<const T>& rgba) {
 
 template <class T>
 void layers(fuzz::Input& in, const ImageView<const T>& rgba) {
-    const auto below = fuzz::image<T>(in, rgba.height, rgba.width, 4, fuzz::Layout::padded_rows);
+    const auto below =
+        fuzz::made_image<T>(in, rgba.height, rgba.width, 4, fuzz::Layout::padded_rows);
     auto out = fuzz::target<T>(rgba.height, rgba.width, 4);
     if (!fuzz::same_for_threads_and_levels(in, [&](int threads) {
             over_layer<T>(rgba, below.constant(), out.view, threads);
@@ -129,8 +131,9 @@ void boxes(fuzz::Input& in, const ImageView<const T>& rgba) {
 
 template <class T>
 void run(fuzz::Input& in) {
-    const auto rgba = fuzz::image<T>(in, in.between(1, 80), in.between(1, 120), 4,
-                                     in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
+    const auto rgba =
+        fuzz::made_image<T>(in, in.between(1, 80), in.between(1, 120), 4,
+                            in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
     switch (in.byte() % 5) {
         case 0: over_pictures<T>(in, rgba.constant()); break;
         case 1: over_gradients<T>(in, rgba.constant()); break;

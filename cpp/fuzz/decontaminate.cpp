@@ -12,8 +12,8 @@ void run(fuzz::Input& in) {
     const std::ptrdiff_t most = in.rarely(8) ? 200 : 60;
     const std::ptrdiff_t height = in.between(1, most), width = in.between(1, most);
     const auto layout = in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows;
-    const auto image = fuzz::image<T>(in, height, width, 3, layout);
-    auto alpha = fuzz::image<A>(in, height, width, 1, layout);
+    const auto image = fuzz::made_image<T>(in, height, width, 3, layout);
+    auto alpha = fuzz::made_image<A>(in, height, width, 1, layout);
     if constexpr (std::is_same_v<A, float>)
         for (int i = 0; i < 3; ++i)
             alpha.memory[static_cast<std::size_t>(in.between(0, 65535)) % alpha.memory.size()] =

@@ -102,7 +102,7 @@ T sample_of(std::uint8_t byte) {
 
 // A picture in memory of exactly its size, so that a sample read past it is seen.
 template <class T>
-struct Picture {
+struct Image {
     std::vector<T> memory;
     nssbg::ImageView<T> view;
     nssbg::ImageView<const T> constant() const {
@@ -116,13 +116,13 @@ enum class Layout { packed, padded_rows, any };
 // A picture of the size asked for; `any` may have spare samples between pixels, stand upside
 // down, run from right to left, or lie in planes.
 template <class T>
-Picture<T> image(Input& in, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
-                 Layout layout = Layout::packed) {
+Image<T> made_image(Input& in, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
+                    Layout layout = Layout::packed) {
     const int how = layout == Layout::packed ? 0 : in.byte();
     const bool free = layout == Layout::any;
     const ptrdiff_t pixel = free ? channels + (how & 1) : channels;
     const ptrdiff_t row = width * pixel + (how >> 1 & 3);
-    Picture<T> made;
+    Image<T> made;
     // The last row has no spare samples behind it.
     const ptrdiff_t count = (height - 1) * row + (width - 1) * pixel + channels;
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
@@ -147,8 +147,8 @@ Picture<T> image(Input& in, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channel
 
 // An empty, packed picture that a stage writes to; filled with a value that shows.
 template <class T>
-Picture<T> target(ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels) {
-    Picture<T> made;
+Image<T> target(ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels) {
+    Image<T> made;
     made.memory.assign(static_cast<std::size_t>(height * width * channels), static_cast<T>(77));
     made.view = nssbg::packed_view(made.memory.data(), height, width, channels);
     return made;

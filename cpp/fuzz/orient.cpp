@@ -11,8 +11,8 @@ template <class T>
 void run(fuzz::Input& in) {
     const auto channels = in.one_of<std::ptrdiff_t>({3, 4, 1, 3, 4, 1, 2, 5});
     const auto source =
-        fuzz::image<T>(in, in.between(1, 90), in.between(1, 90), channels,
-                       in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
+        fuzz::made_image<T>(in, in.between(1, 90), in.between(1, 90), channels,
+                            in.rarely(8) ? fuzz::Layout::any : fuzz::Layout::padded_rows);
     const auto view = source.constant();
     const int orientation = static_cast<int>(in.between(0, 9));
     std::vector<T> turned;

@@ -12,8 +12,8 @@ void run(fuzz::Input& in) {
     const auto channels = in.one_of<std::ptrdiff_t>({4, 3, 1, 4, 3, 1, 2, 5});
     // Now and then large enough for several strips.
     const std::ptrdiff_t most = in.rarely(16) ? 400 : 60;
-    const auto pixels =
-        fuzz::image<T>(in, in.between(1, most), in.between(1, most), channels, fuzz::Layout::any);
+    const auto pixels = fuzz::made_image<T>(in, in.between(1, most), in.between(1, most), channels,
+                                            fuzz::Layout::any);
     const auto view = pixels.constant();
     PngOptions options;
     options.compression = static_cast<PngCompression>(in.byte() % 3);

@@ -12,8 +12,8 @@ namespace {
 template <class In, class Out>
 void run(fuzz::Input& in) {
     const auto channels = in.one_of<std::ptrdiff_t>({1, 3, 4, 2});
-    const auto source =
-        fuzz::image<In>(in, in.between(1, 200), in.between(1, 200), channels, fuzz::Layout::any);
+    const auto source = fuzz::made_image<In>(in, in.between(1, 200), in.between(1, 200), channels,
+                                             fuzz::Layout::any);
     auto view = source.constant();
     if (in.flag()) {  // turned
         std::swap(view.height, view.width);

@@ -12,9 +12,9 @@ template <class Pixel, class T>
 void run(fuzz::Input& in) {
     fuzz::RefineInputs<Pixel, T> given(in);
     const std::ptrdiff_t height = given.image.view.height, width = given.image.view.width;
-    fuzz::Picture<std::uint8_t> trimap;
+    fuzz::Image<std::uint8_t> trimap;
     if (in.flag()) {
-        trimap = fuzz::image<std::uint8_t>(in, height, width, 1, fuzz::Layout::any);
+        trimap = fuzz::made_image<std::uint8_t>(in, height, width, 1, fuzz::Layout::any);
         for (auto& value : trimap.memory) value = value < 80 ? 0 : value > 160 ? 255 : value;
     }
     std::vector<T> alpha;

@@ -8,8 +8,8 @@ namespace fuzz {
 
 template <class Pixel, class T>
 struct RefineInputs {
-    Picture<Pixel> image;
-    Picture<T> coarse;
+    Image<Pixel> image;
+    Image<T> coarse;
     nssbg::RefineOptions options;
 
     explicit RefineInputs(Input& in) {
@@ -17,8 +17,8 @@ struct RefineInputs {
         // The matting tier solves blocks of 256 pixels: only now and then more than one.
         const bool solves = options.level >= nssbg::RefineLevel::matting;
         const ptrdiff_t most = in.rarely(32) ? 300 : solves ? 60 : 120;
-        image = image<Pixel>(in, in.between(1, most), in.between(1, most), 3, Layout::any);
-        coarse = image<T>(in, in.between(1, 40), in.between(1, 40), 1, Layout::any);
+        image = made_image<Pixel>(in, in.between(1, most), in.between(1, most), 3, Layout::any);
+        coarse = made_image<T>(in, in.between(1, 40), in.between(1, 40), 1, Layout::any);
         if constexpr (std::is_same_v<T, float>)  // what callers may hand in: -0.01..1.01
             coarse.memory[0] = std::clamp(in.real(-0.01f, 1.01f), -0.01f, 1.01f);
         options.tile = in.between(1, 300);

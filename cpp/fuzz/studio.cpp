@@ -15,7 +15,7 @@ template <class T>
 void run(fuzz::Input& in) {
     const std::ptrdiff_t most = in.rarely(16) ? 250 : 80;
     const std::ptrdiff_t height = in.between(1, most), width = in.between(1, most);
-    auto rgb = fuzz::image<T>(in, height, width, in.rarely(16) ? 4 : 3, fuzz::Layout::any);
+    auto rgb = fuzz::made_image<T>(in, height, width, in.rarely(16) ? 4 : 3, fuzz::Layout::any);
     if (in.flag()) {  // a plain backdrop around something
         const T backdrop[3] = {fuzz::sample_of<T>(in.byte()), fuzz::sample_of<T>(in.byte()),
                                fuzz::sample_of<T>(in.byte())};

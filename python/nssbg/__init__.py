@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nssbg._compose.output import Output as Output
     from nssbg._compose.shadow import Shadow as Shadow
     from nssbg._compose.shadow import layer_from_strength as layer_from_strength
+    from nssbg._corrections import Corrections as Corrections
     from nssbg._cutout import Cutout as Cutout
     from nssbg._cutout import EncodeOptionsDict as EncodeOptionsDict
     from nssbg._cutout import Report as Report
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
     from nssbg._vocabulary import Matte as Matte
     from nssbg._vocabulary import RefineLevel as RefineLevel
     from nssbg._vocabulary import Screen as Screen
+    from nssbg.batch.core import cut_rows as cut_rows
+    from nssbg.batch.engine import Batch as Batch
 
 __version__ = "0.1.0"
 
@@ -78,9 +81,11 @@ _HOMES = {
     "Backdrop": "_ops.studio",
     "Backend": "_vocabulary",
     "Background": "_compose.background",
+    "Batch": "batch.engine",
     "Canvas": "_compose.canvas",
     "Chroma": "_vocabulary",
     "Compression": "_vocabulary",
+    "Corrections": "_corrections",
     "Cutout": "_cutout",
     "CutoutOptions": "_options",
     "CutoutOptionsDict": "_options",
@@ -122,6 +127,7 @@ _HOMES = {
     "StudioResult": "_ops.studio",
     "Timings": "_types",
     "alpha": "alpha",
+    "cut_rows": "batch.core",
     "decontaminate": "_ops.foreground",
     "estimate_colors": "_ops.foreground",
     "layer_from_strength": "_compose.shadow",

@@ -21,6 +21,7 @@ from pathlib import Path
 
 __all__ = [
     "RefusedError",
+    "append",
     "check",
     "discard_parts",
     "identity",
@@ -92,6 +93,23 @@ def write(
         with _part_of(path, overwrite=overwrite, sync=sync) as (handle, _):
             _write_all(handle, data)
     return Path(path)
+
+
+def append(path: str | os.PathLike[str], data: bytes) -> None:
+    """Add one record to the end of a log, which is made where it is not there.
+
+    A killed process or a full disk may leave the last record cut short: whoever reads a log
+    passes over a record that is not whole.
+
+    Raises:
+        OSError: The folder is missing or not writable, the disk full, ...
+    """
+    _refuse_at_end()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _O_EXTRA, 0o666)
+    try:
+        _write_all(handle, data)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

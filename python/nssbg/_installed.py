@@ -21,6 +21,7 @@ _EXTRAS = {
     "nncf": "quantize",
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
+    "watchfiles": "watch",
 }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
+from nssbg._corrections import Corrections
 from nssbg._errors import OptionError
 from nssbg._vocabulary import (
     EFFORTS,
@@ -32,6 +33,7 @@ __all__ = [
     "CutoutOptions",
     "CutoutOptionsDict",
     "RemoverOptionsDict",
+    "check_corrections",
     "checked_quality",
     "one_of",
     "options_from",
@@ -62,6 +64,9 @@ class CutoutOptions:
             foreground's, so that a later resize bleeds nothing).
         ignore_alpha: Leave out an alpha that the picture came with; otherwise the new alpha is
             multiplied with it.
+        corrections: What a person said about the picture: a box, points to keep and to drop, a
+            painted mask (see `Corrections`). For `map`, what gives them, or None, for a source;
+            called in a worker.
 
     Raises:
         OptionError: A value outside these.
@@ -73,6 +78,7 @@ class CutoutOptions:
     strength: float = 1.0
     matte: Matte = "clear"
     ignore_alpha: bool = False
+    corrections: Corrections | Callable[[Any], Corrections | None] | None = None
     # Not a keyword of users': only the alpha is taken, so that no colours need be estimated.
     alpha_only: bool = field(default=False, repr=False, kw_only=True)
 
@@ -87,6 +93,7 @@ class CutoutOptions:
             within = False
         if not within:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
+        check_corrections(self.corrections, callable(self.corrections))
 
 
 class CutoutOptionsDict(TypedDict, total=False):
@@ -98,6 +105,7 @@ class CutoutOptionsDict(TypedDict, total=False):
     strength: float
     matte: Matte
     ignore_alpha: bool
+    corrections: Corrections | Callable[[Any], Corrections | None] | None
 
 
 class RemoverOptionsDict(TypedDict, total=False):
@@ -187,6 +195,12 @@ def checked_quality(value: object) -> int:
     if quality not in QUALITIES:
         raise OptionError(f"quality must be {QUALITIES[0]} to {QUALITIES[-1]}, got {quality}")
     return quality
+
+
+def check_corrections(value: object, allowed: bool = False) -> None:
+    """Raise OptionError unless it is a record of corrections, or None."""
+    if not allowed and not isinstance(value, (Corrections, type(None))):
+        raise OptionError(f"corrections must be a nssbg.Corrections, got {_shown(value)}")
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -208,7 +208,7 @@ class Remover:
             image: A path, bytes, binary file object, PIL image or array (NumPy's or anything with
                 `__array__`, such as a torch tensor; H x W, H x W x 1/3/4; uint8, uint16 or
                 float 0..1).
-            options: effort, refine, decontaminate, strength, matte, ignore_alpha: see
+            options: effort, refine, decontaminate, strength, matte, ignore_alpha, corrections: see
                 `CutoutOptions`.
 
         Raises:
@@ -334,6 +334,7 @@ class Remover:
         images: Iterable[ImageSource],
         *,
         output: Callable[[Any], PathLikeText] | None = None,
+        sink: Callable[[Any, Cutout], Any] | None = None,
         background: Background | None = None,
         mask: bool = False,
         result: Output | None = None,
@@ -359,6 +360,8 @@ class Remover:
             output: Gives the path to write for a source; the cut-out is then written in the
                 worker and its pixels let go, its `report` stays. None: outcomes carry the
                 cut-outs.
+            sink: In place of `output`: called in the worker with each source and its cut-out; what
+                it returns is the outcome's `output_path`, and the cut-out's pixels are let go.
             background: For `output`: see `remove`.
             mask: For `output`: see `remove`.
             result: For `output`: what the files look like (size, canvas, margin, shadow,
@@ -395,12 +398,13 @@ class Remover:
         for name, value in (("workers", count), ("max_in_flight", in_flight)):
             if value < 1:
                 raise OptionError(f"{name} must be at least 1, got {value}")
-        sink: Callable[[Any, Cutout], Any] | None = None
+        if output is not None and sink is not None:
+            raise OptionError("give output or sink, not both: a sink does the writing itself")
         if output is not None:
             chosen = output
             sources = SourceFiles(images)
 
-            def sink(source: Any, cutout: Cutout) -> Path:
+            def write_out(source: Any, cutout: Cutout) -> Path:
                 target = Path(chosen(source))
                 sources.check(target)
                 return write(
@@ -415,6 +419,8 @@ class Remover:
                     overwrite=overwrite,
                     threads=1,
                 )
+
+            sink = write_out
 
         image_count = operator.length_hint(images, 0) or None
         samples = _samples(images) if autotune is not False else []

@@ -193,6 +193,6 @@ def test_pyright_knows_the_type_of_everything_public(tmp_path):
         for symbol in told["symbols"]
         if symbol["isExported"] and not symbol["isTypeKnown"]
     ]
-    assert not unknown
+    assert not unknown, "\n".join(unknown)
     assert told["exportedSymbolCounts"]["withKnownType"] > 300
     assert told["completenessScore"] == 1

@@ -47,3 +47,17 @@ def test_the_code_of_a_guide_runs(path, tmp_path, monkeypatch):
     text = path.read_text()
     for number, code in enumerate(blocks(text), 1):
         exec(compile(code, f"{path.name}, block {number}", "exec"), names)
+
+
+def test_the_sidecar_of_the_guide_is_read(tmp_path):
+    """Every key of it, by the package's own strict reader."""
+    from nssbg._models.sidecar import read_sidecar
+
+    text = (ROOT / "docs" / "third-party-models.md").read_text()
+    (sidecar,) = [
+        b for b in re.findall(r"^```toml\n(.*?)^```$", text, re.M | re.S) if "mean =" in b
+    ]
+    path = tmp_path / "mynet.onnx.toml"
+    path.write_text(sidecar)
+    described = read_sidecar(path, weights=tmp_path / "mynet.onnx")
+    assert (described.name, described.height, described.flip_tta) == ("mynet", 1024, False)

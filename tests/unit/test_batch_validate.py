@@ -339,3 +339,35 @@ def test_the_command_lists_and_shows_profiles(capsys):
     assert "RGB 255, 255, 255" in capsys.readouterr().out
     assert main(["profiles", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["name"] == "amazon-main"
+
+
+def test_a_png_header_is_read_without_decoding_pixels(monkeypatch):
+    """Unless what is asked for can lie behind them."""
+    from PIL import Image, PngImagePlugin
+
+    from nssbg.batch.readback import read_header
+
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif.get_ifd(0x8825)[1] = "N"
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(stream, "PNG", exif=exif)
+    before = stream.getvalue()
+    # The same chunk, moved behind the pixels.
+    start = before.index(b"eXIf") - 4
+    length = 12 + int.from_bytes(before[start : start + 4], "big")
+    chunk = before[start : start + length]
+    end = before.index(b"IEND") - 4
+    late = before[:start] + before[start + length : end] + chunk + before[end:]
+    plain = before[:start] + before[start + length :]
+    assert read_header(late, "late.png").personal == read_header(before, "x.png").personal != ()
+    loads = []
+    real = PngImagePlugin.PngImageFile.load
+    monkeypatch.setattr(
+        PngImagePlugin.PngImageFile, "load", lambda self: (loads.append(1), real(self))[1]
+    )
+    assert read_header(before, "x.png").personal != ()
+    assert read_header(plain, "x.png").personal == ()
+    assert loads == []
+    read_header(late, "late.png")
+    assert loads

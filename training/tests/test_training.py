@@ -27,7 +27,7 @@ import samples  # noqa: E402
 import sets  # noqa: E402
 import train  # noqa: E402
 import warm_start  # noqa: E402
-from sources import Sources  # noqa: E402
+from sources import Pool, Sources  # noqa: E402
 
 RECIPE = """
 seed = 5
@@ -302,7 +302,7 @@ def test_bent_and_far_photographs_keep_their_masks(tmp_path: Path) -> None:
     picture[30:80, 50:110] = (220, 180, 200, 255)
     banks.write_bank(tmp_path, "cats", [("a", "cats", picture)])
     sources = Sources(tmp_path)
-    sources.foregrounds.setdefault("cats", [(banks.Bank(tmp_path, "cats"), 0)])
+    sources.foregrounds.setdefault("cats", Pool([(banks.Bank(tmp_path, "cats"), 0)]))
     stream = generator.Generator(sources, 96, 5, far=1.0, bent=1.0)
     matrix = np.array([[0.45, 0.05, 8.0], [-0.04, 0.5, 12.0]])
     straight = generator.Generator(sources, 96, 5).warped(picture, matrix)

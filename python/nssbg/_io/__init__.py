@@ -18,11 +18,13 @@ from nssbg._io.formats import (
 )
 from nssbg._io.header import Header
 from nssbg._io.peek import peek_header, peek_size
+from nssbg._io.source import NamedBytes, read_source
 
 __all__ = [
     "ALPHA_FORMATS",
     "DEFAULT_MAX_PIXELS",
     "Header",
+    "NamedBytes",
     "check_target",
     "decode",
     "encode",
@@ -31,6 +33,7 @@ __all__ = [
     "model_rgb",
     "peek_header",
     "peek_size",
+    "read_source",
     "release_model_rgb",
     "suffix_of",
     "write_atomically",

@@ -23,7 +23,7 @@ from nssbg._io.header import Header
 from nssbg._io.library_lines import no_library_lines
 from nssbg._io.metadata import dpi_of, exif_of, icc_of, without_orientation, xmp_of
 from nssbg._io.pillow_reader import frame_from_pillow, no_pillow_warnings, open_with_pillow
-from nssbg._io.source import Kind, kind_of, read_source
+from nssbg._io.source import Kind, NamedBytes, kind_of, read_source
 from nssbg._io.wholeness import check_jpeg_end, check_whole, jpeg_ends_early
 from nssbg._types import Frame
 
@@ -209,6 +209,8 @@ def _name_of(source: Any, kind: Kind) -> str:
     if kind == "file":
         name = getattr(source, "name", None)
         return name if isinstance(name, str) and name else "<file>"
+    if isinstance(source, NamedBytes) and source.name:
+        return source.name
     return f"<{kind}>"
 
 

@@ -13,7 +13,7 @@ from nssbg._io.admission import default_max_memory
 from nssbg._io.formats import expected_format
 from nssbg._vocabulary import SourceKind as Kind
 
-__all__ = ["Kind", "kind_of", "read_source"]
+__all__ = ["Kind", "NamedBytes", "kind_of", "read_source"]
 
 # No picture under the pixel cap is near this; a file that never ends (/dev/zero) is stopped.
 _LARGEST_FILE = 2 << 30
@@ -21,6 +21,16 @@ _LARGEST_FILE = 2 << 30
 _HEAD = 512
 _LARGEST_PIECE = 16 << 20
 _SURELY_FITS = 256 << 20
+
+
+class NamedBytes(bytes):
+    """The bytes of a file that was read already, with the name that messages call it by.
+
+    Attributes:
+        name: A path, or whatever else tells a person which picture it is.
+    """
+
+    name: str = ""
 
 
 def kind_of(source: Any) -> Kind:

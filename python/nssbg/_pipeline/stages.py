@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
+from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._ops.alpha_depth import alpha_as
 from nssbg._ops.foreground import decontaminate
 from nssbg._ops.refine import refine_with_report
-from nssbg._options import CutoutOptions
+from nssbg._options import CutoutOptions, check_corrections
 from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._segment.base import Estimate, Method
+from nssbg._segment.corrections import Region, corrected_alpha, corrected_estimate, region_of
 from nssbg._segment.opening import open_method
 from nssbg._types import Frame, Timings
 
@@ -43,6 +45,8 @@ class Job:
         options: How it is to be cut out.
         timings: Milliseconds per stage so far.
         frame: After decode.
+        region: After decode, where a person corrected the picture: the part that is worked on.
+        corrections: What was said, in the region's pixels.
         studio: After the studio stage: what the studio method says; None where it was not asked.
         prepared: After prepare: the network's input; None where none is asked.
         estimate: After segment; second pass and post-process replace it.
@@ -56,16 +60,25 @@ class Job:
     timings: Timings = field(default_factory=Timings)
     frame: Frame | None = None
     studio: Estimate | None = None
+    region: Region | None = None
+    corrections: Corrections | None = None
     prepared: Any = None
     estimate: Estimate | None = None
     alpha: NDArray[Any] | None = None
     cutout: Cutout | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def view(self) -> Frame:
+        """The part of the picture that the method looks at: the frame, or the region's."""
+        frame = self.frame if self.region is None else self.region.frame
+        assert frame is not None
+        return frame
+
     def release(self) -> None:
         """Let go of everything large; who wants the cut-out has taken it."""
-        self.frame = self.studio = self.prepared = self.estimate = None
-        self.alpha = self.cutout = None
+        self.frame = self.region = self.studio = self.prepared = self.estimate = None
+        self.alpha = self.corrections = self.cutout = None
 
 
 @dataclass(frozen=True)
@@ -166,21 +179,26 @@ class Pipeline:
                 predict=bytes_in_flight,
                 ignore_alpha=job.options.ignore_alpha,
             )
+        said = job.options.corrections
+        if said is not None and not isinstance(said, Corrections):
+            said = said(job.source)
+            check_corrections(said)
+        if said is not None:
+            job.region, job.corrections = region_of(job.frame, said)
 
     def _studio(self, job: Job) -> bool:
-        assert job.frame is not None
-        job.studio = self._method.studio(job.frame, job.timings)
+        job.studio = self._method.studio(job.view, job.timings)
         return "studio" in job.timings.stages
 
     def _prepare(self, job: Job) -> bool:
         assert job.frame is not None
-        job.prepared = self._method.prepare(job.frame, job.studio, job.timings)
+        job.prepared = self._method.prepare(job.view, job.studio, job.timings)
         return "prepare" in job.timings.stages
 
     def _segment(self, job: Job) -> bool:
         assert job.frame is not None
         job.estimate = self._method.segment(
-            job.frame, job.prepared, job.studio, job.timings, job.options.effort
+            job.view, job.prepared, job.studio, job.timings, job.options.effort
         )
         job.prepared = job.studio = None
         return "segment" in job.timings.stages
@@ -189,10 +207,10 @@ class Pipeline:
         assert job.frame is not None
         assert job.estimate is not None
         job.estimate = self._method.second_pass(
-            job.frame, job.estimate, job.timings, job.options.effort
+            job.view, job.estimate, job.timings, job.options.effort
         )
         # Nothing looks at the picture as a network does from here on.
-        image_io.release_model_rgb(job.frame)
+        image_io.release_model_rgb(job.view)
         return "second pass" in job.timings.stages
 
     def _postprocess(self, job: Job) -> bool:
@@ -208,13 +226,15 @@ class Pipeline:
         assert job.frame is not None
         assert job.estimate is not None
         job.alpha = job.estimate.alpha
-        if not job.estimate.full_size:
+        if job.region is not None:
+            self._correct(job, job.region)
+        elif not job.estimate.full_size:
             with job.timings.measure("refine"):
                 job.alpha, report = refine_with_report(
                     job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
                 )
             job.notes.extend(report.notes)
-        return "refine" in job.timings.stages
+        return not job.timings.stages.keys().isdisjoint(("refine", "correct"))
 
     def _merge_alpha(self, job: Job) -> bool:
         """The picture's own alpha counts too, unless it was left out."""
@@ -224,6 +244,27 @@ class Pipeline:
             with job.timings.measure("merge alpha"):
                 job.alpha = _multiplied(job.alpha, job.frame.alpha)
         return "merge alpha" in job.timings.stages
+
+    def _correct(self, job: Job, region: Region) -> None:
+        """Refine as a person said; the alpha of the whole picture."""
+        assert job.frame is not None
+        assert job.estimate is not None
+        assert job.corrections is not None
+        with job.timings.measure("correct"):
+            estimate, changed = corrected_estimate(
+                region.frame, job.estimate, job.corrections, threads=self._threads
+            )
+            alpha, notes = corrected_alpha(
+                region.frame,
+                job.estimate.alpha,
+                estimate,
+                changed,
+                job.corrections,
+                level=job.options.refine,
+                threads=self._threads,
+            )
+            job.alpha = region.placed(alpha, job.frame.height, job.frame.width)
+        job.notes.extend((*estimate.notes[len(job.estimate.notes) :], *notes))
 
     def _foreground(self, job: Job) -> None:
         assert job.frame is not None

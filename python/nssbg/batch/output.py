@@ -37,7 +37,7 @@ from nssbg.batch.profile import OutputSpec, Profile
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
 
-__all__ = ["FAINT_MEAN", "Rendered", "render_outputs"]
+__all__ = ["FAINT_MEAN", "Rendered", "output_names", "render_outputs"]
 
 # Alpha up to which a pixel is background where that has to be exact: Lanczos leaves ripples of a
 # percent around hard edges, which nobody sees and a checker of 255, 255, 255 does.
@@ -86,6 +86,26 @@ class Rendered:
         return self.rgba[..., 3]
 
 
+def output_names(
+    profile: Profile, *, stem: str, fields: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """The names that `render_outputs` gives to a picture's outputs.
+
+    Raises:
+        OptionError: A name cannot be made, or two are the same.
+    """
+    values = {"dir": "", **(fields or {}), "stem": stem, "profile": profile.name}
+    names = tuple(_name(spec, values) for spec in profile.outputs)
+    for name in names:
+        if names.count(name) > 1:
+            raise OptionError(f"two outputs of profile {profile.name!r} would be named {name}")
+    return names
+
+
+def _name(spec: OutputSpec, values: Mapping[str, Any]) -> str:
+    return expanded(spec.name, {**values, "ext": _SUFFIXES.get(spec.format, spec.format)})
+
+
 def render_outputs(
     cutout: Cutout,
     profile: Profile,
@@ -110,27 +130,22 @@ def render_outputs(
         OptionError: A name cannot be made.
         ImageEncodeError: A file cannot be held to its size, or not be written in its format.
     """
+    names = output_names(profile, stem=stem, fields=fields)
     metadata = metadata_for(cutout, profile)
-    values = {"dir": "", **(fields or {}), "stem": stem, "profile": profile.name}
-    made = [
-        _rendered(cutout, spec, metadata, values, set_boxes, threads) for spec in profile.outputs
+    return [
+        _rendered(cutout, spec, metadata, name, set_boxes, threads)
+        for spec, name in zip(profile.outputs, names, strict=True)
     ]
-    names = [one.name for one in made]
-    for name in names:
-        if names.count(name) > 1:
-            raise OptionError(f"two outputs of profile {profile.name!r} would be named {name}")
-    return made
 
 
 def _rendered(
     cutout: Cutout,
     spec: OutputSpec,
     metadata: FileMetadata,
-    values: Mapping[str, Any],
+    name: str,
     set_boxes: Sequence[Box] | None,
     threads: int,
 ) -> Rendered:
-    name = expanded(spec.name, {**values, "ext": _SUFFIXES.get(spec.format, spec.format)})
     framed, scale = _framed(cutout, spec, set_boxes, threads)
     if framed.dtype == np.uint16 and spec.format not in _SIXTEEN:
         framed = eight_bits(framed)

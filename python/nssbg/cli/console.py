@@ -170,7 +170,9 @@ def _swallowed(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 @contextlib.contextmanager
-def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) -> Iterator[None]:
+def stopping_gently(
+    stop: Callable[[], None], last_words: Callable[[], None], *, grace: float = _GRACE
+) -> Iterator[None]:
     """Within the block a signal calls `stop`, and is raised at the block's end.
 
     Args:
@@ -179,6 +181,7 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
             (other than an RLock).
         last_words: Tells what was not finished; called at the end, or from another thread
             where the block does not end in time. No file is written from then on.
+        grace: Seconds that the block gets to end in after a signal.
 
     Raises:
         KeyboardInterrupt: SIGINT came within the block.
@@ -189,7 +192,10 @@ def stopping_gently(stop: Callable[[], None], last_words: Callable[[], None]) ->
     # already has not to be started then.
     stops: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     if _caught:
-        threading.Thread(target=_wait_in_vain, args=(stops, last_words), daemon=True).start()
+        waiting = threading.Thread(
+            target=_wait_in_vain, args=(stops, last_words, grace), daemon=True
+        )
+        waiting.start()
 
     def gently(number: int) -> None:
         stops.put(number)
@@ -234,12 +240,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
         _stop_gently(number)
 
 
-def _wait_in_vain(stops: queue.SimpleQueue[int | None], last_words: Callable[[], None]) -> None:
+def _wait_in_vain(
+    stops: queue.SimpleQueue[int | None], last_words: Callable[[], None], grace: float
+) -> None:
     """End the process where a signal came and the main thread does not within the grace."""
     number = stops.get()
     if number is None:
         return
-    time.sleep(_GRACE)
+    time.sleep(grace)
     with _ending:
         _fs.discard_parts()
         last_words()

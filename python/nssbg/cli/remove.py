@@ -105,6 +105,11 @@ def _add_cutout_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refine", default=default.refine, choices=REFINE_LEVELS)
     parser.add_argument(
+        "--corrections",
+        metavar="FILE",
+        help="what a person said about the picture, as TOML: box, keep, drop, mask",
+    )
+    parser.add_argument(
         "--decontaminate", default=default.decontaminate, choices=FOREGROUND_METHODS
     )
     parser.add_argument(
@@ -190,7 +195,12 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> None:
 def _how(arguments: argparse.Namespace) -> CutoutOptionsDict:
     """The options of `cutout` and `map` that the arguments name."""
     names = CutoutOptionsDict.__optional_keys__
-    return cast("CutoutOptionsDict", {name: getattr(arguments, name) for name in names})
+    how = cast("CutoutOptionsDict", {name: getattr(arguments, name) for name in names})
+    if arguments.corrections is not None:
+        from nssbg.batch.sidecar import read_corrections
+
+        how["corrections"] = read_corrections(arguments.corrections)
+    return how
 
 
 def _what(arguments: argparse.Namespace) -> dict[str, Any]:

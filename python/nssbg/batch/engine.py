@@ -1,0 +1,470 @@
+"""The engine of one machine: many pictures at once on `Remover.map`, with a manifest beside them.
+
+Pictures are pulled as there is room for them, so that memory stays bounded; each is filed the
+moment its outputs are on the disk; what an earlier run did is not done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from nssbg import _fs
+from nssbg._errors import OptionError
+from nssbg._memory import available_memory
+from nssbg._options import CutoutOptions
+from nssbg._vocabulary import Backend, Effort, ForegroundMethod, LicenseUse, RefineLevel
+from nssbg.batch.core import chosen_profile, row_of_problem
+from nssbg.batch.entry import Entry
+from nssbg.batch.feed import Feed, Settings
+from nssbg.batch.forecast import Forecast, forecast
+from nssbg.batch.lock import run_lock
+from nssbg.batch.manifest import Manifest, SqliteManifest
+from nssbg.batch.planning import Planned, Planner
+from nssbg.batch.profile import Profile
+from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
+from nssbg.batch.report.write import thumbnails_path
+from nssbg.batch.reporting import REPORT_NAMES, report_entries
+from nssbg.batch.row import Row
+from nssbg.batch.sink import LocalSink, StorageError, telling
+from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed, scan
+from nssbg.batch.status import keep_command
+from nssbg.batch.summary import Summary
+from nssbg.batch.units import WorkUnit, keywords, model_identity
+from nssbg.batch.work import Policy, corrections_of, failure, finish
+
+if TYPE_CHECKING:
+    from nssbg._cutout import Cutout
+    from nssbg._pipeline.stream import Stream
+
+__all__ = ["Batch"]
+
+log: logging.Logger = logging.getLogger("nssbg")
+
+
+class Batch:
+    """A catalog's pictures, cut out and filed; iterate over it to run it.
+
+    Each row is yielded when its outputs are on the disk and its entry is in the manifest. Leaving
+    the loop early is safe at any moment: the next run goes on from there. A batch can be run again.
+
+    Args:
+        sources: Files, folders and globs; see `nssbg.batch.sources.scan`.
+        out: Folder that outputs and the manifest (in .nssbg) are written to; it is made.
+        profile: A name, a TOML file or a `Profile`; None: transparent PNG at the picture's size.
+        include: Patterns of the files of folders that are taken; (): all pictures.
+        exclude: Patterns of those that are not.
+        files_from: A list of pictures, or "-" for standard input; see `listed`. Relative paths
+            start from the one folder in `sources`, else from the current one.
+        name: Template of the outputs' names, in place of the profile's.
+        collide: What to do where two outputs have one name: "error", before any work; or "suffix".
+        overwrite: Whether files in `out` that no run wrote may be replaced. Those of earlier runs
+            always are, where they are out of date.
+        on_low_confidence: See `nssbg.batch.work.Policy`.
+        metadata: Policy in place of the profile's.
+        jobs: Pictures at once; 0: one a thread.
+        threads: For kernels and the runtime; 0: all usable cores.
+        max_memory: Bytes that the pictures in flight may be predicted to take; None: half of what
+            is free. One that needs more is done alone.
+        max_errors: End the run once so many pictures have failed; None: never.
+        time_limit: Seconds that one picture may take; a stage that runs is not cut short.
+        retry_failed: Whether pictures that failed, and would again for all that is known, are tried
+            again.
+        force: Whether everything is done again.
+        nice: Added to the process's niceness.
+        model: See `nssbg.Remover`; so are device, backend and license.
+        device: See there.
+        backend: See there.
+        license: See there.
+        effort: See `Remover.cutout`; so are the others.
+        refine: See there.
+        decontaminate: See there.
+        strength: See there.
+        ignore_alpha: See there.
+        corrections: Folder of corrections, NAME.EXT.nssbg.toml in the tree of the pictures; those
+            beside the pictures count in any case.
+        report: Whether the report (report.html and its like) is written at the end of the run.
+        watch: Whether to wait for more pictures, until `stop`; needs nssbg[watch].
+
+    Raises:
+        OptionError: An argument outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        sources: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+        out: str | os.PathLike[str],
+        *,
+        profile: Profile | str | os.PathLike[str] | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        files_from: str | None = None,
+        name: str | None = None,
+        collide: Literal["error", "suffix"] = "error",
+        overwrite: bool = False,
+        on_low_confidence: Literal["write", "review", "skip"] = "review",
+        metadata: Literal["keep", "copyright", "strip"] | None = None,
+        jobs: int = 0,
+        threads: int = 0,
+        max_memory: int | None = None,
+        max_errors: int | None = None,
+        time_limit: float | None = None,
+        retry_failed: bool = False,
+        force: bool = False,
+        nice: int = 0,
+        model: str = "auto",
+        device: str = "auto",
+        backend: Backend = "auto",
+        license: LicenseUse | None = None,
+        effort: Effort = "balanced",
+        refine: RefineLevel = "guided",
+        decontaminate: ForegroundMethod = "multilevel",
+        strength: float = 1.0,
+        ignore_alpha: bool = False,
+        corrections: str | os.PathLike[str] | None = None,
+        report: bool = True,
+        watch: bool = False,
+    ) -> None:
+        from nssbg._remover import Remover
+
+        if isinstance(sources, (str, os.PathLike)):
+            sources = [sources]
+        self._sources: list[str | os.PathLike[str]] = list(sources)
+        if not self._sources and files_from is None:
+            raise OptionError(
+                "there are no sources: give files, folders, globs, or a list of files"
+            )
+        self._out = Path(out)
+        self._state_folder = self._out / STATE_FOLDER
+        self._profile = chosen_profile(profile)
+        self._include, self._exclude = tuple(include), tuple(exclude)
+        self._files_from = files_from
+        self._name = name
+        self._collide = collide
+        self._overwrite = overwrite
+        self._metadata = metadata
+        self._policy = Policy(on_low_confidence, True, time_limit)
+        self._jobs = jobs
+        self._max_memory = max_memory
+        self._max_errors = max_errors
+        self._settings = Settings(force=force, retry_failed=retry_failed)
+        self._nice = nice
+        self._watch = watch
+        self._corrections = None if corrections is None else Path(corrections)
+        self._report = report
+        self._thumbnails: ThumbnailStore | None = None
+        if jobs < 0:
+            raise OptionError(f"jobs must be at least 0 (one a thread), got {jobs}")
+        if max_errors is not None and max_errors < 1:
+            raise OptionError(f"max_errors must be at least 1, got {max_errors}")
+        self._options = CutoutOptions(
+            effort=effort,
+            refine=refine,
+            decontaminate=decontaminate,
+            strength=strength,
+            ignore_alpha=ignore_alpha,
+        )
+        self._model = model
+        self._arguments: dict[str, Any] = {
+            "sources": [os.fspath(one) for one in self._sources],
+            "profile": False if isinstance(profile, Profile) else profile and os.fspath(profile),
+            "include": list(self._include),
+            "exclude": list(self._exclude),
+            "files_from": files_from,
+            "name": name,
+            "collide": collide,
+            "on_low_confidence": on_low_confidence,
+            "metadata": metadata,
+            "jobs": jobs,
+            "threads": threads,
+            "time_limit": time_limit,
+            "nice": nice,
+            "model": model,
+            "device": device,
+            "backend": backend,
+            "license": license,
+            "effort": effort,
+            "refine": refine,
+            "decontaminate": decontaminate,
+            "strength": strength,
+            "ignore_alpha": ignore_alpha,
+            "corrections": corrections and os.path.abspath(corrections),  # noqa: PTH100
+            "report": report,
+        }
+        self._remover = Remover(
+            model, device=device, backend=backend, threads=threads, license=license
+        )
+        self._stopping = False
+        self.summary: Summary = Summary()
+
+    @property
+    def out(self) -> Path:
+        """The output folder."""
+        return self._out
+
+    def stop(self) -> None:
+        """Let nothing new begin; what is in flight is finished. Safe in a signal handler."""
+        self._stopping = True
+
+    def forecast(self) -> Forecast:
+        """What a run would do, and what it is predicted to take; nothing is written.
+
+        Raises:
+            OptionError: As a run would.
+        """
+        planned = self._planned(self._planner())
+        return forecast(
+            planned,
+            self._out,
+            remover=self._remover,
+            options=self._options,
+            force=self._settings.force,
+            retry_failed=self._settings.retry_failed,
+            jobs=self._workers,
+        )
+
+    def __iter__(self) -> Iterator[Row]:
+        """Run the batch.
+
+        Raises:
+            OptionError: The sources are not there, two outputs have one name, or files that no run
+                wrote are in the way.
+            BusyError: Another run is writing into the folder.
+            StorageError: The output folder cannot be written, or its disk is full.
+        """
+        self._stopping = False
+        self.summary = Summary()
+        if self._nice and hasattr(os, "nice"):
+            os.nice(self._nice)
+        with telling(self._state_folder):
+            self._state_folder.mkdir(parents=True, exist_ok=True)
+        lock = self._state_folder / "lock"
+        with telling(lock):
+            held = run_lock(lock)
+            held.__enter__()
+        try:
+            yield from self._run()
+        finally:
+            self.summary.ended = time.time()
+            held.__exit__(None, None, None)
+
+    # Before the first picture.
+
+    def _planner(self) -> Planner:
+        return Planner(
+            self._profile,
+            self._options,
+            model_identity(self._model),
+            name=self._name,
+            metadata=self._metadata,
+            collide=self._collide,
+            corrections=self._corrections,
+            reserved=REPORT_NAMES if self._report else (),
+            fold_case=_folds_case(self._state_folder),
+            extra={"on_low_confidence": self._policy.on_low_confidence},
+        )
+
+    def _found(self) -> Iterator[Item | Problem]:
+        if self._files_from is None:
+            yield from scan(
+                self._sources, include=self._include, exclude=self._exclude, output=self._out
+            )
+            return
+        if len(self._sources) > 1 or (self._sources and not Path(self._sources[0]).is_dir()):
+            raise OptionError(
+                "with a list of files, give one folder that its paths start from, or none"
+            )
+        base = os.fspath(self._sources[0]) if self._sources else None
+        yield from listed(self._files_from, base=base)
+
+    def _planned(self, planner: Planner) -> Planned:
+        planned = planner.plan(self._found())
+        if not planned.units and not planned.problems:
+            where = ", ".join(map(str, self._sources)) or f"the list {self._files_from}"
+            raise OptionError(f"{where}: no pictures there")
+        return planned
+
+    def _claim(self, manifest: Manifest, sink: LocalSink, units: Sequence[WorkUnit]) -> None:
+        """Take the outputs' names, none of which may be a source or a stranger's file.
+
+        Raises:
+            OptionError: One is.
+        """
+        inputs: dict[tuple[int, int] | None, str] | None = None
+        strange = []
+        for unit in units:
+            for name in unit.outputs:
+                there = _fs.identity(sink.path(name))
+                if there is None:
+                    continue
+                if inputs is None:
+                    inputs = {_fs.identity(one.input): one.input for one in units}
+                if there in inputs:
+                    raise OptionError(
+                        f"{sink.path(name)}: this output of {unit.input} would be written "
+                        f"over {inputs[there]}, a source picture of the same run; give another "
+                        "output folder or name"
+                    )
+                if not self._overwrite and not manifest.owns(name):
+                    strange.append(name)
+        if strange:
+            shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
+            raise OptionError(
+                f"{self._out}: {len(strange)} of the outputs are there already and are of no run "
+                f"of nssbg batch ({shown}); nothing was done. Use --overwrite to replace them, or "
+                "give another output folder"
+            )
+        manifest.claim(name for unit in units for name in unit.outputs)
+
+    # The run.
+
+    def _run(self) -> Iterator[Row]:
+        planner = self._planner()
+        planned = Planned() if self._watch else self._planned(planner)
+        sink = LocalSink(self._out)
+        swept = sink.sweep()
+        if swept:
+            log.info("%s: removed %d part files of runs that were killed", self._out, swept)
+        manifest = SqliteManifest(self._state_folder)
+        keep_command(self._out, self._arguments)
+        if self._report:
+            self._thumbnails = ThumbnailStore(thumbnails_path(self._out))
+        try:
+            self._claim(manifest, sink, planned.units)
+            self.summary.total = len(planned.units) + len(planned.problems)
+            problems = [row_of_problem(problem) for problem in planned.problems]
+            manifest.replace_problems(problems)
+            for row in problems:
+                yield self._counted(row)
+            feed = Feed(
+                iter(planned.units),
+                manifest,
+                sink,
+                self._settings,
+                lambda: self._stopping,
+                len(planned.units),
+            )
+            if self._watch:
+                feed.units, feed.patient = self._watched(planner, feed), False
+            yield from self._through(feed)
+            if feed.fatal is not None:
+                raise feed.fatal
+            if self._report and not (self._stopping and not self.summary.gave_up):
+                self._write_report(manifest)
+        finally:
+            if self._thumbnails is not None:
+                self._thumbnails.close()
+                self._thumbnails = None
+            manifest.close()
+
+    def _write_report(self, manifest: SqliteManifest) -> None:
+        """Write the report of all that the manifest holds, not of this run alone."""
+        event = self.summary.event()
+        shown = {name: value for name, value in event.items() if name != "event"}
+        report_entries(
+            manifest.entries(),
+            self._out,
+            profile=self._profile,
+            summary=shown,
+            store=self._thumbnails,
+        )
+
+    def _through(self, feed: Feed) -> Iterator[Row]:
+        # Nothing is opened where nothing is left to do.
+        first = next(feed, None)
+        yield from self._drained(feed)
+        if first is None:
+            return
+        feed.put_back(first)
+        with self._opened(feed) as stream:
+            for outcome in stream:
+                yield from self._drained(feed)
+                if outcome.error is None:
+                    # Here and not in the worker, which would wait for the disk.
+                    feed.manifest.record(outcome.output_path)
+                    yield self._counted(outcome.output_path.row)
+                elif isinstance(outcome.error, StorageError):
+                    feed.fatal = feed.fatal or outcome.error
+                else:
+                    yield self._counted(self._failed(feed.manifest, outcome))
+                if self._max_errors is not None and self.summary.failed >= self._max_errors:
+                    self.summary.gave_up = True
+                    self._stopping = True
+            self.summary.stages = stream.report()
+        yield from self._drained(feed)
+
+    @property
+    def _workers(self) -> int:
+        from nssbg import _core
+
+        return self._jobs or self._remover._settings.threads or _core.usable_cores()
+
+    def _opened(self, feed: Feed) -> Stream:
+        def sink(picture: Any, cutout: Cutout) -> Entry:
+            entry = finish(picture.unit, cutout, picture.given, sink=feed.sink, policy=self._policy)
+            if self._thumbnails is not None:
+                small = thumbnail(cutout.frame.rgb, cutout.rgba)
+                self._thumbnails.put(entry.row.fingerprint, small)
+            return entry
+
+        return self._remover.map(
+            feed,
+            sink=sink,
+            ordered=False,
+            workers=self._workers,
+            max_memory=self._max_memory or available_memory() // 2,
+            **keywords(self._options, lambda picture: corrections_of(picture.unit)),
+        )
+
+    def _failed(self, manifest: Manifest, outcome: Any) -> Row:
+        picture = outcome.source
+        entry = failure(picture.unit, outcome.error, picture.given, timings=outcome.timings.stages)
+        manifest.record(entry)
+        return entry.row
+
+    def _drained(self, feed: Feed) -> Iterator[Row]:
+        while feed.ready:
+            row, known = feed.ready.popleft()
+            self.summary.settled += known
+            self.summary.unchanged += known and row.error is None
+            yield self._counted(row)
+
+    def _counted(self, row: Row) -> Row:
+        self.summary.count(row)
+        return row
+
+    def _watched(self, planner: Planner, feed: Feed) -> Iterator[WorkUnit]:
+        """Units of the pictures that are there, and of those that come, without an end."""
+        from nssbg.batch.watch import arrivals
+
+        sink = LocalSink(self._out)
+        for path in arrivals(self._sources, lambda: self._stopping):
+            item = arrived(
+                path,
+                self._sources,
+                include=self._include,
+                exclude=self._exclude,
+                output=self._out,
+            )
+            if item is None:
+                continue
+            try:
+                made = planner.unit(item, again=True) if isinstance(item, Item) else item
+                if isinstance(made, WorkUnit):
+                    self._claim(feed.manifest, sink, [made])
+            except OptionError as error:
+                made = Problem(item.path, "OptionError", str(error))
+            if isinstance(made, Problem):
+                feed.ready.append((row_of_problem(made), False))
+            elif made is not None:
+                yield made
+
+
+def _folds_case(folder: Path) -> bool:
+    """Whether the folder's file system does not tell cases apart."""
+    other = _fs.identity(folder.with_name(folder.name.upper()))
+    return other is not None and other == _fs.identity(folder)
