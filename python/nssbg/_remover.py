@@ -19,6 +19,7 @@ from nssbg._compose.output import Output, needs_colors
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
+from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._pipeline.settings import Settings
@@ -79,7 +80,8 @@ class Remover:
     Args:
         model: "auto", "studio" (weights-free, for products on plain or graded backdrops and
             chroma screens), a name of `nssbg models list`, or a path to an ONNX or OpenVINO
-            IR file with a sidecar (see docs/models.md).
+            IR file with a sidecar (see docs/models.md). Doors of nssbg's own give a
+            ModelDescription, which is what a sidecar says.
         device: "auto" takes what is measured to be best and says when it had to settle for
             less; "cpu", "gpu", "npu", "cuda" raise DeviceError where that is not what runs.
         backend: "auto", "onnxruntime" or "openvino".
@@ -104,7 +106,7 @@ class Remover:
 
     def __init__(
         self,
-        model: PathLikeText = "auto",
+        model: PathLikeText | ModelDescription = "auto",
         *,
         device: str = "auto",
         backend: Backend = "auto",

@@ -9,6 +9,7 @@ from nssbg import _core
 from nssbg import _io as image_io
 from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
+from nssbg._models.sidecar import ModelDescription
 from nssbg._options import text, whole_number
 
 __all__ = ["Settings"]
@@ -21,7 +22,7 @@ MOST_THREADS = 1024
 class Settings:
     """See `nssbg.Remover` for the meanings."""
 
-    model: str = "auto"
+    model: str | ModelDescription = "auto"
     device: str = "auto"
     backend: str = "auto"
     threads: int = 0
@@ -34,7 +35,8 @@ class Settings:
         for name in ("device", "backend"):
             text(name, getattr(self, name))
         model = self.model
-        text("model", os.fspath(model) if isinstance(model, os.PathLike) else model)
+        if not isinstance(model, ModelDescription):
+            text("model", os.fspath(model) if isinstance(model, os.PathLike) else model)
         whole_number("threads", self.threads)
         whole_number("max_pixels", self.max_pixels)
         if self.max_memory is not None and whole_number("max_memory", self.max_memory) < 1:

@@ -63,7 +63,7 @@ class NetworkMethod:
     """One model on one backend.
 
     Args:
-        model: A name of the catalog, or a path to a model file with a sidecar.
+        model: A name of the catalog, a path to a model file with a sidecar, or a description.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
         threads: Threads for the runtime and the prepare kernel, at least 1.
@@ -79,7 +79,7 @@ class NetworkMethod:
 
     def __init__(
         self,
-        model: str,
+        model: str | ModelDescription,
         *,
         device: str,
         backend: str,

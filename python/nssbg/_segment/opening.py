@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nssbg._models.sidecar import ModelDescription
 from nssbg._segment.base import Method
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ BUNDLED = "nssbg-lite"
 
 
 def open_method(
-    model: str,
+    model: str | ModelDescription,
     *,
     device: str,
     backend: str,
@@ -28,7 +29,7 @@ def open_method(
     """Open the method behind a model name.
 
     Args:
-        model: "auto", "studio", a catalog name or a path to a model file.
+        model: "auto", "studio", a catalog name, a path to a model file, or a description.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
         threads: At least 1.
@@ -42,7 +43,7 @@ def open_method(
     """
     from nssbg._segment.studio import StudioMethod
 
-    def open_network(name: str) -> NetworkMethod:
+    def open_network(name: str | ModelDescription) -> NetworkMethod:
         from nssbg._segment.network import NetworkMethod
 
         return NetworkMethod(

@@ -33,6 +33,7 @@ COMMANDS = {
     "quantize": "nssbg.cli.quantize",
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
+    "rembg": "nssbg.cli.rembg",
 }
 
 # A shell's own convention for "ended by Ctrl-C".

@@ -1,0 +1,335 @@
+"""`nssbg rembg i|p|b|s|d`: rembg's commands and flags on nssbg; what goes where, no image logic.
+
+Unlike rembg's, `p` mirrors the folders of its input, deletes an input only once its own result is
+on the disk, names each file that fails, and ends with an exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nssbg import _fs
+from nssbg._errors import (
+    SOME_FAILED,
+    ImageDecodeError,
+    ImageEncodeError,
+    NssbgError,
+    OptionError,
+)
+from nssbg.cli.console import printable
+
+if TYPE_CHECKING:
+    from nssbg.compat.rembg.sessions import BaseSession
+
+__all__ = ["add_parser", "run"]
+
+# Seconds between two visits of a watched folder; a file counts once its size stood still.
+_PAUSE = 1.0
+# A file of this name in a watched folder ends the watch, as in rembg.
+_STOP = "stop.txt"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the sub-command and those below it."""
+    parser = subparsers.add_parser(
+        "rembg",
+        help="rembg's commands: i (file), p (folder), b (frames), s (server), d (download)",
+        description="rembg's own commands and flags. NSSBG_COMPAT=exact gives rembg's pixels.",
+    )
+    commands = parser.add_subparsers(
+        dest="rembg", metavar="i|p|b|s|d", required=True, prog="nssbg rembg"
+    )
+    one = commands.add_parser("i", help="a file, or stdin to stdout")
+    _add_options(one)
+    one.add_argument("input", nargs="?", default="-", metavar="IN")
+    one.add_argument("output", nargs="?", default="-", metavar="OUT")
+    folder = commands.add_parser("p", help="a folder and all folders in it")
+    _add_options(folder)
+    folder.add_argument("-w", "--watch", action="store_true", help="go on for new files")
+    folder.add_argument(
+        "-d",
+        "--delete_input",
+        action="store_true",
+        help="delete each input whose result is written",
+    )
+    folder.add_argument("input", metavar="IN")
+    folder.add_argument("output", metavar="OUT")
+    frames = commands.add_parser("b", help="RGB24 frames from stdin")
+    _add_options(frames)
+    frames.add_argument(
+        "-o", "--output_specifier", metavar="PATTERN", help="output-%%d.png; default: stdout"
+    )
+    frames.add_argument("width", type=int, metavar="WIDTH")
+    frames.add_argument("height", type=int, metavar="HEIGHT")
+    server = commands.add_parser("s", help="the server", add_help=False)
+    server.add_argument("--help", action="help", help="show this help message and exit")
+    server.add_argument("-p", "--port", type=int, default=7000)
+    server.add_argument("-h", "--host", default="127.0.0.1")
+    server.add_argument("-l", "--log_level", default="info")
+    server.add_argument("-t", "--threads", type=int)
+    server.add_argument("--no-ui", action="store_true")
+    download = commands.add_parser("d", help="pull weights")
+    download.add_argument("models", nargs="*", metavar="MODEL")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """The flags of `i`, `p` and `b`."""
+    parser.add_argument("-m", "--model", help="one of rembg's names; default: nssbg's own choice")
+    parser.add_argument("-a", "--alpha-matting", action="store_true")
+    parser.add_argument("-af", "--alpha-matting-foreground-threshold", type=int, default=240)
+    parser.add_argument("-ab", "--alpha-matting-background-threshold", type=int, default=10)
+    parser.add_argument("-ae", "--alpha-matting-erode-size", type=int, default=10)
+    parser.add_argument("-om", "--only-mask", action="store_true")
+    parser.add_argument("-ppm", "--post-process-mask", action="store_true")
+    parser.add_argument("-dc", "--decontaminate", action="store_true")
+    parser.add_argument("-vm", "--vitmatte", action="store_true")
+    parser.add_argument("-bgc", "--bgcolor", type=int, nargs=4, metavar=("R", "G", "B", "A"))
+    parser.add_argument("-x", "--extras", metavar="JSON", help='{"model_path": "net.onnx"}')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one of rembg's commands; returns the exit code."""
+    return int(
+        {"i": _file, "p": _folder, "b": _frames, "s": _server, "d": _download}[arguments.rembg](
+            arguments
+        )
+    )
+
+
+def _how(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments of `remove` that the flags mean."""
+    names = (
+        "alpha_matting",
+        "alpha_matting_foreground_threshold",
+        "alpha_matting_background_threshold",
+        "alpha_matting_erode_size",
+        "only_mask",
+        "post_process_mask",
+        "decontaminate",
+        "vitmatte",
+        "bgcolor",
+    )
+    return {name: getattr(arguments, name) for name in names} | _extras(arguments)
+
+
+def _extras(arguments: argparse.Namespace) -> dict[str, Any]:
+    if not arguments.extras:
+        return {}
+    try:
+        found = json.loads(arguments.extras)
+    except ValueError as error:
+        raise OptionError(f"--extras is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise OptionError('--extras is an object of names and values: {"model_path": "net.onnx"}')
+    return found
+
+
+def _session(arguments: argparse.Namespace) -> BaseSession:
+    from nssbg.compat.rembg import new_session
+
+    names = [] if arguments.model is None else [arguments.model]
+    return new_session(*names, **_extras(arguments))
+
+
+def _file(arguments: argparse.Namespace) -> int:
+    """One picture, file or stream to file or stream."""
+    from nssbg.compat.rembg import remove
+
+    how, source, target = _how(arguments), arguments.input, arguments.output
+    if target == "-" and source != "-" and sys.stdout is not None and sys.stdout.isatty():
+        target = str(Path(source).with_suffix(".out.png"))
+    if target != "-":
+        _refuse_source(source, target)
+    data = _read(source)
+    with _named(source):
+        result = remove(data, session=_session(arguments), **how)
+    if target == "-":
+        sys.stdout.buffer.write(result)
+        sys.stdout.buffer.flush()
+    else:
+        _write(Path(target), result, overwrite=True)
+    return 0
+
+
+def _refuse_source(source: str, target: str) -> None:
+    found = None if source == "-" else _fs.identity(source)
+    if found is not None and found == _fs.identity(target):
+        raise OptionError(f"{target}: the result would be written over the picture itself")
+
+
+@contextlib.contextmanager
+def _named(source: str | Path) -> Iterator[None]:
+    """Errors over bytes name the file that they came from."""
+    try:
+        yield
+    except ImageDecodeError as error:
+        name = "stdin" if source == "-" else str(source)
+        raise ImageDecodeError(str(error).replace("<bytes>", name)) from error
+
+
+def _read(source: str | Path) -> bytes:
+    """A picture file, or stdin for "-"; what is none, or has no end, is left at its first bytes."""
+    from nssbg._io.source import read_source
+
+    if source == "-":
+        if sys.stdin is None:
+            raise ImageDecodeError("cannot read stdin: it is closed")
+        return bytes(read_source(sys.stdin.buffer, "file", "stdin"))
+    return bytes(read_source(source, "path", str(source)))
+
+
+def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fs.write(path, data, overwrite=overwrite)
+    except OSError as error:
+        raise ImageEncodeError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _folder(arguments: argparse.Namespace) -> int:
+    """Every picture below a folder, to the same place below another."""
+    source, target = Path(arguments.input), Path(arguments.output)
+    if not source.is_dir():
+        raise OptionError(f"{source}: no such folder")
+    how, session = _how(arguments), _session(arguments)
+    done: set[Path] = set()
+    begun = failed = 0
+    sizes: dict[Path, int] = {}
+    while True:
+        for path, goal in _goals(source, target):
+            if path in done or (arguments.watch and not _stands_still(path, sizes)):
+                continue
+            done.add(path)
+            begun += 1
+            try:
+                _one_of_folder(path, goal, session, how, delete=arguments.delete_input)
+            except Exception as error:
+                failed += 1
+                _tell(f"{path}: {error}" if str(path) not in str(error) else str(error))
+        if not arguments.watch:
+            break
+        stop = source / _STOP
+        if stop.exists():
+            stop.unlink()
+            break
+        time.sleep(_PAUSE)
+    if not begun and not arguments.watch:
+        _tell(f"{source}: no picture is in it")
+    return 0 if not failed else SOME_FAILED
+
+
+def _stands_still(path: Path, sizes: dict[Path, int]) -> bool:
+    """Whether a file has the size that it had at the last visit: it is not being written."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return False
+    return sizes.get(path) == size or sizes.update({path: size}) is not None
+
+
+def _goals(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Each picture below `source` and where its result goes; no two share a place.
+
+    photo.jpg becomes photo.png; where photo.jpg and photo.webp lie side by side, photo.jpg.png
+    and photo.webp.png.
+    """
+    from nssbg._io import has_picture_suffix
+
+    inside = target.resolve()
+    paths = [
+        path
+        for path in sorted(source.rglob("*"))
+        if has_picture_suffix(path.name)
+        and path.is_file()
+        and (inside == source.resolve() or not path.resolve().is_relative_to(inside))
+    ]
+    stems: dict[tuple[Path, str], int] = {}
+    for path in paths:
+        key = (path.parent, path.stem.casefold())
+        stems[key] = stems.get(key, 0) + 1
+    taken: set[str] = set()
+    for path in paths:
+        alone = stems[path.parent, path.stem.casefold()] == 1
+        name = f"{path.stem if alone else path.name}.png"
+        place = path.relative_to(source)
+        while str(place.with_name(name)).casefold() in taken:  # of a picture photo.jpg.png
+            name = f"{name}.png"
+        taken.add(str(place.with_name(name)).casefold())
+        yield path, target / place.with_name(name)
+
+
+def _one_of_folder(
+    path: Path, goal: Path, session: BaseSession, how: dict[str, Any], *, delete: bool
+) -> None:
+    """One picture; its input goes only after this run wrote its result."""
+    from nssbg.compat.rembg import remove
+
+    if _fs.identity(goal) is not None:
+        if _fs.identity(goal) != _fs.identity(path):
+            _tell(f"{path}: {goal} is there already; left as it is")
+            return
+        raise ImageEncodeError(f"{goal}: the result would be written over the picture itself")
+    with _named(path):
+        result = remove(_read(path), session=session, **how)
+    _write(goal, result, overwrite=False)
+    if delete:
+        path.unlink()
+
+
+def _tell(line: str) -> None:
+    print(f"nssbg: {printable(line)}", file=sys.stderr, flush=True)
+
+
+def _frames(arguments: argparse.Namespace) -> int:
+    """RGB24 frames from stdin, each to a PNG."""
+    from PIL import Image
+
+    from nssbg.compat.rembg import remove
+
+    width, height, pattern = arguments.width, arguments.height, arguments.output_specifier
+    if width < 1 or height < 1:
+        raise OptionError(f"WIDTH and HEIGHT are 1 or more, got {width} x {height}")
+    if pattern is not None:
+        try:
+            if pattern % 0 == pattern % 1:
+                raise TypeError
+        except (TypeError, ValueError):
+            raise OptionError(
+                f"--output_specifier needs a %d: output-%d.png, got {pattern!r}"
+            ) from None
+    how, session, index = _how(arguments), _session(arguments), 0
+    while frame := sys.stdin.buffer.read(width * height * 3):
+        if len(frame) < width * height * 3:
+            raise ImageDecodeError(
+                f"stdin ended within frame {index}: {len(frame)} of {width * height * 3} bytes"
+            )
+        image = Image.frombytes("RGB", (width, height), frame)
+        result = remove(image, session=session, force_return_bytes=True, **how)
+        if pattern is None:
+            sys.stdout.buffer.write(result)
+            sys.stdout.buffer.flush()
+        else:
+            _write(Path(pattern % index), result, overwrite=True)
+        index += 1
+    return 0
+
+
+def _server(arguments: argparse.Namespace) -> int:
+    raise NssbgError(
+        "`rembg s` is served by `nssbg serve`, which this version does not have yet; until then "
+        "put nssbg.compat.rembg.remove behind a server of your own"
+    )
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    from nssbg.compat.rembg.bg import download_models
+
+    download_models(arguments.models)
+    return 0
