@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +10,11 @@ from hypothesis import settings
 from PIL import Image
 
 from nssbg import _core
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what is ignored is
+# ignored by every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run: a failure in CI replays anywhere. NSSBG_EXPLORE=1 draws anew.
 settings.register_profile("fixed", derandomize=True, deadline=None)

@@ -103,10 +103,8 @@ def _painted(path: Path) -> NDArray[np.uint8]:
         frame = image_io.decode(path)
     except NssbgError as error:
         raise OptionError(f"mask: {error}") from error
-    deep = frame.rgb.dtype == np.uint16
     grey = frame.rgb.mean(axis=-1, dtype=np.float32)
-    if deep:
-        grey /= 257
+    grey *= 255 / np.iinfo(frame.rgb.dtype).max
     if frame.alpha is not None:
         cover = frame.alpha.astype(np.float32) / np.iinfo(frame.alpha.dtype).max
         grey = grey * cover + _UNKNOWN * (1 - cover)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
 from nssbg._errors import ImageDecodeError, OptionError
 
 __all__ = ["ReturnType", "UnreadableImageError", "as_asked", "opened", "png", "readable"]
@@ -79,7 +80,7 @@ def _with_pillow(data: Any) -> Any:
 
 def _eight_bits(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return eight_bits(pixels)
     return pixels
 
 

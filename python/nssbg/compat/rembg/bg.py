@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nssbg._color.depth import eight_bits
 from nssbg._delivery import encoded, pixels_of
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._ops import rembg_steps
@@ -222,7 +223,7 @@ def _natural(
         from PIL import Image
 
         mask = pixels_of(cutout, background=None, mask=True)
-        mask = mask if mask.dtype == np.uint8 else (mask // 257).astype(np.uint8)
+        mask = mask if mask.dtype == np.uint8 else eight_bits(mask)
         return mask if kind is ReturnType.NDARRAY else as_asked(Image.fromarray(mask), kind)
     if kind is ReturnType.NDARRAY and color is None and cutout.rgba.dtype == np.uint8:
         return cutout.rgba

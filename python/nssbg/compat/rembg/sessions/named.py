@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from nssbg._color.depth import eight_bits
 from nssbg._cutout import Cutout
 from nssbg._errors import DeviceError, ModelError, OptionError
 from nssbg._models.catalog import builtin_catalog, bundled_models
@@ -107,7 +108,7 @@ class RemoverSession(BaseSession):
         from PIL import Image
 
         found = self.cutout(img, alpha_only=True, ignore_alpha=True)
-        alpha = found.alpha if found.alpha.dtype.itemsize == 1 else found.alpha // 257
+        alpha = found.alpha if found.alpha.dtype.itemsize == 1 else eight_bits(found.alpha)
         return [Image.fromarray(alpha.astype("uint8"))]
 
     def _exact(self, img: Any) -> list[Any]:
