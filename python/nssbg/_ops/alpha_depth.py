@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg._color.depth import eight_bits, sixteen_bits
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 
@@ -35,7 +36,7 @@ def alpha_as(alpha: NDArray[Any], dtype: np.dtype[Any]) -> ImageArray:
     elif alpha.dtype == dtype:
         result = np.ascontiguousarray(alpha)
     elif full == 65535:
-        result = alpha.astype(dtype) * dtype.type(257)
+        result = sixteen_bits(alpha)
     else:
-        result = ((alpha.astype(np.uint32) + 128) // 257).astype(dtype)
+        result = eight_bits(alpha)
     return result
