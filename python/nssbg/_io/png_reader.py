@@ -20,12 +20,12 @@ from nssbg._io.metadata import without_orientation
 from nssbg._io.source import Kind
 from nssbg._types import Frame
 
-__all__ = ["is_sixteen_bit", "read"]
+__all__ = ["ADAM7", "is_sixteen_bit", "read"]
 
 _Bytes = bytes | memoryview
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-# First column and row, and steps, of the seven passes of an interlaced picture.
-_ADAM7 = (
+#: First column and row, and steps, of the seven passes of an interlaced picture.
+ADAM7 = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
     (0, 4, 4, 8),
@@ -114,7 +114,7 @@ def _samples(
 
     passes = [(0, 0, 1, 1)]
     if interlaced:
-        passes = [step for step in _ADAM7 if step[0] < width and step[1] < height]
+        passes = [step for step in ADAM7 if step[0] < width and step[1] < height]
     sizes = [
         (-(-(height - y) // step_y), -(-(width - x) // step_x)) for x, y, step_x, step_y in passes
     ]

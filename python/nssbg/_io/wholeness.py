@@ -17,19 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nssbg._errors import ImageDecodeError
+from nssbg._io.png_reader import ADAM7
 
 __all__ = ["check_jpeg_end", "check_whole", "jpeg_ends_early"]
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_ADAM7 = (
-    (0, 0, 8, 8),
-    (4, 0, 8, 8),
-    (0, 4, 4, 8),
-    (2, 0, 4, 4),
-    (0, 2, 2, 4),
-    (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)
 _PIECE = 1 << 20
 # libjpeg's own words when a segment of entropy-coded data ends before its blocks do.
 _PREMATURE = "premature end"
@@ -110,7 +102,7 @@ def _is_blank(pixels: NDArray[Any]) -> bool:
 def _filtered_bytes(width: int, height: int, bits: int, interlaced: bool) -> int:
     """Bytes of a PNG file's rows with their filter bytes, inflated."""
     total = 0
-    for left, top, step_x, step_y in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+    for left, top, step_x, step_y in ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // step_x), -(-(height - top) // step_y)
         if columns > 0 and rows > 0:
             total += rows * (1 + (columns * bits + 7) // 8)
