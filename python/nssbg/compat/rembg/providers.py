@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nssbg._installed import installed
+from nssbg._runtime.device_table import PROVIDERS
 from nssbg._runtime.plain_session import available_providers
 from nssbg._types import Plan
 from nssbg._vocabulary import Backend
@@ -19,31 +20,14 @@ from nssbg._vocabulary import Backend
 __all__ = ["CPU_ONLY", "Place", "place_of", "providers_of", "warn_of_cpu"]
 
 # What nssbg calls the device that a provider means.
-_DEVICES = {
-    "CPUExecutionProvider": "cpu",
-    "CUDAExecutionProvider": "cuda",
-    "TensorrtExecutionProvider": "tensorrt",
-    "NvTensorRTRTXExecutionProvider": "tensorrt",
-    "ROCMExecutionProvider": "rocm",
-    "MIGraphXExecutionProvider": "rocm",
-    "DmlExecutionProvider": "directml",
-    "CoreMLExecutionProvider": "coreml",
-    "WebGpuExecutionProvider": "webgpu",
-    "QNNExecutionProvider": "npu",
-    "VitisAIExecutionProvider": "npu",
-}
+_DEVICES = {name: provider.device for name, provider in PROVIDERS.items()}
 _OPENVINO = "OpenVINOExecutionProvider"
 _CPU = "CPUExecutionProvider"
 # A plan's device -> the provider that runs there.
 _SHOWN = {
-    "CUDA": "CUDAExecutionProvider",
-    "TensorRT": "TensorrtExecutionProvider",
-    "ROCm": "ROCMExecutionProvider",
-    "DirectML": "DmlExecutionProvider",
-    "CoreML": "CoreMLExecutionProvider",
-    "WebGPU": "WebGpuExecutionProvider",
-    "NPU (QNN)": "QNNExecutionProvider",
-    "NPU (VitisAI)": "VitisAIExecutionProvider",
+    provider.shown: name
+    for name, provider in reversed(PROVIDERS.items())  # the best of those that mean one device
+    if name != _CPU
 }
 
 
