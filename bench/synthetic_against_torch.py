@@ -1,4 +1,4 @@
-"""The synthetic graphs against torch's networks of the same weights: parameters, operators, outputs.
+"""The synthetic graphs against torch's networks of the same weights: operators and outputs.
 
 Torch's network of bench/architectures runs as it is; its weights go into the graph that
 nssbg.bench.synthetic writes, which onnxruntime runs on the same input. Printed: the largest
@@ -83,7 +83,8 @@ def main() -> int:
     parser.add_argument("name", nargs="*", default=names, help=", ".join(names))
     parser.add_argument("--size", type=int, default=128)
     args = parser.parse_args()
-    return 0 if all([compare(name, args.size) for name in args.name]) else 1
+    equal = [compare(name, args.size) for name in args.name]
+    return 0 if all(equal) else 1
 
 
 if __name__ == "__main__":

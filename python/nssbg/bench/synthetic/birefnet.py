@@ -24,15 +24,13 @@ _PYRAMID = 256  # channels of a branch of its pyramid
 
 
 def _deform_conv(g: GraphBuilder, x: str, name: str, channels: int, kernel: int, norm: str) -> str:
-    """DCN v2 of Zhu et al. (2019), stride 1: sampled, weighted, then a convolution over the taps."""
+    """DCN v2 of Zhu et al. (2019): sampled, weighted, then a convolution over the taps."""
     batch, channels_in, height, width = g.shapes[x]
     pad, taps = kernel // 2, kernel * kernel
     offset = g.conv(x, f"{name}.offset", 2 * taps, kernel, padding=pad)
     modulator = g.conv(x, f"{name}.modulator", taps, kernel, padding=pad)
     mask = g.same("Mul", g.same("Sigmoid", modulator), g.scalar(2.0))
-    weight = g.tensor(
-        f"{name}.weight.weight", (channels, channels_in, kernel, kernel), "kernel"
-    )
+    weight = g.tensor(f"{name}.weight.weight", (channels, channels_in, kernel, kernel), "kernel")
     weight, bias = g.folded(weight, np.zeros(channels, np.float32), norm)
     edge = max(pad, 1)
     rows, columns = height + 2 * edge, width + 2 * edge
@@ -81,9 +79,7 @@ def _deform_conv(g: GraphBuilder, x: str, name: str, channels: int, kernel: int,
             ),
             3,
         )
-        value = g.node(
-            "GatherND", [source, index], (batch, 1, count, channels_in), batch_dims=2
-        )
+        value = g.node("GatherND", [source, index], (batch, 1, count, channels_in), batch_dims=2)
         value = g.reshape(g.transpose(value, 0, 1, 3, 2), *wide)
         product = g.same("Mul", near[column], near[row])
         product = g.reshape(product, batch, 1, 1, taps, height, width)
@@ -111,9 +107,9 @@ def _deform_conv(g: GraphBuilder, x: str, name: str, channels: int, kernel: int,
     )
 
 
-def _layer(g: GraphBuilder, x: str, name: str, channels: int, kernel: int, **keys: int) -> str:
+def _layer(g: GraphBuilder, x: str, name: str, channels: int, kernel: int, padding: int = 0) -> str:
     """Convolution, normalisation, ReLU."""
-    found = g.conv(x, f"{name}.0", channels, kernel, norm=f"{name}.1", **keys)
+    found = g.conv(x, f"{name}.0", channels, kernel, padding=padding, norm=f"{name}.1")
     return g.same("Relu", found)
 
 

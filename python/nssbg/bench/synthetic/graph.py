@@ -63,7 +63,7 @@ class GraphBuilder:
         return name
 
     def constant(self, value: NDArray[Any], name: str = "") -> str:
-        """A tensor of the file; the same name, or the same contents without one, is written once."""
+        """A tensor of the file; one name, or the same contents without a name, stand once."""
         if name and name in self._constants:
             return name
         key = (str(value.dtype), value.shape, b"" if name else value.tobytes())

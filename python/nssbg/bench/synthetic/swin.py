@@ -41,8 +41,8 @@ def _regions(height: int, width: int, window: int) -> NDArray[np.float32]:
     for row, rows in enumerate(parts):
         for column, span in enumerate(parts):
             regions[rows, span] = 3 * row + column
-    cut = regions.reshape(height // window, window, width // window, window)
-    cut = cut.transpose(0, 2, 1, 3).reshape(-1, window * window)
+    windows = regions.reshape(height // window, window, width // window, window)
+    cut = windows.transpose(0, 2, 1, 3).reshape(-1, window * window)
     return np.where(cut[:, None] != cut[:, :, None], -100.0, 0.0).astype(np.float32)
 
 
