@@ -1,9 +1,10 @@
 """What nssbg predicts of a model before it is here, against what the synthetic network then takes.
 
 Predicted from nssbg._planner.known_costs alone, as `nssbg models list` does. Time: the machine's
-rates and one run of every way to run the network, in turn in every round, so that load falls on
-both; the median of the rounds' ratios is told, and their spread. Memory: the peak of a process
-that opens the network and runs it three times. Exit code 1 where a ratio is beyond 30 %.
+rates and the run of every way to run the network, in turn in every round; both in the process's
+processor time, since on a machine that others use wall time tells of them. The median of the
+rounds' ratios is told, and their spread. Memory: the peak of a process that opens the network and
+runs it three times. Exit code 1 where a ratio is beyond 30 %.
 
     python -m bench.prediction u2netp u2net isnet birefnet-lite --rounds 5
 """
@@ -99,26 +100,27 @@ def measure(name: str, folder: Path, *, rounds: int, memory_only: bool) -> bool:
         for c in found
     }
     ratios: dict[Any, list[float]] = {c: [] for c in found}
-    samples: dict[Any, list[float]] = {c: [] for c in found}
+    samples: dict[Any, list[tuple[float, float]]] = {c: [] for c in found}
     for backend in opened.values():
         backend.run(tensor)
     for _ in range(rounds):
         for candidate in found:
-            # Rates on both sides of the run: load that comes or goes meets both.
-            before = measure_rates(candidate.threads, again=True)
-            began = time.perf_counter()
+            # Rates on both sides of the run: caches that others take meet both.
+            before = measure_rates(candidate.threads, clock=time.process_time)
+            began, wall = time.process_time(), time.perf_counter()
             opened[candidate].run(tensor)
-            took = time.perf_counter() - began
-            after = measure_rates(candidate.threads, again=True)
+            took, wall = time.process_time() - began, time.perf_counter() - wall
+            after = measure_rates(candidate.threads, clock=time.process_time)
             predicted = [predicted_seconds(cost, candidate, rates) for rates in (before, after)]
             ratios[candidate].append(statistics.fmean(predicted) / took)
-            samples[candidate].append(took)
+            samples[candidate].append((took, wall))
     for candidate in found:
         own = ratios[candidate]
         ratio = statistics.median(own)
+        took, wall = (statistics.median(column) for column in zip(*samples[candidate], strict=True))
         good &= not within(ratio)
         print(
-            f"  time    {candidate!s:<42} {statistics.median(samples[candidate]):>7.3f} s measured"
+            f"  time    {candidate!s:<42} {took:>7.3f} s of processors, {wall:.3f} s passed"
             f"  {ratio:.2f} ({min(own):.2f} to {max(own):.2f}){within(ratio)}",
             flush=True,
         )
