@@ -103,17 +103,20 @@ def measure(name: str, folder: Path, *, rounds: int, memory_only: bool) -> bool:
     samples: dict[Any, list[tuple[float, float]]] = {c: [] for c in found}
     for backend in opened.values():
         backend.run(tensor)
+    threads = max(candidate.threads for candidate in found)
+    before = measure_rates(threads, clock=time.process_time)
     for _ in range(rounds):
         for candidate in found:
-            # Rates on both sides of the run: caches that others take meet both.
-            before = measure_rates(candidate.threads, clock=time.process_time)
             began, wall = time.process_time(), time.perf_counter()
             opened[candidate].run(tensor)
             took, wall = time.process_time() - began, time.perf_counter() - wall
-            after = measure_rates(candidate.threads, clock=time.process_time)
-            predicted = [predicted_seconds(cost, candidate, rates) for rates in (before, after)]
-            ratios[candidate].append(statistics.fmean(predicted) / took)
             samples[candidate].append((took, wall))
+        # Rates on both sides of the runs: caches that others take meet both.
+        after = measure_rates(threads, clock=time.process_time)
+        for candidate in found:
+            predicted = [predicted_seconds(cost, candidate, rates) for rates in (before, after)]
+            ratios[candidate].append(statistics.fmean(predicted) / samples[candidate][-1][0])
+        before = after
     for candidate in found:
         own = ratios[candidate]
         ratio = statistics.median(own)
