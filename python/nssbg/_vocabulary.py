@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "CHANNEL_ORDERS",
     "CHROMAS",
     "COMPRESSIONS",
     "DEFAULT_COMPRESSION",
@@ -31,6 +32,7 @@ __all__ = [
     "SCREENS",
     "SHADOWS",
     "Backend",
+    "ChannelOrder",
     "Chroma",
     "Compression",
     "Effort",
@@ -72,6 +74,7 @@ Goal = Literal["latency", "throughput"]
 QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]
 
 # What comes in, and what goes out.
+ChannelOrder = Literal["rgb", "bgr"]  # of arrays; OpenCV's is the second
 SourceKind = Literal["path", "bytes", "file", "pil", "array"]
 FileFormat = Literal["png", "webp", "tiff", "jpeg", "avif", "jxl"]
 Compression = Literal["fast", "default", "best"]
@@ -90,6 +93,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)
 GOALS: tuple[Goal, ...] = get_args(Goal)
 QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
+CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)

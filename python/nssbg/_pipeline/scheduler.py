@@ -147,23 +147,31 @@ class Scheduler:
         self.stop()
         self.join(_PATIENCE_AT_EXIT)
 
-    def join(self, patience: float | None = None) -> None:
+    def join(self, patience: float | None = None, *, with_caller: bool = False) -> bool:
         """Wait for the workers to end, but for those that wait in the caller's code for a source.
 
         Args:
             patience: Seconds to wait at most; None: as long as it takes.
+            with_caller: Wait for those too.
+
+        Returns:
+            Whether all that was waited for has ended.
         """
         here = threading.current_thread()
         with self._changed:
-            ended = self._changed.wait_for(
-                lambda: not self._at_work - self._with_caller - {here}, patience
-            )
-            over = [thread for thread in self._threads if thread not in self._at_work]
-        for thread in over:
+
+            def over() -> bool:
+                left = self._at_work - {here}
+                return not (left if with_caller else left - self._with_caller)
+
+            ended = self._changed.wait_for(over, patience)
+            done = [thread for thread in self._threads if thread not in self._at_work]
+        for thread in done:
             thread.join()  # at its very end
         if ended and here not in self._at_work:
             # An error that the caller keeps leads to its worker's frames, and they lead here.
             self._stages, self._sink = (), None
+        return ended
 
     def begun(self) -> int:
         """Sources pulled so far."""

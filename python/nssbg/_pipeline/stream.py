@@ -96,6 +96,10 @@ class Stream(Iterator[Outcome]):
         self._scheduler.stop()
         self._scheduler.join()
 
+    def wait_for_source(self, seconds: float) -> bool:
+        """After `close`: wait for a thread in the caller's code for a source; whether none is."""
+        return os.getpid() != self._pid or self._scheduler.join(seconds, with_caller=True)
+
     def __enter__(self) -> Stream:
         """Use as `with remover.map(...) as results:`."""
         return self
