@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nssbg._errors import ModelError as ModelError
     from nssbg._errors import NssbgError as NssbgError
     from nssbg._errors import OptionError as OptionError
+    from nssbg._errors import TimeLimitError as TimeLimitError
     from nssbg._ops.foreground import decontaminate as decontaminate
     from nssbg._ops.foreground import estimate_colors as estimate_colors
     from nssbg._ops.foreground import suppress_spill as suppress_spill
@@ -129,6 +130,7 @@ _HOMES = {
     "Stream": "_pipeline.stream",
     "StreamReport": "_pipeline.outcome",
     "StudioResult": "_ops.studio",
+    "TimeLimitError": "_errors",
     "Timings": "_types",
     "alpha": "alpha",
     "cut_rows": "batch.core",

@@ -349,6 +349,7 @@ class Remover:
         workers: int = 0,
         max_in_flight: int | None = None,
         max_memory: int | None = None,
+        time_limit: float | None = None,
         autotune: bool | None = None,
         **options: Unpack[CutoutOptionsDict],
     ) -> Stream:
@@ -378,6 +379,13 @@ class Remover:
             workers: Threads; 0 means the Remover's own number.
             max_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            time_limit: Seconds that a picture's stages may take, the opening of the network left
+                out; None: any. One whose stage has not ended by then gives an outcome with
+                `TimeLimitError`, and the others go on. No thread can be cut short: the one that
+                hangs is left behind with its memory, and close, `with` and the end of the loop do
+                not wait for it. (The interpreter's own end waits for native code, ten minutes at
+                most.) Once four pictures for each worker hang, the stream ends with that error.
+                Time in `images` itself and in a look at a source's header does not count.
             autotune: Whether to measure first which runtime and precision is fastest here,
                 where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
@@ -401,6 +409,8 @@ class Remover:
         for name, value in (("workers", count), ("max_in_flight", in_flight)):
             if value < 1:
                 raise OptionError(f"{name} must be at least 1, got {value}")
+        if time_limit is not None and not time_limit > 0:
+            raise OptionError(f"time_limit must be more than 0 seconds, got {time_limit}")
         if output is not None and sink is not None:
             raise OptionError("give output or sink, not both: a sink does the writing itself")
         if output is not None:
@@ -437,6 +447,7 @@ class Remover:
             predict=predicted_bytes,
             sink=sink,
             ordered=ordered,
+            time_limit=time_limit,
         )
 
     @spelled_out(CutoutOptions)

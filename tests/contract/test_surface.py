@@ -67,6 +67,7 @@ PUBLIC = {
     "Stream",
     "StreamReport",
     "StudioResult",
+    "TimeLimitError",
     "Timings",
     "__version__",
     "alpha",

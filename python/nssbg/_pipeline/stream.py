@@ -33,6 +33,7 @@ class Stream(Iterator[Outcome]):
         predict: Predicted bytes of a source in flight; called outside all locks.
         sink: Runs in a worker as the last stage and replaces the cut-out in the outcome.
         ordered: Results in the order of the sources; else as completed.
+        time_limit: Seconds that a picture's stages may take; see `Remover.map`. None: any.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Stream(Iterator[Outcome]):
         predict: Callable[[Any], int],
         sink: Callable[[Any, Cutout], Any] | None = None,
         ordered: bool = True,
+        time_limit: float | None = None,
     ) -> None:
         self._pid = os.getpid()
         self._scheduler = Scheduler(
@@ -59,6 +61,7 @@ class Stream(Iterator[Outcome]):
             predict=predict,
             sink=sink,
             ordered=ordered,
+            time_limit=time_limit,
         )
 
     def __next__(self) -> Outcome:

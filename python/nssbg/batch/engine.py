@@ -71,7 +71,8 @@ class Batch:
         max_memory: Bytes that the pictures in flight may be predicted to take; None: half of what
             is free. One that needs more is done alone.
         max_errors: End the run once so many pictures have failed; None: never.
-        time_limit: Seconds that one picture may take; a stage that runs is not cut short.
+        time_limit: Seconds that the stages of one picture may take; see `Remover.map`. One that
+            takes longer fails with "time limit", and is tried again by the next run.
         retry_failed: Whether pictures that failed, and would again for all that is known, are tried
             again.
         force: Whether everything is done again.
@@ -417,6 +418,7 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory or available_memory() // 2,
+            time_limit=self._policy.time_limit,
             **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 
