@@ -136,6 +136,31 @@ def test_without_a_limit_a_slow_picture_is_waited_for(remover, go):
         remover.map([PHOTO], time_limit=0)
 
 
+SCRIPT = """
+import sys, time
+import nssbg
+from nssbg._pipeline import stage_clock
+
+stage_clock._OPENING = 0.0
+
+class Hanging:
+    def read(self, size=-1):
+        time.sleep(600)
+
+with nssbg.Remover("studio") as remover:
+    for outcome in remover.map([Hanging()], time_limit=0.3):
+        print(type(outcome.error).__name__)
+sys.exit(7)
+"""
+
+
+def test_a_script_ends_without_it():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("TimeLimitError\n", "", 7)
+
+
 COMMAND = """
 import sys, time
 from nssbg._pipeline import stage_clock
