@@ -20,6 +20,7 @@ __all__ = [
     "FOREGROUND_METHODS",
     "FORMATS",
     "GOALS",
+    "GROUP_BY",
     "LICENSE_USES",
     "MATTES",
     "MODEL_PRECISIONS",
@@ -38,6 +39,7 @@ __all__ = [
     "Filter",
     "ForegroundMethod",
     "Goal",
+    "GroupBy",
     "LicenseUse",
     "Matte",
     "ModelPrecision",
@@ -71,6 +73,9 @@ LicenseUse = Literal["any", "commercial"]
 Goal = Literal["latency", "throughput"]
 QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]
 
+# What of a batch shares one scale and one baseline.
+GroupBy = Literal["sku", "folder"]
+
 # What comes in, and what goes out.
 SourceKind = Literal["path", "bytes", "file", "pil", "array"]
 FileFormat = Literal["png", "webp", "tiff", "jpeg", "avif", "jxl"]
@@ -89,6 +94,7 @@ MODEL_PRECISIONS: tuple[ModelPrecision, ...] = get_args(ModelPrecision)
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)
 GOALS: tuple[Goal, ...] = get_args(Goal)
+GROUP_BY: tuple[GroupBy, ...] = get_args(GroupBy)
 QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
