@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -191,7 +191,7 @@ def finish(
         plan=_plan(cutout),
         timings=timings,
         features={
-            **{name: _short(value) for name, value in asdict(features).items()},
+            **{name: _short(value) for name, value in vars(features).items()},
             "width": cutout.frame.width,
             "height": cutout.frame.height,
             "notes": [*cutout.notes, *notes],
