@@ -21,6 +21,7 @@ __all__ = [
     "FOREGROUND_METHODS",
     "FORMATS",
     "GOALS",
+    "GROUP_BY",
     "LICENSE_USES",
     "MATTES",
     "MODEL_PRECISIONS",
@@ -40,6 +41,7 @@ __all__ = [
     "Filter",
     "ForegroundMethod",
     "Goal",
+    "GroupBy",
     "LicenseUse",
     "Matte",
     "ModelPrecision",
@@ -73,6 +75,9 @@ LicenseUse = Literal["any", "commercial"]
 Goal = Literal["latency", "throughput"]
 QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]
 
+# What of a batch shares one scale and one baseline.
+GroupBy = Literal["sku", "folder"]
+
 # What comes in, and what goes out.
 ChannelOrder = Literal["rgb", "bgr"]  # of arrays; OpenCV's is the second
 SourceKind = Literal["path", "bytes", "file", "pil", "array"]
@@ -92,6 +97,7 @@ MODEL_PRECISIONS: tuple[ModelPrecision, ...] = get_args(ModelPrecision)
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)
 GOALS: tuple[Goal, ...] = get_args(Goal)
+GROUP_BY: tuple[GroupBy, ...] = get_args(GroupBy)
 QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
 CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)

@@ -31,6 +31,7 @@ PAIRS = {
     "Filter": "FILTERS",
     "ForegroundMethod": "FOREGROUND_METHODS",
     "Goal": "GOALS",
+    "GroupBy": "GROUP_BY",
     "LicenseUse": "LICENSE_USES",
     "Matte": "MATTES",
     "ModelPrecision": "MODEL_PRECISIONS",

@@ -6,12 +6,11 @@ Every engine calls this for one picture at a time, from whatever thread it likes
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nssbg._compose.canvas import Box
 from nssbg._corrections import Corrections
 from nssbg._errors import NssbgError, OptionError, TimeLimitError
 from nssbg.batch.entry import Entry
@@ -104,7 +103,6 @@ def finish(
     *,
     sink: Sink,
     policy: Policy,
-    set_boxes: Sequence[Box] | None = None,
     threads: int = 1,
 ) -> Entry:
     """Make, check, judge and write the outputs of one picture.
@@ -115,7 +113,6 @@ def finish(
         given: What was read.
         sink: Where outputs go.
         policy: See `Policy`.
-        set_boxes: See `render_outputs`.
         threads: Threads to use; 0 means all usable cores.
 
     Returns:
@@ -135,12 +132,16 @@ def finish(
         unit.profile,
         stem=unit.stem,
         fields=unit.fields,
-        set_boxes=set_boxes,
+        set_boxes=unit.set_boxes,
         threads=threads,
     )
     timings["render"] = _since(begun)
     begun = time.perf_counter()
-    validations = [validate_rendered(made, unit.profile) for made in outputs if made.spec.checked]
+    validations = [
+        validate_rendered(made, unit.profile, set_boxes=unit.set_boxes)
+        for made in outputs
+        if made.spec.checked
+    ]
     features = measure_features(cutout, outputs)
     judged = _judged(verdict(features, unit.profile, validations), cutout, policy)
     timings["judge"] = _since(begun)
@@ -186,7 +187,7 @@ def finish(
         plan=_plan(cutout),
         timings=timings,
         features={
-            **{name: _short(value) for name, value in asdict(features).items()},
+            **{name: _short(value) for name, value in vars(features).items()},
             "width": cutout.frame.width,
             "height": cutout.frame.height,
             "notes": [*cutout.notes, *notes],

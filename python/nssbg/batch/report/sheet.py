@@ -6,8 +6,11 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from nssbg import _fs
 from nssbg._compose.checkerboard import checkerboard
+from nssbg._io import encode
 from nssbg.batch.report.tables import state_of
 from nssbg.batch.report.thumbnails import SIDE, Thumb
 from nssbg.batch.row import Row
@@ -53,7 +56,5 @@ def write_sheet(path: Path, rows: Sequence[Row], thumb_of: Callable[[Row], Thumb
         name = name.encode("latin-1", "backslashreplace").decode("latin-1")
         name = "".join(letter if letter.isprintable() else "?" for letter in name)
         draw.text((left + 13, top + SIDE + 3), name[:50], fill=color)
-    made = io.BytesIO()
-    sheet.save(made, "PNG", compress_level=3)
-    _fs.write(path, made.getvalue(), sync=False)
+    _fs.write(path, encode(np.asarray(sheet), format="png", compression="fast"), sync=False)
     return path
