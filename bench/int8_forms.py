@@ -5,7 +5,7 @@ correction) and by ONNX Runtime's quantiser. Calibrated on pictures of a folder,
 float32 on others of it. Times are interleaved: onnxruntime's defaults on the published file,
 float32 and bfloat16, every form alone and with the rest in bfloat16. Needs nncf and onnx.
 
-    python -m bench.int8_forms isnet-general-use-fp16 PICTURES... --calibrate 20 --runs 5
+    python -m bench.int8_forms isnet-general-use-fp16 PICTURES... --calibration 20 --runs 5
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("images", nargs="+", type=Path)
-    parser.add_argument("--calibrate", type=int, default=20, help="the rest is compared on")
+    parser.add_argument("--calibration", type=int, default=20, help="the rest is compared on")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--forms", nargs="*", choices=list(FORMS), default=list(FORMS))
@@ -142,8 +142,8 @@ def main() -> None:
     assert model.path is not None
     feed = tensors_of(model, [str(path) for path in args.images])
     # Every picture in turn, so that both sets have the same kinds.
-    step = len(feed) / max(1, len(feed) - args.calibrate)
-    aside_at = {int(i * step) for i in range(len(feed) - args.calibrate)}
+    step = len(feed) / max(1, len(feed) - args.calibration)
+    aside_at = {int(i * step) for i in range(len(feed) - args.calibration)}
     aside = [x for i, x in enumerate(feed) if i in aside_at]
     used = [x for i, x in enumerate(feed) if i not in aside_at]
     print(f"{len(used)} pictures to calibrate on, {len(aside)} to compare on\n")
