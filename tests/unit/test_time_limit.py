@@ -14,6 +14,7 @@ from PIL import Image
 import nssbg
 from nssbg import OptionError, TimeLimitError
 from nssbg._pipeline import stage_clock
+from nssbg._pipeline.stages import Pipeline
 from nssbg.batch.manifest import read_manifest
 
 PHOTO = product_bytes(1)
@@ -140,6 +141,7 @@ SCRIPT = """
 import sys, time
 import nssbg
 from nssbg._pipeline import stage_clock
+from nssbg._pipeline.stages import Pipeline
 
 stage_clock._OPENING = 0.0
 
@@ -164,6 +166,7 @@ def test_a_script_ends_without_it():
 COMMAND = """
 import sys, time
 from nssbg._pipeline import stage_clock
+from nssbg._pipeline.stages import Pipeline
 from nssbg._pipeline.stages import Pipeline
 
 stage_clock._OPENING = 0.0
@@ -208,3 +211,27 @@ def test_the_command_fails_the_picture_goes_on_and_ends(tmp_path):
     assert [row.status for row in again].count("done") == 1  # and is tried again
     assert len(list((tmp_path / "out").rglob("0*.png"))) == 6
     assert np.asarray(Image.open(next((tmp_path / "out").rglob("0002.png")))).shape == (160, 160, 4)
+
+
+def test_the_measuring_of_groups_goes_on_past_it_too(tmp_path, go, opened, monkeypatch):
+    refine, stuck = Pipeline._refine, []
+
+    def hangs(self, job):
+        if job.source.name.endswith("0003.jpg"):
+            stuck.append(job.source.name)
+            go.wait(60)
+        return refine(self, job)
+
+    monkeypatch.setattr(Pipeline, "_refine", hangs)
+    catalog(tmp_path / "in", 24)  # two a folder
+    begun = time.monotonic()
+    batch = nssbg.Batch(
+        tmp_path / "in", tmp_path / "out", profile="etsy", model="studio", group_by="folder",
+        time_limit=2.0, report=False,
+    )  # fmt: skip
+    rows = list(batch)
+    assert time.monotonic() - begun < 40
+    assert len(stuck) == 2  # when it was measured, and in its own turn
+    (error,) = [row.error for row in rows if row.error is not None]
+    assert error.kind == "TimeLimitError"
+    assert len(rows) == 24
