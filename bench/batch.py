@@ -149,8 +149,9 @@ def against_rembg(arguments: argparse.Namespace) -> None:
                 )
                 best[which] = min(best[which], time.perf_counter() - begun)
                 shutil.rmtree(out)
-    print(f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP"
-          f"{', with matting' if arguments.matting else ''}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    matting = ", with matting" if arguments.matting else ""
+    load = f"load {os.getloadavg()[0]:.1f}"
+    print(f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP{matting}, {load}")
     for which, seconds in best.items():
         print(f"  {which:12} {arguments.pictures / seconds:7.3f} pictures/s")
     print(f"  nssbg batch is {best['rembg p'] / best['nssbg batch']:.1f} times as fast")
