@@ -149,9 +149,11 @@ def against_rembg(arguments: argparse.Namespace) -> None:
                 )
                 best[which] = min(best[which], time.perf_counter() - begun)
                 shutil.rmtree(out)
-    matting = ", with matting" if arguments.matting else ""
-    load = f"load {os.getloadavg()[0]:.1f}"
-    print(f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP{matting}, {load}")
+    how = ", with matting" if arguments.matting else ""
+    print(
+        f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP{how}, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
     for which, seconds in best.items():
         print(f"  {which:12} {arguments.pictures / seconds:7.3f} pictures/s")
     print(f"  nssbg batch is {best['rembg p'] / best['nssbg batch']:.1f} times as fast")
