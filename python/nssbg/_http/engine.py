@@ -27,6 +27,7 @@ from nssbg._errors import NssbgError
 from nssbg._http.errors import HttpError
 from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
+from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions
 from nssbg._remover import Remover
 from nssbg._vocabulary import Backend, LicenseUse
@@ -107,10 +108,16 @@ class Engine:
 
     Args:
         settings: What stays the same.
+        resolve: What `Remover` takes for a model's name; called where it is opened.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        resolve: Callable[[str], str | ModelDescription] = lambda name: name,
+    ) -> None:
         self.settings = settings
+        self._resolve = resolve
         self.workers = settings.threads or _core.usable_cores()
         self.is_ready = False
         self._changed = threading.Condition()
@@ -323,7 +330,7 @@ class Engine:
     def _remover(self, model: str) -> Remover:
         with_ = self.settings
         return Remover(
-            model,
+            self._resolve(model),
             device=with_.device,
             backend=with_.backend,
             threads=with_.threads,
