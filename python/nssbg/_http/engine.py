@@ -148,10 +148,11 @@ class Engine:
         """
         import numpy as np
 
+        side = max(1, min(64, math.isqrt(self.settings.max_pixels)))
         remover = self._remover(self.settings.model)
         with remover._map_each(
             # Noise: nothing for the studio method, so that "auto" opens its network too.
-            [np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)],
+            [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)],
             lambda _: CutoutOptions(),
             lambda *_: None,
         ) as outcomes:

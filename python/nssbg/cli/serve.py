@@ -171,15 +171,15 @@ def serve(settings: ServerSettings, log_level: str) -> int:
 
     app, engine = application(settings)
     # Before the model is opened, which takes longer than to find out that the port is taken.
-    bound = listening_socket(settings.listener.host, settings.listener.port)
-    log_as_json(log_level)
-    engine.open()
-    Server(
-        app,
-        settings.listener,
-        bound,
-        lambda address: say(printable(f"nssbg serves {settings.engine.model} on {address}")),
-    ).run()
+    with listening_socket(settings.listener.host, settings.listener.port) as bound:
+        log_as_json(log_level)
+        engine.open()
+        Server(
+            app,
+            settings.listener,
+            bound,
+            lambda address: say(printable(f"nssbg serves {settings.engine.model} on {address}")),
+        ).run()
     return 0
 
 

@@ -99,11 +99,12 @@ class ModelNames:
         if name not in sessions:
             return self._checked(name, None)
         kind = _session(name)
-        if not kind.catalog_name or name.endswith("_custom"):
+        try:
+            described = describe(kind.catalog_name)
+        except ModelError as error:  # a file of one's own, or a network that nssbg has not
             raise HttpError(
                 422, "model", "this server runs models of the catalog; that name is not served"
-            )
-        described = describe(kind.catalog_name)
+            ) from error
         try:
             check_license(described, self._use)
             if not kind.has_weights():

@@ -114,7 +114,13 @@ def _framing(fields: Fields, frame: Frame, box: Box, max_pixels: int) -> Output:
         output = Output(canvas=_canvas(fields, frame, box))
     if fields.most_pixels is not None and frame.height * frame.width > fields.most_pixels:
         shrunk = math.sqrt(fields.most_pixels / (frame.height * frame.width))
-        output = replace(output, longest_side=max(1, math.floor(max(width, height) * shrunk)))
+        longest = math.floor(max(width, height) * shrunk)
+        # Both sides are whole pixels, and a rounded one may be one too many.
+        while longest * round(min(width, height) * longest / max(width, height)) > (
+            width * height * fields.most_pixels / (frame.height * frame.width)
+        ):
+            longest -= 1
+        output = replace(output, longest_side=max(1, longest))
     return output
 
 
@@ -130,10 +136,13 @@ def _canvas(fields: Fields, frame: Frame, box: Box) -> Canvas:
     return Canvas(
         frame.width,
         frame.height,
-        # Without a scale the subject keeps its own, and may touch the canvas's edges.
-        fill=fields.scale or 1.0,
+        # No margin at whatever scale: at a position of 0 % the subject touches the edge.
+        fill=1.0,
         align=(min(1.0, down), min(1.0, across)),
-        scale=None if fields.scale else 1.0,
+        scale=1.0
+        if fields.scale is None
+        else fields.scale
+        * min(frame.height / max(1, bottom - top), frame.width / max(1, right - left)),
     )
 
 
