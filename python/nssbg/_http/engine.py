@@ -118,8 +118,8 @@ class Engine:
     ) -> None:
         self.settings = settings
         self._resolve = resolve
-        self.workers = settings.threads or _core.usable_cores()
-        self.is_ready = False
+        self.workers: int = settings.threads or _core.usable_cores()
+        self.is_ready: bool = False
         self._changed = threading.Condition()
         # All below is guarded by the condition's lock.
         self._models: dict[str, _OpenModel] = {}  # the least recently used first
@@ -168,7 +168,7 @@ class Engine:
         try:
             yield
         finally:
-            self.is_ready = False
+            self.is_ready: bool = False
             await asyncio.to_thread(self.close)
 
     def check_room(self) -> None:
