@@ -240,7 +240,7 @@ def hold_connections(port: int, count: int, stop: threading.Event) -> dict[str, 
 
 def load(arguments: argparse.Namespace) -> None:
     """The whole of it for some minutes."""
-    sources = pictures(SIZES, 2)
+    sources = pictures(tuple(arguments.megapixels), 2)
     until = time.monotonic() + arguments.minutes * 60
     taken: list[tuple[bool, int, float]] = []
     lost: list[str] = []
@@ -431,6 +431,7 @@ def main() -> None:
     one.add_argument("--clients", type=int, default=64)
     one.add_argument("--hostile", type=float, default=0.05)
     one.add_argument("--slow", type=int, default=32)
+    one.add_argument("--megapixels", type=float, nargs="+", default=list(SIZES))
     one.add_argument("--model", default="auto")
     one = commands.add_parser("map")
     one.add_argument("--images", type=int, default=64)

@@ -322,7 +322,8 @@ def _frames(arguments: argparse.Namespace) -> int:
 
 def _server(arguments: argparse.Namespace) -> int:
     """`nssbg serve` at rembg's port, for whom rembg's flags say."""
-    from nssbg.cli.serve import LOG_LEVELS, check_installed, serve, token_of
+    from nssbg._vocabulary import LOG_LEVELS
+    from nssbg.cli.serve import check_installed, serve, token_of
 
     check_installed()
     from nssbg._http.engine import EngineSettings

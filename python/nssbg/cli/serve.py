@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import NssbgError, OptionError
 from nssbg._installed import installed, not_installed
-from nssbg._vocabulary import BACKENDS, LICENSE_USES
+from nssbg._vocabulary import BACKENDS, LICENSE_USES, LOG_LEVELS
 from nssbg.cli.console import printable, say
 
 if TYPE_CHECKING:
     from nssbg.server.app import ServerSettings
 
-__all__ = ["LOG_LEVELS", "add_parser", "check_installed", "run", "serve"]
+__all__ = ["add_parser", "check_installed", "run", "serve"]
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
 _NEEDED = ("starlette", "uvicorn", "python_multipart")
 
 
