@@ -168,7 +168,7 @@ class Engine:
         try:
             yield
         finally:
-            self.is_ready: bool = False
+            self.is_ready = False
             await asyncio.to_thread(self.close)
 
     def check_room(self) -> None:
