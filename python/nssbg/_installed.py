@@ -22,6 +22,9 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
     "watchfiles": "watch",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
 }
 
 

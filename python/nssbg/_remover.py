@@ -450,6 +450,30 @@ class Remover:
             time_limit=time_limit,
         )
 
+    def _map_each(
+        self,
+        images: Iterable[Any],
+        options: Callable[[Any], CutoutOptions],
+        sink: Callable[[Any, Cutout], Any],
+        *,
+        max_memory: int | None = None,
+        time_limit: float | None = None,
+    ) -> Stream:
+        """As `map` with a sink, as completed, with options for each source: for the edges."""
+        count = self._settings.thread_count
+        return Stream(
+            self._open_for_many(count, None, [], None),
+            images,
+            options,
+            workers=count,
+            max_in_flight=count + 2,
+            max_memory=max_memory,
+            predict=predicted_bytes,
+            sink=sink,
+            ordered=False,
+            time_limit=time_limit,
+        )
+
     @spelled_out(CutoutOptions)
     def frames(
         self,
