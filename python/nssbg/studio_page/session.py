@@ -14,17 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nssbg import _io as image_io
-from nssbg._color.depth import eight_bits
+from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
-from nssbg._ops.resample import scaled
 from nssbg._pipeline.analysis import Analysis
 from nssbg._pipeline.memory_estimate import bytes_in_flight
-from nssbg._pipeline.preview import View
+from nssbg._pipeline.preview import View, preview
 from nssbg._remover import Remover
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
@@ -399,17 +397,17 @@ class Session:
     def previewed(self, name: str, analysis: Analysis, edit: Edit, where: View) -> NDArray[Any]:
         """What a part of a picture will look like with an edit: rows x columns x 4, 8 bits."""
         height, width = analysis.frame.height, analysis.frame.width
-        if edit.box != analysis.box:
-            edit = Edit(**{**vars(edit), "box": analysis.box})
-        cutout = analysis.finished(
-            edit.options(edit.corrections(height, width)),
+        said = None
+        if analysis.box is not None or edit.keep or edit.drop:
+            said = Corrections(box=analysis.box, keep=edit.keep, drop=edit.drop)
+        return preview(
+            analysis,
+            edit.options(said),
+            where,
+            strokes=edit.strokes,
             edge=edit.edge(height, width),
             threads=self._threads,
         )
-        left, top, right, bottom = where.box
-        part = cutout.rgba[top:bottom, left:right]
-        part = eight_bits(part) if part.dtype == np.uint16 else np.ascontiguousarray(part)
-        return scaled(part, *where.size)
 
     def _finished(
         self,
