@@ -16,6 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
@@ -29,7 +30,7 @@ from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
 from nssbg.studio_page.folder import SessionFolder, is_id, new_id
 from nssbg.studio_page.memory import Memory, default_bound
-from nssbg.studio_page.picture import Picture, kind_of, told
+from nssbg.studio_page.picture import Picture, told
 
 __all__ = ["Limits", "MissingError", "NotReadyError", "Session"]
 
@@ -43,9 +44,13 @@ MOST_PICTURES = 2000
 class MissingError(NssbgError):
     """There is no such picture."""
 
+    kind = "missing"
+
 
 class NotReadyError(NssbgError):
     """The picture has no result yet, or not that revision of it."""
+
+    kind = "not-ready"
 
 
 class _CancelledError(BaseException):
@@ -187,6 +192,22 @@ class Session:
                 return picture.record()
         finally:
             received.unlink(missing_ok=True)
+
+    def add_file(self, path: Path) -> dict[str, Any]:
+        """Take a copy of a file of this machine.
+
+        Raises:
+            OSError: It cannot be read or copied.
+            ImageDecodeError: It is no picture, or too large.
+        """
+        if path.stat().st_size > self.limits.max_bytes:
+            raise ImageDecodeError(
+                f"cannot read {path}: it has more than the {self.limits.max_bytes / 1e6:.0f} MB "
+                f"that the page takes; use `nssbg {path}`"
+            )
+        received = self.folder.incoming()
+        _fs.write(received, path.read_bytes(), sync=False)
+        return self.add(received, path.name)
 
     def add_background(self, received: Path, name: str) -> str:
         """Take a background picture; its id.
@@ -434,8 +455,6 @@ class Session:
         """End the threads and let go of the models; what is running is not waited for long."""
         with self._changed:
             self._stopping = True
-            for picture in self._pictures.values():
-                picture.cancelled = True
             self._changed.notify_all()
         for worker in self._workers:
             worker.join(10.0)
@@ -518,7 +537,7 @@ class Session:
 
         def on_stage(stage: str) -> None:
             with self._changed:
-                if picture.cancelled or picture.revision != revision:
+                if self._stopping or picture.cancelled or picture.revision != revision:
                     raise _CancelledError
                 picture.begin(stage)
                 self._tell(picture, keep=False)
@@ -528,12 +547,14 @@ class Session:
             result = self._account(picture, edit, cutout)
         except _CancelledError:
             with self._changed:
+                if self._stopping:
+                    return  # what is kept says that it ran: the next start goes on with it
                 if picture.cancelled and picture.revision == revision:
                     self._end(picture, "done" if picture.done_edit else "cancelled")
                 # Else it stands in a queue again.
             return
         except Exception as error:
-            if kind_of(error) == "unexpected":
+            if told(error)["kind"] == "unexpected":
                 log.warning("%s: unexpected error", picture.name, exc_info=error)
             with self._changed:
                 if picture.revision == revision:
