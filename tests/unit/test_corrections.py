@@ -11,9 +11,9 @@ from nssbg import Corrections, OptionError
 from nssbg._segment.base import Estimate
 from nssbg._segment.corrections import (
     _geodesic,
-    mixed,
     corrected_alpha,
     corrected_estimate,
+    mixed,
 )
 from nssbg._types import Frame, Plan
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "preview"]
 
+Bools = NDArray[np.bool_]
+
 # Pixels of the screen around what is visible: what the refinement and the colours look at.
 _MARGIN = 24
 # Cells of the coarse map around it.
@@ -128,8 +130,12 @@ def preview(
     part = (axis_x.part[0], axis_y.part[0], axis_x.part[1], axis_y.part[1])
     guide = photograph_part(region.frame.rgb, axis_y.size, axis_x.size, part)
     window = _Window(axis_y, axis_x, guide, shape)
-    alpha = window.refined(coarse, changed, analysis.estimate, options.refine, threads)
-    window.obey(alpha, said, strokes, region)
+    keep, drop = window.said(said, strokes, region)
+    alpha = window.refined(
+        coarse, changed, analysis.estimate, (keep, drop), options.refine, threads
+    )
+    alpha[keep], alpha[drop] = 255 if alpha.dtype == np.uint8 else 1, 0
+    window.clear_outside(alpha, region)
     if edge is not None:
         alpha = adjusted_edge(alpha, edge.scaled(math.sqrt(sx * sy)), threads=threads)
     if frame.alpha is not None:
@@ -248,6 +254,7 @@ class _Window:
         coarse: Estimate,
         changed: NDArray[np.float32] | None,
         before: Estimate,
+        said: tuple[Bools, Bools],
         level: RefineLevel,
         threads: int,
     ) -> NDArray[Any]:
@@ -266,6 +273,7 @@ class _Window:
         trimap = None
         if changed is not None and level in ("matting", "auto"):
             trimap = trimap_of(part, *shape)
+            trimap[said[0]], trimap[said[1]] = 255, 0
         alpha = refine(
             self.guide, part, level=level, trimap=trimap, threads=threads, min_component_area=0
         )
@@ -273,34 +281,33 @@ class _Window:
             return mixed(own, alpha, _at_most(near, shape))
         return alpha
 
-    def obey(
-        self,
-        alpha: NDArray[Any],
-        said: Corrections | None,
-        strokes: Sequence[Stroke],
-        region: Region,
-    ) -> None:
-        """Make points and strokes hold exactly, in place."""
-        full = 255 if alpha.dtype == np.uint8 else 1
+    def said(
+        self, corrections: Corrections | None, strokes: Sequence[Stroke], region: Region
+    ) -> tuple[Bools, Bools]:
+        """Pixels of the window that a person said are subject, and background."""
+        shape = self.guide.shape[:2]
         origin = (self.x.part[0] + region.left, self.y.part[0] + region.top)
-        if strokes:
-            mask = painted(strokes, *alpha.shape, origin=origin, scale=(self.x.scale, self.y.scale))
-            alpha[mask == KEEP] = full
-            alpha[mask == DROP] = 0
-        for points, value in ((said.keep, full), (said.drop, 0)) if said is not None else ():
-            for x, y in points:
-                row = math.floor((y - origin[1]) * self.y.scale)
-                column = math.floor((x - origin[0]) * self.x.scale)
-                if 0 <= row < alpha.shape[0] and 0 <= column < alpha.shape[1]:
-                    alpha[row, column] = value
-        if region.inner is not None:
-            top, left, bottom, right = region.inner
-            for axis, lines, (first, last) in (
-                (self.y, alpha, (top, bottom)),
-                (self.x, alpha.T, (left, right)),
-            ):
-                lines[: max(0, round((first - axis.part[0]) * axis.scale))] = 0
-                lines[max(0, round((last - axis.part[0]) * axis.scale)) :] = 0
+        mask = painted(strokes, *shape, origin=origin, scale=(self.x.scale, self.y.scale))
+        if corrections is not None:
+            for points, value in ((corrections.keep, KEEP), (corrections.drop, DROP)):
+                for x, y in points:
+                    row = math.floor((y - origin[1]) * self.y.scale)
+                    column = math.floor((x - origin[0]) * self.x.scale)
+                    if 0 <= row < shape[0] and 0 <= column < shape[1]:
+                        mask[row, column] = value
+        return mask == KEEP, mask == DROP
+
+    def clear_outside(self, alpha: NDArray[Any], region: Region) -> None:
+        """Make everything outside the box background, in place."""
+        if region.inner is None:
+            return
+        top, left, bottom, right = region.inner
+        for axis, lines, first, last in (
+            (self.y, alpha, top, bottom),
+            (self.x, alpha.T, left, right),
+        ):
+            lines[: max(0, round((first - axis.part[0]) * axis.scale))] = 0
+            lines[max(0, round((last - axis.part[0]) * axis.scale)) :] = 0
 
     def _part_of(self, values: NDArray[Any]) -> NDArray[Any]:
         """The window's share of a map of the whole region, of any size."""
