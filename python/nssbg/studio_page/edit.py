@@ -162,13 +162,13 @@ def edit_from(
         OptionError: It is not what it must be; the message says what.
     """
     table = _table("the edit", record, _FIELDS)
-    said = _table("corrections", table.get("corrections") or {}, _CORRECTIONS)
+    said = _table("corrections", _given(table, "corrections", {}), _CORRECTIONS)
     model = table.get("model", default_model)
     _check_model(model)
     effort, refine = table.get("effort", "balanced"), table.get("refine", "guided")
     one_of("effort", effort, EFFORTS)
     one_of("refine", refine, REFINE_LEVELS)
-    strokes = said.get("strokes") or []
+    strokes = _given(said, "strokes", [])
     if not isinstance(strokes, list) or len(strokes) > _MOST_STROKES:
         raise OptionError(f"corrections: strokes is a list of at most {_MOST_STROKES}")
     made = Edit(
@@ -179,12 +179,12 @@ def edit_from(
         softness=_number(table, "softness", 0.0, 0.0, 1.0),
         choke=_number(table, "choke", 0.0, -1.0, 1.0),
         strokes=tuple(stroke_from(one) for one in strokes),
-        framing=framing_from(table.get("framing") or {}, has_background=has_background),
+        framing=framing_from(_given(table, "framing", {}), has_background=has_background),
     )
     box: Any = said.get("box")
-    keep: Any = said.get("keep") or []
-    drop: Any = said.get("drop") or []
-    if box is None and not keep and not drop:
+    keep: Any = _given(said, "keep", [])
+    drop: Any = _given(said, "drop", [])
+    if box is None and keep == [] and drop == []:
         return made
     checked = Corrections(box=box, keep=keep, drop=drop)
     return Edit(**{**vars(made), "box": checked.box, "keep": checked.keep, "drop": checked.drop})
@@ -210,6 +210,12 @@ def _table(what: str, record: Any, known: frozenset[str]) -> Mapping[str, Any]:
     if unknown:
         raise OptionError(f"{what} has no {unknown[0]!r:.60}; it has {', '.join(sorted(known))}")
     return record
+
+
+def _given(table: Mapping[str, Any], name: str, default: Any) -> Any:
+    """What was given; null is nothing."""
+    value = table.get(name)
+    return default if value is None else value
 
 
 def _number(

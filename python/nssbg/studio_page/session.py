@@ -482,11 +482,12 @@ class Session:
             except (KeyError, TypeError, NssbgError) as error:
                 log.warning("%s: a picture is left out: %s", self.folder.path, error)
                 self.folder.remove(name)
-        for picture in sorted(found, key=lambda picture: picture.number):
-            self._pictures[picture.id] = picture
-            self._next_number = picture.number + 1
-            if picture.state in ("queued", "running"):
-                self._queue(picture)
+        with self._changed:
+            for picture in sorted(found, key=lambda picture: picture.number):
+                self._pictures[picture.id] = picture
+                self._next_number = picture.number + 1
+                if picture.state in ("queued", "running"):
+                    self._queue(picture)
 
     def _queue(self, picture: Picture, *, first: bool = False) -> None:
         """Put a picture where its next step is done. Needs the lock."""
