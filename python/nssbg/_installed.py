@@ -21,6 +21,8 @@ _EXTRAS = {
     "nncf": "quantize",
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
+    "starlette": "studio",
+    "uvicorn": "studio",
     "watchfiles": "watch",
 }
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
     "rembg": "nssbg.cli.rembg",
+    "studio": "nssbg.cli.studio",
 }
 
 # A shell's own convention for "ended by Ctrl-C".

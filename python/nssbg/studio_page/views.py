@@ -1,0 +1,282 @@
+"""Pictures as a page shows and takes them: parts at a scale, whole files, a ZIP of many.
+
+Which part and which format is decided here; scaling, framing and encoding are the package's own.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nssbg import _io as image_io
+from nssbg._color.depth import eight_bits
+from nssbg._cutout import Cutout
+from nssbg._errors import NssbgError, OptionError
+from nssbg._io.formats import ALPHA_FORMATS, suffix_of
+from nssbg._ops.prepare import prepare
+from nssbg._ops.resample import scaled
+from nssbg._options import checked_quality, one_of
+from nssbg._pipeline.preview import View
+from nssbg.studio_page.edit import Edit
+from nssbg.studio_page.session import Session
+
+__all__ = ["LAYERS", "File", "download", "framed_pixels", "png", "preview", "view", "zip_stream"]
+
+LAYERS = ("cutout", "alpha", "original")
+# Pixels of one answer: more than any screen shows.
+_MOST_PIXELS = 24_000_000
+
+
+@dataclass(frozen=True)
+class File:
+    """A file for the page.
+
+    Attributes:
+        data: Its bytes.
+        content_type: Its type.
+        name: What a browser is to call it; "" where it is shown, not saved.
+    """
+
+    data: bytes
+    content_type: str = "image/png"
+    name: str = ""
+
+
+def view_of(values: Any, height: int, width: int) -> View:
+    """The visible part that a page names, cut to the picture.
+
+    Args:
+        values: Mapping with x, y, width, height (pixels of the picture) and scale (pixels of the
+            answer for one of the picture; above 1 it is answered at 1).
+        height: Rows of the picture.
+        width: Columns of it.
+
+    Raises:
+        OptionError: They are no numbers, nothing of the picture is visible, or too much is asked.
+    """
+    numbers = {}
+    defaults = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    for name, default in defaults.items():
+        value = values.get(name)
+        try:
+            numbers[name] = float(default if value is None or value == "" else value)
+        except (TypeError, ValueError):
+            raise OptionError(f"view: {name} is a number, not {value!r:.60}") from None
+        if not math.isfinite(numbers[name]):
+            raise OptionError(f"view: {name} is a number, not {value!r:.60}")
+    scale = min(1.0, numbers["scale"])
+    left, top = max(0, math.floor(numbers["x"])), max(0, math.floor(numbers["y"]))
+    right = min(width, math.ceil(numbers["x"] + numbers["width"]))
+    bottom = min(height, math.ceil(numbers["y"] + numbers["height"]))
+    if left >= right or top >= bottom or scale <= 0:
+        raise OptionError("view: nothing of the picture lies in it")
+    size = (max(1, round((bottom - top) * scale)), max(1, round((right - left) * scale)))
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise OptionError(f"view: at most {_MOST_PIXELS} pixels are answered at once")
+    return View((left, top, right, bottom), size)
+
+
+def view(session: Session, name: str, layer: str, values: Any, revision: int | None) -> File:
+    """A part of the photograph, or of a result.
+
+    Raises:
+        NotReadyError: There is no such result.
+        OptionError: The part or the layer is none.
+    """
+    one_of("layer", layer, (*LAYERS, "framed"))
+    if layer == "original":
+        frame = session.frame(name)
+        where = view_of(values, frame.height, frame.width)
+        return png(_photograph(frame.rgb, where), frame.icc_profile)
+    cutout, edit, _ = session.cutout(name, revision)
+    icc = cutout.frame.icc_profile
+    if layer == "framed":
+        pixels = framed_pixels(session, name, cutout, edit)
+        where = view_of(values, *pixels.shape[:2])
+        left, top, right, bottom = where.box
+        part = pixels[top:bottom, left:right]
+        return png(_brought_to(_as_bytes(part), where.size), icc)
+    where = view_of(values, cutout.frame.height, cutout.frame.width)
+    left, top, right, bottom = where.box
+    if layer == "alpha":
+        alpha = _as_bytes(cutout.alpha[top:bottom, left:right])
+        return png(_photograph(alpha, View((0, 0, right - left, bottom - top), where.size)))
+    part = _as_bytes(cutout.rgba[top:bottom, left:right])
+    return png(_brought_to(part, where.size), icc)
+
+
+def preview(session: Session, name: str, edit: Edit, layer: str, values: Any) -> File:
+    """What a part will look like with an edit, at the view's scale.
+
+    Raises:
+        NotReadyError: Nothing was run for the picture yet.
+        OptionError: The part, the layer or the edit is none.
+    """
+    one_of("layer", layer, LAYERS)
+    analysis = session.analysis(name, edit)
+    height, width = analysis.frame.height, analysis.frame.width
+    where = view_of(values, height, width)
+    icc = analysis.frame.icc_profile
+    if layer == "original":
+        return png(_photograph(analysis.frame.rgb, where), icc)
+    pixels = session.previewed(name, analysis, edit, where)
+    if layer == "alpha":
+        return png(np.ascontiguousarray(pixels[..., 3]))
+    return png(pixels, icc)
+
+
+def framed_pixels(session: Session, name: str, cutout: Cutout, edit: Edit) -> NDArray[Any]:
+    """The result on its canvas, with shadow and background; the cut-out where nothing is framed."""
+    if edit.framing.plain:
+        return cutout.rgba
+    key = (name, "framed", edit)
+    found: NDArray[Any] | None = session.memory.get(key)
+    if found is None:
+        frame = cutout.frame
+        output = edit.framing.output(frame.height, frame.width, session.folder.background)
+        found = cutout.render(output)
+        session.memory.put(key, found, int(found.nbytes))
+    return found
+
+
+def download(
+    session: Session, name: str, format: str, *, quality: int | None = None, mask: bool = False
+) -> File:
+    """A result as a file.
+
+    Raises:
+        NotReadyError: There is none yet.
+        OptionError: Format or quality is none.
+        ImageEncodeError: The format cannot hold it.
+    """
+    from nssbg._vocabulary import FORMATS
+
+    one_of("format", format, FORMATS)
+    if quality is not None:
+        checked_quality(quality)
+    cutout, edit, _ = session.cutout(name)
+    title = session.record(name)["name"]
+    stem = title.rpartition(".")[0] or title
+    frame = cutout.frame
+    if mask:
+        pixels, icc = np.ascontiguousarray(cutout.alpha), None
+    else:
+        pixels, icc = framed_pixels(session, name, cutout, edit), frame.icc_profile
+        if format not in ALPHA_FORMATS and pixels.shape[2] == 4:
+            from nssbg._compose.background import over
+
+            pixels = over(pixels, "white", icc_profile=icc)
+    data = image_io.encode(
+        pixels,
+        format=format,
+        quality=None if format in ("png", "tiff") else quality,
+        icc_profile=icc,
+        exif=None if mask else frame.exif,
+        dpi=frame.dpi,
+    )
+    kind = "mask" if mask else "cutout"
+    return File(data, f"image/{format}", f"{stem}-{kind}{suffix_of(format)}")
+
+
+class _Pipe:
+    """What zipfile writes into: hands out the bytes as they come, and cannot seek."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._length = 0
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        self._length += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._length
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+def zip_stream(
+    session: Session, names: list[str], format: str, *, quality: int | None = None
+) -> Iterator[bytes]:
+    """Results as a ZIP, one in memory at a time; what failed stands in errors.txt.
+
+    Raises:
+        OptionError: The format is none.
+    """
+    from nssbg._vocabulary import FORMATS
+
+    one_of("format", format, FORMATS)
+    return _zipped(session, names, format, quality)
+
+
+def _zipped(
+    session: Session, names: list[str], format: str, quality: int | None
+) -> Iterator[bytes]:
+    pipe = _Pipe()
+    used: set[str] = set()
+    errors = []
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        for name in names:
+            try:
+                record = session.record(name)
+                file = download(session, name, format, quality=quality)
+            except NssbgError as error:
+                errors.append(f"{error}\n")
+                continue
+            folder = record["path"].rpartition("/")[0]
+            archive.writestr(_unused(f"{folder}/{file.name}".lstrip("/"), used), file.data)
+            yield pipe.taken()
+        if errors:
+            archive.writestr("errors.txt", "".join(errors).encode())
+    yield pipe.taken()
+
+
+def _unused(name: str, used: set[str]) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    number, found = 1, name
+    while found.casefold() in used:
+        number += 1
+        found = f"{stem}-{number}{dot}{suffix}"
+    used.add(found.casefold())
+    return found
+
+
+def png(pixels: NDArray[Any], icc_profile: bytes | None = None) -> File:
+    """Pixels as a PNG that is made and sent fast."""
+    return File(
+        image_io.encode(
+            np.ascontiguousarray(pixels), format="png", compression="fast", icc_profile=icc_profile
+        )
+    )
+
+
+def _photograph(pixels: NDArray[Any], where: View) -> NDArray[Any]:
+    """A part of H x W or H x W x 3 pixels at a size, in 8 bits."""
+    planes = prepare(pixels, where.size, filter="bilinear", crop=where.box, dtype="uint8")[0]
+    if pixels.ndim == 2:
+        return np.ascontiguousarray(planes[0])
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+
+
+def _brought_to(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    if pixels.shape[:2] == size:
+        return pixels
+    if pixels.shape[2] == 4:
+        return scaled(np.ascontiguousarray(pixels), *size)
+    return _photograph(pixels, View((0, 0, pixels.shape[1], pixels.shape[0]), size))
+
+
+def _as_bytes(pixels: NDArray[Any]) -> NDArray[Any]:
+    return eight_bits(pixels) if pixels.dtype == np.uint16 else np.ascontiguousarray(pixels)
