@@ -162,7 +162,7 @@ const header = h(
 );
 
 const said = notices(store, () => refreshAll());
-const stageSection = h('section', { class: 'stage', 'aria-label': texts.viewer.label }, stage.element, toolBar(store, stage), viewBar(store, stage));
+const stageSection = h('section', { class: 'stage', 'aria-label': texts.viewer.label }, stage.element, ...toolBar(store, stage), viewBar(store, stage));
 const waitingText = h('p', { class: 'waiting-text' });
 const waiting = h('div', { class: 'stage-waiting', hidden: true }, h('span', { class: 'spinner', 'aria-hidden': 'true' }), waitingText);
 stageSection.append(waiting);
@@ -182,6 +182,9 @@ listenToKeys({ store, stage, intake, exporter, list });
 function renderHead() {
   const { selected, items } = store;
   root.dataset.page = items.length ? 'work' : 'empty';
+  // Over the stage, above its bars; before there is one, over the page.
+  const ground = items.length ? stageSection : document.body;
+  if (said.stack.parentElement !== ground) ground.append(said.stack);
   main.hidden = list.element.hidden = !items.length;
   /** @type {HTMLElement} */ (shell.lastElementChild).hidden = items.length > 0;
   fileName.textContent = selected?.name ?? '';
@@ -216,7 +219,7 @@ function announce(item) {
   const many = store.items.length > 3;
   if (picture.state === 'failed') store.notify({ text: texts.announce.failed(item.name, picture.error?.message ?? ''), kind: 'quiet' });
   else if (!many) store.notify({ text: picture.result?.low_confidence ? texts.announce.look(item.name) : texts.announce.done(item.name), kind: 'quiet' });
-  if (many && !store.items.some(isPending)) store.notify({ text: texts.announce.allDone(store.items.filter((each) => !isFailed(each)).length), kind: 'info' });
+  if (many && !store.items.some(isPending)) store.notify({ text: texts.announce.allDone(store.items.filter((each) => !isFailed(each)).length, store.items.filter(isFailed).length), kind: 'info' });
 }
 store.on('item', announce);
 

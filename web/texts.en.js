@@ -42,6 +42,7 @@ export const texts = {
 
   empty: {
     heading: 'Drop pictures here',
+    headingTouch: 'Take the background out',
     promise: 'The background goes, your pictures stay on this computer.',
     choose: 'Choose pictures',
     folder: 'Choose a folder',
@@ -65,9 +66,9 @@ export const texts = {
     overall: (/** @type {number} */ done, /** @type {number} */ all) => `${number.format(done)} of ${number.format(all)} done`,
     allDone: (/** @type {number} */ all) => `${pictures(all)}`,
     failed: (/** @type {number} */ count) => counted(count, 'failed', 'failed'),
-    empty: 'Remove all pictures',
+    empty: 'Remove all',
     cancelAll: 'Cancel all',
-    retryAll: 'Try failed ones again',
+    retryAll: 'Retry failed',
   },
   states: {
     waiting: 'Waiting to be read',
@@ -88,7 +89,8 @@ export const texts = {
     done: (/** @type {string} */ name) => `${name} is done.`,
     failed: (/** @type {string} */ name, /** @type {string} */ why) => `${name} failed: ${why}`,
     look: (/** @type {string} */ name) => `${name} is done. The method is not sure: look at it.`,
-    allDone: (/** @type {number} */ count) => `All ${pictures(count)} are done.`,
+    allDone: (/** @type {number} */ done, /** @type {number} */ failed) =>
+      failed ? `${pictures(done)} done, ${number.format(failed)} failed.` : `All ${pictures(done)} are done.`,
     selected: (/** @type {string} */ name, /** @type {number} */ at, /** @type {number} */ of) => `${name}, picture ${at} of ${of}`,
     tool: (/** @type {string} */ name) => name,
     zoom: (/** @type {number} */ scale) => `Zoom ${percentage.format(scale)}`,
@@ -157,6 +159,8 @@ export const texts = {
     models: { here: 'On this computer', elsewhere: 'Not on this computer' },
     auto: 'Automatic',
     studio: 'Studio, without a network',
+    autoHint: 'The network or the studio method, whichever fits the picture.',
+    studioHint: 'For products on plain backdrops.',
     commercial: 'Commercial use allowed',
     notCommercial: 'No commercial use',
     unsettled: 'Commercial use is not settled',
@@ -188,6 +192,8 @@ export const texts = {
     applyAll: 'Use these settings for all pictures',
     confidence: 'Confidence',
     unknownConfidence: 'not known for this model',
+    weak: 'No confidence: look at its results',
+    weakHint: 'Nothing says how far this model’s results are to be trusted.',
     lookTitle: 'Look at it',
     look: 'The method is not sure of this one. Check the edge, correct it, or try another model.',
     failedTitle: 'This picture could not be cut out',

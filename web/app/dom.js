@@ -107,7 +107,11 @@ export function slider({ label, min, max, step, value, show, input, change, hint
   const update = () => {
     output.value = show(Number(range.value));
     range.setAttribute('aria-valuetext', output.value);
-    range.style.setProperty('--share', `${(100 * (Number(range.value) - min)) / (max - min)}%`);
+    // Filled from zero, which lies in the middle where values have a sign.
+    const at = (100 * (Number(range.value) - min)) / (max - min);
+    const zero = (100 * (Math.max(0, min) - min)) / (max - min);
+    range.style.setProperty('--from', `${Math.min(at, zero)}%`);
+    range.style.setProperty('--share', `${Math.max(at, zero)}%`);
   };
   update();
   return h('label', { class: 'slider', title: hint }, h('span', { class: 'slider-label' }, label), output, range);

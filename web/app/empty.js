@@ -16,8 +16,8 @@ export function emptyState(store, intake) {
       'div',
       { class: 'dropzone' },
       h('span', { class: 'dropzone-icon' }, icon('image')),
-      h('h1', { id: 'empty-heading' }, texts.empty.heading),
-      h('p', { class: 'promise' }, icon('lock'), texts.empty.promise),
+      h('h1', { id: 'empty-heading' }, h('span', { class: 'with-pointer' }, texts.empty.heading), h('span', { class: 'with-fingers' }, texts.empty.headingTouch)),
+      h('p', { class: 'promise' }, icon('lock'), ' ', texts.empty.promise),
       h(
         'div',
         { class: 'dropzone-actions' },

@@ -70,11 +70,10 @@ export class PictureList {
           { class: 'list-actions' },
           iconButton('add', texts.list.add, () => intake.choose(false), { class: 'icon-button add' }),
           iconButton('folder', texts.list.addFolder, () => intake.choose(true), { class: 'icon-button wide-only' }),
-          iconButton('trash', texts.list.empty, actions.empty, { class: 'icon-button wide-only' }),
         ),
       ),
       this.list,
-      h('div', { class: 'list-foot' }, this.cancelAll, this.retryAll),
+      h('div', { class: 'list-foot' }, this.cancelAll, this.retryAll, h('button', { type: 'button', class: 'link quiet', on: { click: actions.empty } }, texts.list.empty)),
     );
     store.on('items', () => this.render());
     store.on('item', (item) => {
@@ -111,7 +110,7 @@ export class PictureList {
     const name = h('span', { class: 'name' });
     const state = h('span', { class: 'state' });
     const bar = h('progress', { max: 1, 'aria-hidden': 'true', hidden: true });
-    const open = h('button', { type: 'button', class: 'open', on: { click: () => store.select(item) } }, thumb, h('span', { class: 'about' }, name, state, bar));
+    const open = h('button', { type: 'button', class: 'pick', on: { click: () => store.select(item) } }, thumb, h('span', { class: 'about' }, name, state, bar));
     const act = h('span', { class: 'row-actions' });
     const element = h('li', {}, open, act);
     let shown = '';
@@ -196,7 +195,7 @@ export class PictureList {
     const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
     const focused = row?.contains(document.activeElement);
     this.store.dropItem(item);
-    if (focused) /** @type {HTMLElement | null | undefined} */ (neighbour?.querySelector('.open'))?.focus();
+    if (focused) /** @type {HTMLElement | null | undefined} */ (neighbour?.querySelector('.pick'))?.focus();
     this.store.notify({ text: texts.announce.removed(item.name), kind: 'quiet' });
     if (id) await this.store.engine.remove(id).catch((error) => this.store.complain(error));
   }
@@ -232,6 +231,6 @@ export class PictureList {
     if (!forward && !['ArrowUp', 'ArrowLeft'].includes(event.key)) return;
     event.preventDefault();
     this.store.step(forward ? 1 : -1);
-    /** @type {HTMLElement | null} */ (this.list.querySelector('.current .open'))?.focus();
+    /** @type {HTMLElement | null} */ (this.list.querySelector('.current .pick'))?.focus();
   }
 }

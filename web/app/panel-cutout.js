@@ -7,7 +7,7 @@ import { choice, fill, h, icon, segmented, slider } from './dom.js';
 /** @typedef {import('../engine/interface.js').Model} Model */
 
 /** @param {Model} model */
-const title = (model) => (model.name === 'auto' ? texts.cutout.auto : model.name === 'studio' ? texts.cutout.studio : model.title && model.title.length < 34 ? model.title : model.name);
+const title = (model) => (model.name === 'auto' ? texts.cutout.auto : model.name === 'studio' ? texts.cutout.studio : model.name);
 
 /** @param {Store} store @param {{applyToAll: () => void, retry: (item: Item) => void}} actions */
 export function cutoutPanel(store, actions) {
@@ -102,10 +102,10 @@ export function cutoutPanel(store, actions) {
               model.commercial === undefined || !licence
                 ? null
                 : h('span', { class: `chip ${model.commercial ? 'good' : 'look'}` }, model.commercial ? texts.cutout.commercial : model.commercial === null ? texts.cutout.unsettled : texts.cutout.notCommercial),
-              model.weak ? h('span', { class: 'chip look', title: model.reason ?? '' }, texts.cutout.lookTitle) : null,
+              model.weak ? h('span', { class: 'chip look', title: texts.cutout.weakHint }, texts.cutout.weak) : null,
             )
           : null,
-        model?.reason || (model?.title && title(model) !== model.title) ? h('p', { class: 'hint' }, model?.reason || model?.title) : null,
+        model ? h('p', { class: 'hint' }, model.name === 'auto' ? texts.cutout.autoHint : model.name === 'studio' ? texts.cutout.studioHint : model.reason || model.title || '') : null,
         segmented({
           label: texts.cutout.effort,
           name: 'effort',

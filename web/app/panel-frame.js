@@ -118,7 +118,7 @@ export function framePanel(store) {
                   },
                 })
               : null,
-            framing.canvas && !blurred
+            framing.canvas && !blurred && about.aligns
               ? segmented({
                   label: texts.frame.align,
                   name: 'align',

@@ -61,7 +61,8 @@ export class Previewer {
       } catch (error) {
         stage.showStrokes = 0;
         stage.invalidate();
-        this.store.complain(error);
+        // The framed result comes with the commit as well.
+        if (name !== 'framed') this.store.complain(error);
       }
     }
     this.running = false;

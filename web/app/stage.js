@@ -152,8 +152,8 @@ export class Stage {
       canvas.height = Math.round(clientHeight * this.ratio);
     }
     // Room for the bars that float over the stage.
-    const narrow = clientWidth < 560;
-    this.viewport.margin = narrow ? { top: 64, bottom: 68, inline: 12 } : { top: 32, bottom: 84, inline: 84 };
+    const narrow = matchMedia('(max-width: 1099px)').matches;
+    this.viewport.margin = narrow ? { top: 64, bottom: 68, inline: 12 } : { top: 56, bottom: 84, inline: 84 };
     this.viewport.resize(clientWidth, clientHeight);
     this.draw();
   }
@@ -216,6 +216,12 @@ export class Stage {
     this.surface.dataset.tool = this.framing ? 'move' : tool;
     for (const part of [this.handle, this.before, this.after]) part.hidden = !comparing;
     this.element.style.setProperty('--split', `${100 * this.split}%`);
+    if (comparing) {
+      const { y, height } = this.pictureRect();
+      const top = Math.max(0, y / this.ratio);
+      this.element.style.setProperty('--top', `${top}px`);
+      this.element.style.setProperty('--bottom', `${Math.max(0, viewport.height - Math.max(top + 60, (y + height) / this.ratio))}px`);
+    }
     this.handle.setAttribute('aria-valuenow', String(Math.round(100 * this.split)));
     this.handle.setAttribute('aria-valuetext', texts.viewer.splitValue(this.split));
     const picture = store.selected?.picture;

@@ -57,8 +57,8 @@ export function toolBar(store, stage) {
     show: (at) => texts.percent(Math.max(0.01, brushAt(at))),
     input: (at) => store.setView({ brush: brushAt(at) }),
   });
-  size.classList.add('brush-size');
-  const bar = h('div', { class: 'floating tool-bar', role: 'group', 'aria-label': texts.tools.label }, tools, h('div', { class: 'divider' }), undo, redo, size);
+  size.classList.add('floating', 'brush-size');
+  const bar = h('div', { class: 'floating tool-bar', role: 'group', 'aria-label': texts.tools.label }, tools, h('div', { class: 'divider' }), undo, redo);
   const update = () => {
     const item = store.selected;
     const usable = !!item?.picture?.result && !stage.framing;
@@ -70,7 +70,7 @@ export function toolBar(store, stage) {
     }
     undo.disabled = !item?.done.length;
     redo.disabled = !item?.undone.length;
-    size.hidden = !['keep', 'drop'].includes(store.view.tool);
+    size.hidden = bar.hidden || !['keep', 'drop'].includes(store.view.tool);
     const range = /** @type {HTMLInputElement} */ (size.querySelector('input'));
     const at = atBrush(store.view.brush);
     if (Math.abs(Number(range.value) - at) > 0.006) {
@@ -80,7 +80,7 @@ export function toolBar(store, stage) {
   };
   for (const topic of /** @type {const} */ (['selected', 'view', 'item', 'edit'])) store.on(topic, update);
   update();
-  return bar;
+  return [bar, size];
 }
 
 /** @param {Store} store @param {Stage} stage */

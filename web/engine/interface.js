@@ -104,6 +104,7 @@
  * @property {string[]} efforts
  * @property {string[]} refines
  * @property {string[]} [foreground_methods]
+ * @property {string[]} [aligns] ways that a subject stands on a canvas
  * @property {string[]} formats
  * @property {string | null} session_folder
  * @property {{max_pixels: number, max_bytes: number}} limits

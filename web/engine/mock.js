@@ -36,6 +36,7 @@ const about = {
   efforts: ['fast', 'balanced', 'best'],
   refines: ['none', 'guided', 'matting', 'auto'],
   foreground_methods: ['multilevel', 'blur-fusion', 'off'],
+  aligns: ['center', 'bottom'],
   formats: ['png', 'webp', 'jpeg', 'tiff', 'avif'],
   session_folder: '/home/anna/.cache/nssbg/studio-1',
   limits: { max_pixels: 300e6, max_bytes: 1e9 },

@@ -8,10 +8,20 @@ import { EngineError } from './interface.js';
 
 /** @typedef {import('./interface.js').Engine} Engine */
 /** @typedef {import('./interface.js').View} View */
+/** @typedef {import('./interface.js').Layer} Layer */
+/** @typedef {import('./interface.js').Edit} Edit */
+/** @typedef {import('./interface.js').Picture} Picture */
 /** @typedef {import('./interface.js').EngineEvent} EngineEvent */
 
 const API = new URL('api/', document.baseURI);
 const LONGEST_WAIT = 5000;
+const DEFAULT_FILL = 0.85;
+
+/** Sizes of pictures by id, as the server told them. @type {Map<string, {width: number, height: number}>} */
+const sizes = new Map();
+
+/** What the server offers beyond the least. */
+const known = { foreground: false, align: false };
 
 /** @param {string} path */
 const at = (path) => new URL(path, API).href;
@@ -29,7 +39,9 @@ function failure(status, text, retryAfter) {
   } catch {
     // Not from the application: its status has to do.
   }
-  const kind = status === 401 ? 'unauthorized' : status === 429 || status === 503 ? 'busy' : said.kind ?? 'failed';
+  /** @type {Record<number, string>} */
+  const kinds = { 401: 'unauthorized', 409: 'stale', 429: 'busy', 503: 'busy' };
+  const kind = kinds[status] ?? said.kind ?? 'failed';
   const wait = retryAfter ? Number(retryAfter) * 1000 : undefined;
   return new EngineError(kind, said.message ?? `${status}`, Number.isFinite(wait) ? wait : undefined);
 }
@@ -59,15 +71,61 @@ async function send(path, method, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** @param {Response} response @param {number} began */
-async function rendered(response, began) {
+/** @param {Response} response @param {number} began @param {string} id @param {Layer} layer */
+async function rendered(response, began, id, layer) {
   const image = await createImageBitmap(await response.blob());
+  // A framed result has a size of its own.
+  const size = layer === 'framed' ? undefined : sizes.get(id);
   return {
     image,
-    layerWidth: Number(response.headers.get('X-Layer-Width')) || image.width,
-    layerHeight: Number(response.headers.get('X-Layer-Height')) || image.height,
+    layerWidth: Number(response.headers.get('X-Layer-Width')) || size?.width || image.width,
+    layerHeight: Number(response.headers.get('X-Layer-Height')) || size?.height || image.height,
     milliseconds: performance.now() - began,
   };
+}
+
+/**
+ * The server counts edits from 0 and says of which it has the result (-1: none); the page counts results from 1.
+ * @param {any} told @returns {Picture}
+ */
+function pictureFrom(told) {
+  sizes.set(told.id, { width: told.width, height: told.height });
+  const { done_revision: done, ...picture } = told;
+  return { ...picture, revision: done + 1, result: done >= 0 ? told.result : null, edit: editFrom(told.edit) };
+}
+
+/** @param {any} told @returns {Edit} */
+function editFrom(told) {
+  const { framing } = told;
+  return {
+    foreground: 'multilevel',
+    ...told,
+    framing: { align: 'center', ...framing, fill: framing.fill ?? DEFAULT_FILL, shadow: framing.shadow ? framing.shadow.kind : false },
+  };
+}
+
+/** @param {Edit} edit */
+function editTo(edit) {
+  const { foreground, ...sent } = edit;
+  const { align, ...framing } = edit.framing;
+  return {
+    ...sent,
+    ...(known.foreground ? { foreground } : {}),
+    framing: {
+      ...framing,
+      ...(known.align ? { align } : {}),
+      // A preset has a fill of its own.
+      fill: framing.canvas ? framing.fill : null,
+      shadow: framing.shadow ? { kind: framing.shadow } : false,
+    },
+  };
+}
+
+/** @param {View} view @param {string} id @param {Layer} layer */
+function viewTo(view, id, layer) {
+  const size = sizes.get(id);
+  if (!('fit' in view) || layer === 'framed' || !size) return view;
+  return { x: 0, y: 0, ...size, scale: Math.min(1, view.fit / Math.max(size.width, size.height)) };
 }
 
 /** @param {View} view @returns {Record<string, string>} */
@@ -95,7 +153,7 @@ function add(file, { name, path, signal, onProgress }) {
     if (path) request.setRequestHeader('X-Relative-Path', encodeURIComponent(path));
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.onload = () => {
-      if (request.status < 300) resolve(JSON.parse(request.responseText));
+      if (request.status < 300) resolve(pictureFrom(JSON.parse(request.responseText)));
       else reject(failure(request.status, request.responseText, request.getResponseHeader('Retry-After')));
     };
     request.onerror = () => reject(new EngineError('offline', 'The engine does not answer.'));
@@ -120,7 +178,7 @@ function subscribe(listener) {
       wait = 250;
       listener({ type: 'ready' });
     };
-    source.addEventListener('picture', (event) => listener({ type: 'picture', picture: JSON.parse(event.data) }));
+    source.addEventListener('picture', (event) => listener({ type: 'picture', picture: pictureFrom(JSON.parse(event.data)) }));
     source.addEventListener('removed', (event) => listener({ type: 'removed', id: JSON.parse(event.data).id }));
     source.addEventListener('queue', (event) => listener({ type: 'queue', queue: JSON.parse(event.data) }));
     source.onerror = async () => {
@@ -144,30 +202,54 @@ function subscribe(listener) {
   };
 }
 
+/** The server's count of a result. @param {Layer} layer @param {number} revision */
+const counted = (layer, revision) => String(layer === 'original' ? 0 : revision - 1);
+
+/** What a new picture begins with. @param {string} model @returns {Edit} */
+const defaults = (model) => ({
+  model,
+  effort: 'balanced',
+  refine: 'guided',
+  foreground: 'multilevel',
+  decontaminate: 1,
+  softness: 0,
+  choke: 0,
+  corrections: { box: null, keep: [], drop: [], strokes: [] },
+  framing: { trim: false, profile: null, canvas: null, fill: DEFAULT_FILL, align: 'center', shadow: false, background: null },
+});
+
 /** @type {Engine} */
 export const engine = {
   offers: { batch: true, folders: true },
-  about: () => send('about', 'GET'),
-  pictures: () => send('pictures', 'GET'),
+  async about() {
+    const about = await send('about', 'GET');
+    known.foreground = Array.isArray(about.foreground_methods);
+    known.align = Array.isArray(about.aligns);
+    return { ...about, plan: about.plan ?? {}, defaults: defaults(about.default_model ?? 'auto') };
+  },
+  pictures: async () => (await send('pictures', 'GET')).map(pictureFrom),
   add,
   remove: (id) => send(of(id), 'DELETE'),
   clear: () => send('pictures', 'DELETE'),
   cancel: (id) => send(`${of(id)}/cancel`, 'POST'),
   retry: (id) => send(`${of(id)}/retry`, 'POST'),
-  setEdit: (id, edit) => send(`${of(id)}/edit`, 'PUT', edit),
+  async setEdit(id, edit) {
+    const { revision } = await send(`${of(id)}/edit`, 'PUT', editTo(edit));
+    return { revision: revision + 1 };
+  },
   async preview(id, edit, view, layer, signal) {
     const began = performance.now();
-    const body = JSON.stringify({ edit, view, layer });
+    const body = JSON.stringify({ edit: editTo(edit), view: viewTo(view, id, layer), layer });
     const headers = { 'Content-Type': 'application/json' };
-    return rendered(await ask(`${of(id)}/preview`, { method: 'POST', headers, body, signal }), began);
+    return rendered(await ask(`${of(id)}/preview`, { method: 'POST', headers, body, signal }), began, id, layer);
   },
   async view(id, view, layer, revision, signal) {
     const began = performance.now();
-    const query = new URLSearchParams({ layer, revision: String(revision), ...viewQuery(view) });
-    return rendered(await ask(`${of(id)}/view?${query}`, { signal }), began);
+    const query = new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery(viewTo(view, id, layer)) });
+    return rendered(await ask(`${of(id)}/view?${query}`, { signal }), began, id, layer);
   },
   async thumbnail(id, revision, layer, size) {
-    return at(`${of(id)}/view?${new URLSearchParams({ layer, revision: String(revision), fit: String(size) })}`);
+    return at(`${of(id)}/view?${new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery(viewTo({ fit: size }, id, layer)) })}`);
   },
   async download(id, { format, quality, mask }) {
     const query = new URLSearchParams({ format });
@@ -190,7 +272,11 @@ export const engine = {
   sample: async (sample) => (await ask(engine.sampleUrl(sample))).blob(),
   sampleUrl: (sample) => new URL(sample.url, document.baseURI).href,
   startBatch: (spec) => send('batch', 'POST', spec),
-  batch: () => send('batch', 'GET'),
-  stopBatch: () => send('batch', 'DELETE'),
+  async batch() {
+    const told = await send('batch', 'GET');
+    const state = { stopping: 'running', stopped: 'cancelled' }[/** @type {string} */ (told.state)] ?? told.state;
+    return { done: 0, failed: 0, report: null, error: null, ...told, state, total: told.total || null };
+  },
+  stopBatch: () => send('batch/cancel', 'POST'),
   subscribe,
 };
