@@ -447,6 +447,28 @@ class Remover:
             ordered=ordered,
         )
 
+    def _map_each(
+        self,
+        images: Iterable[Any],
+        options: Callable[[Any], CutoutOptions],
+        sink: Callable[[Any, Cutout], Any],
+        *,
+        max_memory: int | None = None,
+    ) -> Stream:
+        """As `map` with a sink, as completed, with options for each source: for the edges."""
+        count = self._settings.thread_count
+        return Stream(
+            self._open_for_many(count, None, [], None),
+            images,
+            options,
+            workers=count,
+            max_in_flight=count + 2,
+            max_memory=max_memory,
+            predict=predicted_bytes,
+            sink=sink,
+            ordered=False,
+        )
+
     @overload
     async def remove_async(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nssbg._corrections import Corrections
@@ -17,7 +18,7 @@ from nssbg._options import CutoutOptions
 from nssbg._pipeline.finish import estimate_foreground, merge_alpha, refine_alpha
 from nssbg._pipeline.job import Job
 from nssbg._segment.base import Estimate
-from nssbg._segment.corrections import Region, region_of
+from nssbg._segment.corrections import CorrectionGrid, Region, region_of
 from nssbg._types import Frame, Timings
 
 if TYPE_CHECKING:
@@ -66,12 +67,17 @@ class Analysis:
         alpha = 0 if self.frame.alpha is None else self.frame.alpha.nbytes
         return int(self.frame.rgb.nbytes + alpha + self.estimate.alpha.nbytes)
 
-    @property
+    @cached_property
     def region(self) -> Region:
         """The part of the picture that the estimate is of."""
         if self.box is None:
             return Region(self.frame)
         return region_of(self.frame, Corrections(box=self.box))[0]
+
+    @cached_property
+    def grid(self) -> CorrectionGrid:
+        """What all corrections of the estimate have in common."""
+        return CorrectionGrid(self.region.frame, self.estimate, threads=0)
 
     def finished(
         self,
@@ -99,7 +105,7 @@ class Analysis:
 
         threads = threads or _core.usable_cores()
         job = Job(self.frame.name, options, Timings(dict(self.stages)), notes=list(self.notes))
-        job.frame, job.estimate, job.edge = self.frame, self.estimate, edge
+        job.frame, job.estimate, job.edge, job.grid = self.frame, self.estimate, edge, self.grid
         said = options.corrections
         if said is not None:
             if not isinstance(said, Corrections):

@@ -58,7 +58,7 @@ def _correct(job: Job, region: Region, threads: int) -> None:
     assert job.corrections is not None
     with job.timings.measure("correct"):
         estimate, changed = corrected_estimate(
-            region.frame, job.estimate, job.corrections, threads=threads
+            region.frame, job.estimate, job.corrections, threads=threads, grid=job.grid
         )
         alpha, notes = corrected_alpha(
             region.frame,

@@ -12,7 +12,7 @@ from nssbg._cutout import Cutout
 from nssbg._ops.edge import EdgeAdjustment
 from nssbg._options import CutoutOptions
 from nssbg._segment.base import Estimate
-from nssbg._segment.corrections import Region
+from nssbg._segment.corrections import CorrectionGrid, Region
 from nssbg._types import Frame, Timings
 
 __all__ = ["Job"]
@@ -36,6 +36,7 @@ class Job:
         cutout: After foreground.
         notes: What the stages had to say so far.
         edge: Where the refined alpha's edge is to lie, and how soft; None: as it is.
+        grid: What corrections of the estimate have in common, where that was made before.
     """
 
     source: Any
@@ -51,6 +52,7 @@ class Job:
     cutout: Cutout | None = None
     notes: list[str] = field(default_factory=list)
     edge: EdgeAdjustment | None = None
+    grid: CorrectionGrid | None = None
 
     @property
     def view(self) -> Frame:

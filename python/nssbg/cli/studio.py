@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal comes; the exit code."""
     missing = [module for module in ("starlette", "uvicorn") if not installed(module)]
     if missing:
-        raise NssbgError(f"nssbg studio: {not_installed(*missing)}")
+        raise NssbgError(f"nssbg studio: {not_installed(*missing, extra='studio')}")
     if not 0 <= arguments.port < 65536:
         raise OptionError(f"--port is 0 to 65535, not {arguments.port}")
     from nssbg.studio_page.edit import edit_from
@@ -99,10 +98,8 @@ def _fate(kept: bool) -> str:
 
 def _begin_with(session: Session, pictures: list[Path]) -> None:
     for path in pictures:
-        received = session.folder.incoming()
         try:
-            shutil.copyfile(path, received)
-            session.add(received, path.name)
+            session.add_file(path)
         except NssbgError as error:
             print(f"nssbg: {printable(str(error))}", file=sys.stderr)
 

@@ -5,24 +5,27 @@ Whatever may take long runs in a thread; every error is {"error": {"kind", "mess
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route, Router
 
+from nssbg import _fs
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
+from nssbg._http.errors import HttpError, error_response
+from nssbg._http.front_door import FrontDoor
 from nssbg.studio_page.about import About
 from nssbg.studio_page.assets import Assets, assets_folder, samples_folder
 from nssbg.studio_page.batches import Batches
 from nssbg.studio_page.bodies import file_name, read_json_body, receive_file, relative_path
-from nssbg.studio_page.guard import Guard, TooLargeError
+from nssbg.studio_page.guard import HEADERS, PageRules, cookie_name
 from nssbg.studio_page.picture import told
 from nssbg.studio_page.session import MissingError, NotReadyError, Session
 from nssbg.studio_page.views import File, download, preview, view, zip_stream
@@ -39,65 +42,58 @@ _MISSING_PAGE = (
 )
 
 
-def build(session: Session, *, port: int) -> Guard:
-    """The application of a session, behind its guard.
+def build(session: Session, *, port: int) -> FrontDoor:
+    """The application of a session, behind its front door.
 
     Args:
         session: Closed by the caller.
         port: That it is served at on 127.0.0.1.
     """
-    page = _Page(session)
-    app = Starlette(
-        routes=page.routes(),
-        exception_handlers={
-            404: _http_error,
-            405: _http_error,
-        },
+    rules = PageRules(key=session.folder.key, port=port)
+    page = _Page(session, rules)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        session.hub.open()
+        yield
+        await run_in_threadpool(page.batches.close)
+
+    return FrontDoor(
+        Router(page.routes(), lifespan=lifespan), rules, headers=HEADERS, error=error_response
     )
-    return Guard(app, key=session.folder.key, port=port, at_end=page.batches.close)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    return _error(status, "missing", f"there is nothing at {request.url.path} for {request.method}")
-
-
-def _error(status: int, kind: str, message: str) -> Response:
-    return JSONResponse({"error": {"kind": kind, "message": message}}, status)
-
-
-def _status_of(error: NssbgError) -> int:
-    if isinstance(error, MissingError):
-        return 404
-    if isinstance(error, NotReadyError):
-        return 409
-    if isinstance(error, ImageDecodeError):
-        return 415
-    return 422
+# Statuses of errors of the package, where they are others than _http's.
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (MissingError, 404),
+    (NotReadyError, 409),
+    (ImageDecodeError, 415),
+    (OptionError, 422),
+    (NssbgError, 422),
+    (MemoryError, 507),
+    (OSError, 507),
+)
 
 
 def _guarded(endpoint: Endpoint) -> Endpoint:
-    """Tell what went wrong in the one form."""
+    """Tell what went wrong in the words of the page."""
 
     @functools.wraps(endpoint)
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except TooLargeError as error:
-            return _error(413, "too-large", f"too large: {error}")
-        except NssbgError as error:
-            return JSONResponse({"error": told(error)}, _status_of(error))
-        except MemoryError as error:
-            return JSONResponse({"error": told(error)}, 507)
-        except OSError as error:
-            return JSONResponse({"error": told(error)}, 507)
+        except (NssbgError, MemoryError, OSError) as error:
+            status = next(status for kind, status in _STATUS if isinstance(error, kind))
+            said = told(error)
+            raise HttpError(status, said["kind"], said["message"]) from error
 
     return answer
 
 
 class _Page:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, rules: PageRules) -> None:
         self._session = session
+        self._rules = rules
         self._about = About(session)
         self._assets = Assets(assets_folder())
         self._samples = Assets(samples_folder())
@@ -135,6 +131,12 @@ class _Page:
     # The page's own files.
 
     async def index(self, request: Request) -> Response:
+        if self._rules.opens(request.scope):
+            answer: Response = RedirectResponse("/", 303)
+            answer.set_cookie(
+                cookie_name(self._rules.port), self._rules.key, httponly=True, samesite="strict"
+            )
+            return answer
         return self._file(request, self._assets, "index.html", _MISSING_PAGE)
 
     async def asset(self, request: Request) -> Response:
@@ -148,7 +150,7 @@ class _Page:
     ) -> Response:
         found = assets.get(path)
         if found is None:
-            return _error(404, "missing", missing)
+            raise HttpError(404, "missing", missing)
         headers = {"etag": found.etag, "cache-control": "no-cache"}
         if request.headers.get("if-none-match") == found.etag:
             return Response(None, 304, headers)
@@ -176,9 +178,9 @@ class _Page:
         name = request.path_params["name"]
         found = self._samples.get(name)
         if found is None:
-            return _error(404, "missing", "there is no such sample picture")
+            raise HttpError(404, "missing", "there is no such sample picture")
         received = self._session.folder.incoming()
-        received.write_bytes(found.data)
+        await run_in_threadpool(_fs.write, received, found.data, sync=False)
         return JSONResponse(await run_in_threadpool(self._session.add, received, name), 201)
 
     async def _receive(self, request: Request) -> Any:
@@ -279,7 +281,7 @@ class _Page:
 
     async def events(self, request: Request) -> Response:
         if self._session.hub.listeners >= 16:
-            return _error(503, "busy", "too many pages of this session are open; close some")
+            raise HttpError(503, "busy", "too many pages of this session are open; close some")
         return StreamingResponse(
             self._session.hub.stream(self._session.first_events), media_type="text/event-stream"
         )

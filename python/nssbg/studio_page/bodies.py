@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -13,13 +15,15 @@ from starlette.requests import ClientDisconnect, Request
 
 from nssbg import _fs
 from nssbg._errors import OptionError
-from nssbg.studio_page.guard import TooLargeError
+from nssbg._http.errors import HttpError
 
 __all__ = ["JSON_BOUND", "file_name", "read_json_body", "receive_file", "relative_path"]
 
 JSON_BOUND = 8 << 20
 # Bytes that are gathered before they are written.
 _PIECE = 1 << 20
+# Seconds without any of a body after which it is given up.
+_PATIENCE = 20.0
 _LONGEST_NAME = 200
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
@@ -28,15 +32,13 @@ async def read_json_body(request: Request) -> Any:
     """The body, parsed.
 
     Raises:
-        TooLargeError: It is longer than JSON_BOUND.
+        HttpError: 413: it is longer than JSON_BOUND; 408, 499: it did not come.
         OptionError: It is no JSON.
     """
     _check_announced(request, JSON_BOUND)
     data = bytearray()
-    async for piece in request.stream():
+    async for piece in _pieces(request, JSON_BOUND):
         data += piece
-        if len(data) > JSON_BOUND:
-            raise TooLargeError(f"more than {JSON_BOUND >> 20} MB of settings")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -47,29 +49,43 @@ async def receive_file(request: Request, path: Path, bound: int) -> int:
     """Write the body to a file, whole or not at all; how many bytes it has.
 
     Raises:
-        TooLargeError: It is longer than the bound.
-        OptionError: It is empty, or the sender went away.
+        HttpError: 413: it is longer than the bound; 408, 499: it did not come.
+        OptionError: It is empty.
         OSError: It cannot be written.
     """
     _check_announced(request, bound)
     length = 0
-    piece = bytearray()
+    gathered = bytearray()
     with _fs.replacing(path) as part, part.open("wb") as file:
-        try:
-            async for chunk in request.stream():
-                length += len(chunk)
-                if length > bound:
-                    raise TooLargeError(f"more than {bound >> 20} MB")
-                piece += chunk
-                if len(piece) >= _PIECE:
-                    await run_in_threadpool(file.write, bytes(piece))
-                    piece.clear()
-        except ClientDisconnect as error:
-            raise OptionError("the sender went away before the file was whole") from error
-        file.write(piece)
+        async for piece in _pieces(request, bound):
+            length += len(piece)
+            gathered += piece
+            if len(gathered) >= _PIECE:
+                await run_in_threadpool(file.write, bytes(gathered))
+                gathered.clear()
+        file.write(gathered)
         if not length:
             raise OptionError("the file is empty")
     return length
+
+
+async def _pieces(request: Request, bound: int) -> AsyncIterator[bytes]:
+    """The body as it comes, within bounds."""
+    stream = request.stream().__aiter__()
+    length = 0
+    while True:
+        try:
+            piece = await asyncio.wait_for(stream.__anext__(), _PATIENCE)
+        except StopAsyncIteration:
+            return
+        except asyncio.TimeoutError:
+            raise HttpError(408, "slow", "the body came too slowly; send it again") from None
+        except ClientDisconnect:
+            raise HttpError(499, "gone", "the sender went away within the body") from None
+        length += len(piece)
+        if length > bound:
+            raise _too_large(bound)
+        yield piece
 
 
 def file_name(text: str | None, default: str = "picture") -> str:
@@ -94,7 +110,11 @@ def relative_path(text: str | None, name: str) -> str:
 
 def _check_announced(request: Request, bound: int) -> None:
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > bound:
-        raise TooLargeError(
-            f"{int(announced) / 1e6:.0f} MB; at most {bound / 1e6:.0f} MB are taken"
-        )
+    if announced.isdecimal() and int(announced) > bound:
+        raise _too_large(bound)
+
+
+def _too_large(bound: int) -> HttpError:
+    return HttpError(
+        413, "too-large", f"the body has more than the {bound / 1e6:.0f} MB that are taken"
+    )

@@ -7,18 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nssbg._errors import (
-    DeviceError,
-    ImageDecodeError,
-    ImageEncodeError,
-    LicenseError,
-    ModelError,
-    NssbgError,
-    OptionError,
-)
+from nssbg._errors import NssbgError, kind_of
 from nssbg.studio_page.edit import Edit, edit_from
 
-__all__ = ["STATES", "Picture", "kind_of", "told"]
+__all__ = ["STATES", "Picture", "told"]
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 # How far along a picture is when a stage begins.
@@ -32,17 +24,6 @@ _PROGRESS = {
     "refine": 0.85,
     "foreground": 0.95,
 }
-_KINDS: tuple[tuple[type[BaseException], str], ...] = (
-    (LicenseError, "licence"),
-    (ModelError, "model"),
-    (ImageDecodeError, "picture"),
-    (ImageEncodeError, "format"),
-    (DeviceError, "device"),
-    (OptionError, "option"),
-    (NssbgError, "failed"),
-    (MemoryError, "memory"),
-    (OSError, "storage"),
-)
 
 
 @dataclass
@@ -138,17 +119,11 @@ _KEPT = (
 )  # fmt: skip
 
 
-def kind_of(error: BaseException) -> str:
-    """The word that tells kinds of failure apart for the page."""
-    for kind, word in _KINDS:
-        if isinstance(error, kind):
-            return word
-    return "unexpected"
-
-
 def told(error: BaseException) -> dict[str, str]:
     """An error as the page gets it."""
-    kind = kind_of(error)
+    kind = getattr(error, "kind", None) or kind_of(error)
+    if kind == "unexpected" and isinstance(error, (NssbgError, OSError)):
+        kind = "failed" if isinstance(error, NssbgError) else "storage"
     if kind == "memory":
         message = "there is not enough memory; try a smaller picture, or close other programs"
     elif kind == "unexpected":

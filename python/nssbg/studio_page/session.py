@@ -14,24 +14,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _fs
 from nssbg import _io as image_io
-from nssbg._color.depth import eight_bits
+from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
-from nssbg._ops.resample import scaled
 from nssbg._pipeline.analysis import Analysis
 from nssbg._pipeline.memory_estimate import bytes_in_flight
-from nssbg._pipeline.preview import View
+from nssbg._pipeline.preview import View, preview
 from nssbg._remover import Remover
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
 from nssbg.studio_page.folder import SessionFolder, is_id, new_id
 from nssbg.studio_page.memory import Memory, default_bound
-from nssbg.studio_page.picture import Picture, kind_of, told
+from nssbg.studio_page.picture import Picture, told
 
 __all__ = ["Limits", "MissingError", "NotReadyError", "Session"]
 
@@ -45,9 +44,13 @@ MOST_PICTURES = 2000
 class MissingError(NssbgError):
     """There is no such picture."""
 
+    kind = "missing"
+
 
 class NotReadyError(NssbgError):
     """The picture has no result yet, or not that revision of it."""
+
+    kind = "not-ready"
 
 
 class _CancelledError(BaseException):
@@ -189,6 +192,22 @@ class Session:
                 return picture.record()
         finally:
             received.unlink(missing_ok=True)
+
+    def add_file(self, path: Path) -> dict[str, Any]:
+        """Take a copy of a file of this machine.
+
+        Raises:
+            OSError: It cannot be read or copied.
+            ImageDecodeError: It is no picture, or too large.
+        """
+        if path.stat().st_size > self.limits.max_bytes:
+            raise ImageDecodeError(
+                f"cannot read {path}: it has more than the {self.limits.max_bytes / 1e6:.0f} MB "
+                f"that the page takes; use `nssbg {path}`"
+            )
+        received = self.folder.incoming()
+        _fs.write(received, path.read_bytes(), sync=False)
+        return self.add(received, path.name)
 
     def add_background(self, received: Path, name: str) -> str:
         """Take a background picture; its id.
@@ -399,17 +418,17 @@ class Session:
     def previewed(self, name: str, analysis: Analysis, edit: Edit, where: View) -> NDArray[Any]:
         """What a part of a picture will look like with an edit: rows x columns x 4, 8 bits."""
         height, width = analysis.frame.height, analysis.frame.width
-        if edit.box != analysis.box:
-            edit = Edit(**{**vars(edit), "box": analysis.box})
-        cutout = analysis.finished(
-            edit.options(edit.corrections(height, width)),
+        said = None
+        if analysis.box is not None or edit.keep or edit.drop:
+            said = Corrections(box=analysis.box, keep=edit.keep, drop=edit.drop)
+        return preview(
+            analysis,
+            edit.options(said),
+            where,
+            strokes=edit.strokes,
             edge=edit.edge(height, width),
             threads=self._threads,
         )
-        left, top, right, bottom = where.box
-        part = cutout.rgba[top:bottom, left:right]
-        part = eight_bits(part) if part.dtype == np.uint16 else np.ascontiguousarray(part)
-        return scaled(part, *where.size)
 
     def _finished(
         self,
@@ -436,8 +455,6 @@ class Session:
         """End the threads and let go of the models; what is running is not waited for long."""
         with self._changed:
             self._stopping = True
-            for picture in self._pictures.values():
-                picture.cancelled = True
             self._changed.notify_all()
         for worker in self._workers:
             worker.join(10.0)
@@ -520,7 +537,7 @@ class Session:
 
         def on_stage(stage: str) -> None:
             with self._changed:
-                if picture.cancelled or picture.revision != revision:
+                if self._stopping or picture.cancelled or picture.revision != revision:
                     raise _CancelledError
                 picture.begin(stage)
                 self._tell(picture, keep=False)
@@ -530,12 +547,14 @@ class Session:
             result = self._account(picture, edit, cutout)
         except _CancelledError:
             with self._changed:
+                if self._stopping:
+                    return  # what is kept says that it ran: the next start goes on with it
                 if picture.cancelled and picture.revision == revision:
                     self._end(picture, "done" if picture.done_edit else "cancelled")
                 # Else it stands in a queue again.
             return
         except Exception as error:
-            if kind_of(error) == "unexpected":
+            if told(error)["kind"] == "unexpected":
                 log.warning("%s: unexpected error", picture.name, exc_info=error)
             with self._changed:
                 if picture.revision == revision:

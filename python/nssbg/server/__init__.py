@@ -1,0 +1,1 @@
+"""`nssbg serve`: the engine over HTTP, under three APIs."""
