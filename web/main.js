@@ -139,12 +139,12 @@ const fileName = h('span', { class: 'file-name' });
 const updating = h('span', { class: 'updating', hidden: true }, texts.states.updating);
 const pill = h(
   'button',
-  { type: 'button', class: 'pill', title: texts.connection.hereHint, on: { click: () => openPanel('device') } },
+  { type: 'button', class: 'pill', 'aria-label': `${texts.connection.here}. ${texts.connection.hereHint}`, title: texts.connection.hereHint, on: { click: () => openPanel('device') } },
   h('span', { class: 'pulse', 'aria-hidden': 'true' }),
   h('span', { class: 'pill-text' }, texts.connection.here),
 );
-const all = h('button', { type: 'button', class: 'button', id: 'download-all', hidden: true, on: { click: () => exporter.downloadAll() } }, icon('zip'), h('span', {}, texts.export.all));
-const batch = h('button', { type: 'button', class: 'button quiet', id: 'batch', hidden: !engine.offers.batch, on: { click: () => showBatch(store) } }, icon('folder'), h('span', {}, texts.batch.open));
+const all = h('button', { type: 'button', class: 'button', id: 'download-all', 'aria-label': texts.export.all, hidden: true, on: { click: () => exporter.downloadAll() } }, icon('zip'), h('span', {}, texts.export.all));
+const batch = h('button', { type: 'button', class: 'button quiet', id: 'batch', 'aria-label': texts.batch.open, title: texts.batch.open, hidden: !engine.offers.batch, on: { click: () => showBatch(store) } }, icon('folder'), h('span', {}, texts.batch.open));
 const header = h(
   'header',
   { class: 'head' },

@@ -275,7 +275,6 @@ export const texts = {
     intro: 'Reads every picture of a folder on this computer and writes the results to another. It can be stopped and goes on where it was.',
     folder: 'Folder with pictures',
     output: 'Folder for the results',
-    browse: 'Browse',
     profile: 'Made for',
     start: 'Start',
     stop: 'Stop',
@@ -286,8 +285,6 @@ export const texts = {
     finished: (/** @type {number} */ done) => `Done: ${pictures(done)}.`,
     cancelled: 'Stopped. Start again to go on.',
     report: (/** @type {string} */ path) => `Report: ${path}`,
-    up: 'Up',
-    here: (/** @type {number} */ count) => `Use this folder (${pictures(count)})`,
     needsFolders: 'Name both folders.',
   },
   confirm: {

@@ -1,4 +1,4 @@
-"""The studio page over the engine in `web/engine/mock.js`: served as `nssbg studio` serves it, without it.
+"""The studio page over the engine in `web/engine/mock.js`, served as `nssbg studio` serves it.
 
 Files, addresses and Content-Security-Policy are those of the real page; only the engine that the
 document names is another.
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name that the library looks for
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""

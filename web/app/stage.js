@@ -226,6 +226,8 @@ export class Stage {
     this.handle.setAttribute('aria-valuetext', texts.viewer.splitValue(this.split));
     const picture = store.selected?.picture;
     const shown = this.shown;
+    const { x, y, width, height } = this.pictureRect();
+    this.canvas.dataset.rect = [x, y, width, height].map((value) => value / this.ratio).join(' ');
     const what = shown === 'framed' ? texts.viewer.framed : shown === 'original' ? texts.viewer.original : layer === 'alpha' ? texts.viewer.mask : texts.viewer.result;
     const label = picture
       ? texts.viewer.canvas(picture.name, what, texts.size(viewport.imageWidth, viewport.imageHeight), viewport.scale)

@@ -142,7 +142,7 @@
 
 /**
  * @typedef {object} Engine
- * @property {{batch: boolean, folders: boolean}} offers what else it can do
+ * @property {{batch: boolean}} offers what else it can do
  * @property {() => Promise<About>} about
  * @property {() => Promise<Picture[]>} pictures
  * @property {(file: Blob, how: {name: string, path?: string, signal?: AbortSignal,

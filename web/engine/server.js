@@ -220,7 +220,7 @@ const defaults = (model) => ({
 
 /** @type {Engine} */
 export const engine = {
-  offers: { batch: true, folders: true },
+  offers: { batch: true },
   async about() {
     const about = await send('about', 'GET');
     known.foreground = Array.isArray(about.foreground_methods);
