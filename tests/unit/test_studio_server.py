@@ -153,21 +153,60 @@ def test_samples_are_there_small_and_not_sent_twice(client):
     client.request("DELETE", f"/api/pictures/{made['id']}")
 
 
-def test_what_the_package_carries_for_the_page_is_under_300_kb():
+def carried():
+    """What a wheel carries for the page, by its path there; as CMakeLists.txt installs it."""
     from nssbg.studio_page.assets import assets_folder, samples_folder
 
-    folders = [samples_folder()]
-    found = assets_folder()
-    if found is not None:
-        folders.append(found)
-    kinds = {".html", ".js", ".css", ".svg", ".json", ".webmanifest", ".jpg", ".png", ".woff2"}
-    size = sum(
-        path.stat().st_size
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.suffix in kinds and "node_modules" not in path.parts
-    )
-    assert 0 < size < 300_000
+    page_folder = assets_folder()
+    assert page_folder is not None, "index.html is neither in the package nor in web/"
+    kinds = {".html", ".js", ".css", ".svg", ".webmanifest"}
+    files = {
+        path.relative_to(page_folder).as_posix(): path
+        for path in page_folder.rglob("*")
+        if path.suffix in kinds and path.name != "mock.js" and "node_modules" not in path.parts
+    }
+    files.update({f"samples/{path.name}": path for path in samples_folder().iterdir()})
+    return files
+
+
+def test_the_package_carries_the_page_in_less_than_300_kb():
+    files = carried()
+    assert {"index.html", "main.js", "samples/bear.jpg"} <= files.keys()
+    assert sum(path.stat().st_size for path in files.values()) < 300_000
+
+
+def test_the_page_comes_from_the_wheel_or_in_a_checkout_from_its_sources():
+    """Both hold the same files: what is installed is web/, as it is."""
+    from nssbg.studio_page.assets import assets_folder
+
+    package, root = Path(nssbg.__file__).parent, Path(__file__).parents[2]
+    if package == root / "python" / "nssbg":
+        assert assets_folder() == root / "web"
+        return
+    assert assets_folder() == package / "studio_page" / "assets"
+    installed = {
+        path.relative_to(assets_folder()).as_posix(): path.read_bytes()
+        for path in assets_folder().rglob("*")
+        if path.is_file()
+    }
+    sources = {
+        path.relative_to(root / "web").as_posix(): path.read_bytes()
+        for path in (root / "web").rglob("*")
+        if path.suffix in {".html", ".js", ".css", ".svg", ".webmanifest"}
+        and path.name != "mock.js"
+        and "node_modules" not in path.parts
+    }
+    assert installed == sources
+
+
+def test_every_file_of_the_page_is_served(client):
+    for name in carried():
+        if not name.startswith("samples/"):
+            path = "/" if name == "index.html" else f"/assets/{name}"
+            status, headers, _ = client.request("GET", path)
+            assert status == 200, path
+            assert "octet-stream" not in headers["content-type"]
+    assert client.request("GET", "/assets/engine/mock.js")[0] == 404
 
 
 def test_the_page_is_told_what_there_is(client):
@@ -353,6 +392,53 @@ def test_a_result_is_framed_as_the_package_frames_it(client, mug):
     assert got.shape[2] == 3
 
 
+FRAMINGS = [
+    {"background": "#ff8000"},
+    {"canvas": "600x400", "fill": 0.6, "align": "bottom", "background": "white"},
+    {"trim": True, "shadow": True},
+    {"background": "blur"},
+    {"profile": "amazon-main"},
+]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS, ids=["color", "canvas", "trim", "blur", "profile"])
+def test_a_framed_preview_is_near_the_framed_result(client, mug, framing):
+    path = f"/api/pictures/{mug}"
+    body = {"edit": {"framing": framing}, "view": {"fit": 240}, "layer": "framed"}
+    shown, headers = client.pixels(f"{path}/preview", body)
+    assert client.edit(mug, {"framing": framing})["state"] == "done"
+    truth, told = client.pixels(f"{path}/view?layer=framed&fit=240")
+    assert max(truth.shape[:2]) <= 240
+    for name in ("x-layer-width", "x-layer-height"):
+        assert abs(int(headers[name]) - int(told[name])) <= (12 if "trim" in framing else 1)
+    assert np.abs(np.subtract(shown.shape, truth.shape)).max() <= 6
+    height, width = np.minimum(shown.shape[:2], truth.shape[:2])
+    away = np.abs(shown[:height, :width].astype(int) - truth[:height, :width])
+    assert away.mean() < (12 if "trim" in framing else 4)
+
+
+def test_the_whole_layer_is_given_at_the_size_of_a_thumbnail(client, mug):
+    path = f"/api/pictures/{mug}/view?fit=100"
+    for layer in ("cutout", "alpha", "original", "framed"):
+        pixels, headers = client.pixels(f"{path}&layer={layer}")
+        assert pixels.shape[:2] == (75, 100)
+        assert (headers["x-layer-width"], headers["x-layer-height"]) == ("480", "360")
+        assert float(headers["x-scale"]) == pytest.approx(100 / 480, rel=1e-4)
+    enlarged, _ = client.pixels(f"/api/pictures/{mug}/view?fit=5000")
+    assert enlarged.shape[:2] == (360, 480)
+
+
+def test_backgrounds_are_shown_and_the_page_can_ask_for_headers_alone(client):
+    _, back = client.json("POST", "/api/backgrounds?name=b.jpg", (DATA / "bear.jpg").read_bytes())
+    shown, _ = client.pixels(f"/api/backgrounds/{back['id']}")
+    assert shown.shape == (360, 480, 3)
+    assert client.error("GET", "/api/backgrounds/0123456789abcdef")[0] == 404
+    assert client.error("POST", "/api/backgrounds", b"no picture")[0] == 415
+    status, headers, body = client.request("HEAD", "/api/about")
+    assert (status, body) == (200, b"")
+    assert "content-security-policy" in headers
+
+
 @pytest.mark.parametrize("format", ["png", "webp", "jpeg", "tiff", "avif"])
 def test_a_result_is_given_in_every_format(client, mug, format):
     if format not in client.json("GET", "/api/about")[1]["formats"]:
@@ -380,6 +466,8 @@ def test_a_result_is_given_in_every_format(client, mug, format):
         {"model": "no-such-model"},
         {"effort": "hard"},
         {"refine": ["guided"]},
+        {"foreground": "none"},
+        {"framing": {"align": "middle"}},
         {"softness": 2},
         {"choke": "1"},
         {"decontaminate": None},
@@ -534,7 +622,7 @@ def test_many_pictures_are_queued_told_of_and_given_out_as_a_zip(tmp_path):
         assert client.error("GET", "/api/download.zip")[0] == 409
         events = read_events(stream, until=lambda name, _: name == "removed", most=4)
         connection.close()
-    assert [name for name, _ in events[:2]] == ["pictures", "queue"]
+    assert [name for name, _ in events[:3]] == ["hello", "pictures", "queue"]
     seen = [data for name, data in events if name == "picture" and data["id"] == names[0]]
     states = [one["state"] for one in seen]
     assert states[0] == "queued"

@@ -98,6 +98,7 @@ class Session:
         self.limits = limits or Limits()
         self.model = model
         self.hub = Hub()
+        self.boot = new_id()
         self.memory = Memory(default_bound() if memory is None else memory)
         self.plan: dict[str, Any] | None = None
         self._settings: dict[str, Any] = {
@@ -146,6 +147,7 @@ class Session:
         """What a page is told that begins to listen."""
         with self._changed:
             return [
+                ("hello", {"boot": self.boot}),
                 ("pictures", self.pictures()),
                 ("queue", self.counts()),
             ]
