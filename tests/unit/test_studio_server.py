@@ -122,7 +122,7 @@ def test_every_answer_says_that_the_page_loads_from_here_alone(client):
 
 
 def test_files_of_the_page_are_served_from_its_folder_alone(client, tmp_path):
-    from nssbg.studio_page.assets import Assets
+    from nssbg.studio_page.page_files import Assets
 
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "index.html").write_text("<p>here</p>")
@@ -155,7 +155,7 @@ def test_samples_are_there_small_and_not_sent_twice(client):
 
 def carried():
     """What a wheel carries for the page, by its path there; as CMakeLists.txt installs it."""
-    from nssbg.studio_page.assets import assets_folder, samples_folder
+    from nssbg.studio_page.page_files import assets_folder, samples_folder
 
     page_folder = assets_folder()
     assert page_folder is not None, "index.html is neither in the package nor in web/"
@@ -177,7 +177,7 @@ def test_the_package_carries_the_page_in_less_than_300_kb():
 
 def test_the_page_comes_from_the_wheel_or_in_a_checkout_from_its_sources():
     """Both hold the same files: what is installed is web/, as it is."""
-    from nssbg.studio_page.assets import assets_folder
+    from nssbg.studio_page.page_files import assets_folder
 
     package, root = Path(nssbg.__file__).parent, Path(__file__).parents[2]
     if package == root / "python" / "nssbg":

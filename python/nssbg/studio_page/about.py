@@ -11,9 +11,9 @@ from nssbg import __version__
 from nssbg._memory import read_system_file
 from nssbg._models.sidecar import ModelDescription
 from nssbg._vocabulary import EFFORTS, FOREGROUND_METHODS, REFINE_LEVELS
-from nssbg.studio_page.assets import samples_folder
 from nssbg.studio_page.edit import Edit
 from nssbg.studio_page.framing import ALIGNS
+from nssbg.studio_page.page_files import samples_folder
 from nssbg.studio_page.session import Session
 
 __all__ = ["About", "available_formats"]

@@ -22,10 +22,10 @@ from nssbg._errors import ImageDecodeError, NssbgError, OptionError
 from nssbg._http.errors import HttpError, error_response
 from nssbg._http.front_door import FrontDoor
 from nssbg.studio_page.about import About
-from nssbg.studio_page.assets import Assets, assets_folder, samples_folder
 from nssbg.studio_page.batches import Batches
 from nssbg.studio_page.bodies import file_name, read_json_body, receive_file, relative_path
 from nssbg.studio_page.guard import HEADERS, PageRules, cookie_name
+from nssbg.studio_page.page_files import Assets, assets_folder, samples_folder
 from nssbg.studio_page.picture import told
 from nssbg.studio_page.session import MissingError, NotReadyError, Session
 from nssbg.studio_page.views import File, download, preview, shown_background, view, zip_stream
