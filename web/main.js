@@ -199,7 +199,7 @@ function renderHead() {
     const { upload, picture } = selected;
     waitingText.textContent = upload ? (store.connection === 'online' ? texts.states.uploading(upload.share) : texts.states.offline) : picture?.state === 'running' ? texts.stage(picture.stage ?? '') || texts.states.running : texts.states.queued;
   }
-  const device = store.about?.plan.device;
+  const device = selected?.picture?.result?.plan.device ?? store.about?.plan.device;
   /** @type {HTMLElement} */ (pill.lastElementChild).textContent = device ? `${texts.connection.here} · ${device.toUpperCase()}` : texts.connection.here;
 }
 for (const topic of /** @type {const} */ (['items', 'item', 'selected', 'edit', 'connection', 'about'])) store.on(topic, renderHead);

@@ -93,7 +93,7 @@ export class Store {
   /** @param {unknown} error what a call of the engine threw */
   complain(error) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    if (error instanceof EngineError && ['offline', 'unauthorized', 'stale'].includes(error.kind)) return; // the banner says it, or something newer comes
+    if (error instanceof EngineError && ['offline', 'unauthorized', 'stale', 'missing'].includes(error.kind)) return; // the banner says it, something newer comes, or it was removed
     this.notify({ text: error instanceof Error ? error.message : String(error), kind: 'error' });
   }
 
