@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
+SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
 .PHONY: help demo docs test web-types test-fork test-faults test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
 .DEFAULT_GOAL := help

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from nssbg._errors import NssbgError, OptionError
 from nssbg._installed import installed, not_installed
 from nssbg._vocabulary import LICENSE_USES
-from nssbg.cli.console import printable, say
+from nssbg.cli.console import printable, say, stopping_gently
 
 if TYPE_CHECKING:
     from nssbg.studio_page.session import Session
 
 __all__ = ["add_parser", "run"]
+
+# Seconds that requests in hand and a running stage get to end in after a signal.
+_GRACE = 20.0
 
 
 def add_parser(subparsers: Any) -> None:
@@ -54,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--port is 0 to 65535, not {arguments.port}")
     from nssbg.studio_page.edit import edit_from
     from nssbg.studio_page.folder import SessionFolder
-    from nssbg.studio_page.serving import listen, serve
+    from nssbg.studio_page.serving import listen, server_of
     from nssbg.studio_page.session import Session
 
     edit_from({"model": arguments.model})  # before anything is begun
@@ -85,7 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         try:
             _begin_with(session, pictures)
-            serve(session, listening, ready=ready)
+            server = server_of(session, listening, ready=ready)
+            with stopping_gently(server.stop, lambda: None, grace=_GRACE):
+                server.run()
         finally:
             session.close()
             listening.close()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from typing import Any
 
 from nssbg import __version__
+from nssbg._memory import read_system_file
 from nssbg._models.sidecar import ModelDescription
-from nssbg._vocabulary import EFFORTS, REFINE_LEVELS
+from nssbg._vocabulary import EFFORTS, FOREGROUND_METHODS, REFINE_LEVELS
 from nssbg.studio_page.assets import samples_folder
+from nssbg.studio_page.edit import Edit
+from nssbg.studio_page.framing import ALIGNS
 from nssbg.studio_page.session import Session
 
 __all__ = ["About", "available_formats"]
@@ -60,6 +64,7 @@ class About:
         self._looked = -_FRESH
         self._formats = available_formats()
         self._profiles = _profiles()
+        self._device_name = _processor()
 
     def record(self) -> dict[str, Any]:
         """As the page gets it."""
@@ -74,6 +79,10 @@ class About:
             "profiles": self._profiles,
             "efforts": list(EFFORTS),
             "refines": list(REFINE_LEVELS),
+            "foreground_methods": list(FOREGROUND_METHODS),
+            "aligns": list(ALIGNS),
+            "defaults": Edit(model=self._session.model).record(),
+            "device_name": self._device_name,
             "formats": self._formats,
             "session_folder": str(self._session.folder.path),
             "session_kept": self._session.folder.kept,
@@ -126,6 +135,14 @@ def _model(model: ModelDescription) -> dict[str, Any]:
         "weak": model.confidence is None,
         "reason": reason,
     }
+
+
+def _processor() -> str | None:
+    """What the processor is called, where the system tells."""
+    for line in read_system_file("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip() or None
+    return platform.processor() or platform.machine() or None
 
 
 def _profiles() -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from nssbg.studio_page.bodies import file_name, read_json_body, receive_file, re
 from nssbg.studio_page.guard import HEADERS, PageRules, cookie_name
 from nssbg.studio_page.picture import told
 from nssbg.studio_page.session import MissingError, NotReadyError, Session
-from nssbg.studio_page.views import File, download, preview, view, zip_stream
+from nssbg.studio_page.views import File, download, preview, shown_background, view, zip_stream
 
 __all__ = ["build"]
 
@@ -117,6 +117,7 @@ class _Page:
             ("GET", "/api/pictures/{id}/download", self.download),
             ("GET", "/api/download.zip", self.zip),
             ("POST", "/api/backgrounds", self.background),
+            ("GET", "/api/backgrounds/{id}", self.show_background),
             ("GET", "/api/samples/{name}", self.sample),
             ("POST", "/api/samples/{name}", self.add_sample),
             ("GET", "/api/events", self.events),
@@ -124,6 +125,7 @@ class _Page:
             ("POST", "/api/batch", self.start_batch),
             ("POST", "/api/batch/cancel", self.cancel_batch),
         ]
+        # Starlette answers HEAD wherever it answers GET.
         return [
             Route(path, _guarded(endpoint), methods=[method]) for method, path, endpoint in table
         ]
@@ -241,7 +243,7 @@ class _Page:
         begin = time.perf_counter()
         file = await run_in_threadpool(make)
         took = (time.perf_counter() - begin) * 1000
-        headers = {"server-timing": f"made;dur={took:.1f}"}
+        headers = {**file.headers, "server-timing": f"made;dur={took:.1f}"}
         return Response(file.data, media_type=file.content_type, headers=headers)
 
     async def download(self, request: Request) -> Response:
@@ -278,6 +280,10 @@ class _Page:
         received = await self._receive(request)
         made = await run_in_threadpool(self._session.add_background, received, name)
         return JSONResponse({"id": made, "name": name}, 201)
+
+    async def show_background(self, request: Request) -> Response:
+        made = await run_in_threadpool(shown_background, self._session, request.path_params["id"])
+        return Response(made.data, media_type=made.content_type)
 
     async def events(self, request: Request) -> Response:
         if self._session.hub.listeners >= 16:

@@ -11,6 +11,8 @@ __all__ = ["Asset", "Assets", "assets_folder", "samples_folder"]
 
 _HERE = Path(__file__).parent
 _CHECKOUT = _HERE.parents[2]
+# For work on the page alone: not in the wheel either.
+_NOT_SERVED = {"engine/mock.js"}
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -62,7 +64,7 @@ class Assets:
 
     def get(self, path: str) -> Asset | None:
         """A file by its path below the folder; None where there is none."""
-        if self._folder is None or "\0" in path:
+        if self._folder is None or "\0" in path or path in _NOT_SERVED:
             return None
         try:
             file = (self._folder / path).resolve()

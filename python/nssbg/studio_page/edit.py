@@ -18,7 +18,7 @@ from nssbg._errors import OptionError
 from nssbg._ops.brush import Stroke, painted, stroke_from
 from nssbg._ops.edge import EdgeAdjustment
 from nssbg._options import CutoutOptions, one_of
-from nssbg._vocabulary import EFFORTS, REFINE_LEVELS
+from nssbg._vocabulary import EFFORTS, FOREGROUND_METHODS, REFINE_LEVELS
 from nssbg.studio_page.framing import Framing, framing_from
 
 __all__ = ["Edit", "edit_from"]
@@ -29,7 +29,17 @@ _MOST_STROKES = 5_000
 _CHOKE_SHARE, _LEAST_CHOKE = 1 / 500, 2.0
 _SOFTNESS_SHARE, _LEAST_SOFTNESS = 1 / 1000, 1.0
 _FIELDS = frozenset(
-    ("model", "effort", "refine", "decontaminate", "softness", "choke", "corrections", "framing")
+    {
+        "model",
+        "effort",
+        "refine",
+        "foreground",
+        "decontaminate",
+        "softness",
+        "choke",
+        "corrections",
+        "framing",
+    }
 )
 _CORRECTIONS = frozenset(("box", "keep", "drop", "strokes"))
 
@@ -42,6 +52,7 @@ class Edit:
         model: "auto", "studio" or a name of the catalog.
         effort: See `nssbg.CutoutOptions`.
         refine: The same.
+        foreground: Method of the decontamination: see `nssbg.CutoutOptions.decontaminate`.
         decontaminate: Strength of the decontamination, 0 to 1; 0 leaves it out.
         softness: Of the edge, 0 to 1 of the most that is offered.
         choke: The edge moved inwards (1) or outwards (-1), in parts of the most that is offered.
@@ -55,6 +66,7 @@ class Edit:
     model: str = "auto"
     effort: str = "balanced"
     refine: str = "guided"
+    foreground: str = "multilevel"
     decontaminate: float = 1.0
     softness: float = 0.0
     choke: float = 0.0
@@ -107,7 +119,7 @@ class Edit:
         return CutoutOptions(
             effort=self.effort,  # type: ignore[arg-type]
             refine=self.refine,  # type: ignore[arg-type]
-            decontaminate="off" if self.decontaminate == 0 else "multilevel",
+            decontaminate="off" if self.decontaminate == 0 else self.foreground,  # type: ignore[arg-type]
             strength=self.decontaminate,
             corrections=corrections,
         )
@@ -128,6 +140,7 @@ class Edit:
             "model": self.model,
             "effort": self.effort,
             "refine": self.refine,
+            "foreground": self.foreground,
             "decontaminate": self.decontaminate,
             "softness": self.softness,
             "choke": self.choke,
@@ -162,29 +175,32 @@ def edit_from(
         OptionError: It is not what it must be; the message says what.
     """
     table = _table("the edit", record, _FIELDS)
-    said = _table("corrections", table.get("corrections") or {}, _CORRECTIONS)
+    said = _table("corrections", _given(table, "corrections", {}), _CORRECTIONS)
     model = table.get("model", default_model)
     _check_model(model)
     effort, refine = table.get("effort", "balanced"), table.get("refine", "guided")
     one_of("effort", effort, EFFORTS)
     one_of("refine", refine, REFINE_LEVELS)
-    strokes = said.get("strokes") or []
+    foreground = table.get("foreground", "multilevel")
+    one_of("foreground", foreground, FOREGROUND_METHODS)
+    strokes = _given(said, "strokes", [])
     if not isinstance(strokes, list) or len(strokes) > _MOST_STROKES:
         raise OptionError(f"corrections: strokes is a list of at most {_MOST_STROKES}")
     made = Edit(
         model=model,
         effort=effort,
         refine=refine,
+        foreground=foreground,
         decontaminate=_number(table, "decontaminate", 1.0, 0.0, 1.0),
         softness=_number(table, "softness", 0.0, 0.0, 1.0),
         choke=_number(table, "choke", 0.0, -1.0, 1.0),
         strokes=tuple(stroke_from(one) for one in strokes),
-        framing=framing_from(table.get("framing") or {}, has_background=has_background),
+        framing=framing_from(_given(table, "framing", {}), has_background=has_background),
     )
     box: Any = said.get("box")
-    keep: Any = said.get("keep") or []
-    drop: Any = said.get("drop") or []
-    if box is None and not keep and not drop:
+    keep: Any = _given(said, "keep", [])
+    drop: Any = _given(said, "drop", [])
+    if box is None and keep == [] and drop == []:
         return made
     checked = Corrections(box=box, keep=keep, drop=drop)
     return Edit(**{**vars(made), "box": checked.box, "keep": checked.keep, "drop": checked.drop})
@@ -210,6 +226,12 @@ def _table(what: str, record: Any, known: frozenset[str]) -> Mapping[str, Any]:
     if unknown:
         raise OptionError(f"{what} has no {unknown[0]!r:.60}; it has {', '.join(sorted(known))}")
     return record
+
+
+def _given(table: Mapping[str, Any], name: str, default: Any) -> Any:
+    """What was given; null is nothing."""
+    value = table.get(name)
+    return default if value is None else value
 
 
 def _number(

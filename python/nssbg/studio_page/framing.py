@@ -8,20 +8,23 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from nssbg._compose.background import color_from
-from nssbg._compose.canvas import Canvas
+from nssbg._compose.canvas import Align, Canvas
 from nssbg._compose.output import Output
 from nssbg._compose.shadow import Shadow
 from nssbg._errors import OptionError
+from nssbg._options import one_of
 from nssbg._vocabulary import SHADOWS, ShadowKind
 
-__all__ = ["Framing", "framing_from"]
+__all__ = ["ALIGNS", "Framing", "framing_from"]
 
 _CANVAS = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _MOST_CANVAS_PIXELS = 100_000_000
-_FIELDS = {"trim", "profile", "canvas", "fill", "shadow", "background"}
+_FIELDS = {"trim", "profile", "canvas", "fill", "align", "shadow", "background"}
+#: Where a subject may stand on its canvas.
+ALIGNS: tuple[Align, ...] = get_args(Align)
 _SHADOW_FIELDS = {"kind", "opacity", "softness", "offset", "color"}
 # Blur of the photograph's own background, as a share of its longer side.
 _BLUR_SHARE = 0.012
@@ -36,6 +39,7 @@ class Framing:
         profile: Name of a shipped profile whose first output says what is not said here.
         canvas: "WxH" or None.
         fill: Share of the canvas that the subject takes; None: the profile's, else 0.85.
+        align: Where the subject stands on it; None: the profile's place, else the middle.
         shadow: What `Shadow` takes, or None.
         background: None (transparent, or the profile's), "#rrggbb" or a colour's name, "blur".
         picture: Id of a background picture, or None.
@@ -45,6 +49,7 @@ class Framing:
     profile: str | None = None
     canvas: str | None = None
     fill: float | None = None
+    align: Align | None = None
     shadow: Shadow | None = None
     background: str | None = None
     picture: str | None = None
@@ -52,7 +57,7 @@ class Framing:
     @property
     def plain(self) -> bool:
         """Whether the result is the cut-out as it is."""
-        return self == Framing(fill=self.fill)
+        return self == Framing(fill=self.fill, align=self.align)
 
     def record(self) -> dict[str, Any]:
         """As the page sends and gets it."""
@@ -70,17 +75,26 @@ class Framing:
             "profile": self.profile,
             "canvas": self.canvas,
             "fill": self.fill,
+            "align": self.align,
             "shadow": shadow,
             "background": {"picture": self.picture} if self.picture else self.background,
         }
 
-    def output(self, height: int, width: int, background_path: Callable[[str], Path]) -> Output:
+    def output(
+        self,
+        height: int,
+        width: int,
+        background_path: Callable[[str], Path],
+        *,
+        scale: float = 1.0,
+    ) -> Output:
         """What `Cutout.render` takes.
 
         Args:
             height: Rows of the photograph.
             width: Columns of it.
             background_path: Gives a background picture's file.
+            scale: Of a preview: pixels of it for one of the result.
 
         Raises:
             OptionError: These do not go together.
@@ -92,7 +106,11 @@ class Framing:
         settings: dict[str, Any] = {}
         if self.profile is not None:
             spec = load_profile(self.profile).outputs[0]
-            settings = {"padding": spec.padding, "longest_side": spec.longest_side}
+            longest = spec.longest_side
+            settings = {
+                "padding": round(spec.padding * scale),
+                "longest_side": None if longest is None else max(1, round(longest * scale)),
+            }
             trim = trim or spec.trim
             fill = spec.fill if fill is None else fill
             background = spec.background if background is None else background
@@ -100,20 +118,25 @@ class Framing:
                 shadow = Shadow(cast("ShadowKind", spec.shadow))
             if spec.width is not None and spec.height is not None:
                 canvas = Canvas(
-                    spec.width,
-                    spec.height,
+                    max(1, round(spec.width * scale)),
+                    max(1, round(spec.height * scale)),
                     fill=fill,
-                    align=spec.align,  # type: ignore[arg-type]
+                    align=self.align or cast("Align", spec.align),
                     enlarge=spec.enlarge,
                 )
         if self.canvas is not None:
             columns, rows = (int(part) for part in self.canvas.split("x"))
-            canvas = Canvas(columns, rows, fill=0.85 if fill is None else fill)
+            canvas = Canvas(
+                max(1, round(columns * scale)),
+                max(1, round(rows * scale)),
+                fill=0.85 if fill is None else fill,
+                align=self.align or "center",
+            )
         if self.picture is not None:
             background = background_path(self.picture)
         blur = None
         if background == "blur":
-            blur, background = max(2.0, max(height, width) * _BLUR_SHARE), None
+            blur, background = max(2.0, max(height, width) * _BLUR_SHARE) * scale, None
         return Output(
             background=background,
             blur_original=blur,
@@ -153,12 +176,16 @@ def framing_from(record: Any, *, has_background: Callable[[str], bool] | None = 
                 f"framing: canvas is 'WIDTHxHEIGHT' of at most {_MOST_CANVAS_PIXELS} pixels, not "
                 f"{canvas!r:.60}"
             )
+    align = record.get("align")
+    if align is not None:
+        one_of("framing: align", align, ALIGNS)
     background, picture = _background(record.get("background"), has_background)
     made = Framing(
         trim=trim,
         profile=profile,
         canvas=canvas,
         fill=_fill(record.get("fill")),
+        align=align,
         shadow=_shadow(record.get("shadow")),
         background=background,
         picture=picture,

@@ -11,7 +11,7 @@ from nssbg._http.listener import ListenerSettings, Server, listening_socket
 from nssbg.studio_page.app import build
 from nssbg.studio_page.session import Session
 
-__all__ = ["listen", "serve"]
+__all__ = ["listen", "server_of"]
 
 _ADDRESS = "127.0.0.1"
 # Seconds that requests in hand get to end in.
@@ -36,10 +36,10 @@ def listen(port: int, *, preferred: int = 0) -> socket.socket:
     return listening_socket(_ADDRESS, port)
 
 
-def serve(
+def server_of(
     session: Session, bound: socket.socket, *, ready: Callable[[], None] = lambda: None
-) -> None:
-    """Answer requests until a signal comes, which is raised again at the end.
+) -> Server:
+    """The server of a session; its `run` answers requests until a signal or `stop` ends it.
 
     Args:
         session: Closed by the caller.
@@ -48,7 +48,7 @@ def serve(
             start delays nobody.
     """
     port = bound.getsockname()[1]
-    server = Server(
+    return Server(
         build(session, port=port),
         ListenerSettings(host=_ADDRESS, port=port, grace=_GRACE),
         bound,
@@ -57,4 +57,3 @@ def serve(
         ).start(),
         ending=session.hub.close,  # streams of events have no end of their own
     )
-    server.run()

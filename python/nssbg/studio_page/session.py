@@ -98,6 +98,7 @@ class Session:
         self.limits = limits or Limits()
         self.model = model
         self.hub = Hub()
+        self.boot = new_id()
         self.memory = Memory(default_bound() if memory is None else memory)
         self.plan: dict[str, Any] | None = None
         self._settings: dict[str, Any] = {
@@ -146,6 +147,7 @@ class Session:
         """What a page is told that begins to listen."""
         with self._changed:
             return [
+                ("hello", {"boot": self.boot}),
                 ("pictures", self.pictures()),
                 ("queue", self.counts()),
             ]
@@ -482,11 +484,12 @@ class Session:
             except (KeyError, TypeError, NssbgError) as error:
                 log.warning("%s: a picture is left out: %s", self.folder.path, error)
                 self.folder.remove(name)
-        for picture in sorted(found, key=lambda picture: picture.number):
-            self._pictures[picture.id] = picture
-            self._next_number = picture.number + 1
-            if picture.state in ("queued", "running"):
-                self._queue(picture)
+        with self._changed:
+            for picture in sorted(found, key=lambda picture: picture.number):
+                self._pictures[picture.id] = picture
+                self._next_number = picture.number + 1
+                if picture.state in ("queued", "running"):
+                    self._queue(picture)
 
     def _queue(self, picture: Picture, *, first: bool = False) -> None:
         """Put a picture where its next step is done. Needs the lock."""
