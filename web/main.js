@@ -165,7 +165,16 @@ const said = notices(store, () => refreshAll());
 const stageSection = h('section', { class: 'stage', 'aria-label': texts.viewer.label }, stage.element, ...toolBar(store, stage), viewBar(store, stage));
 const waitingText = h('p', { class: 'waiting-text' });
 const waiting = h('div', { class: 'stage-waiting', hidden: true }, h('span', { class: 'spinner', 'aria-hidden': 'true' }), waitingText);
-stageSection.append(waiting);
+const failedText = h('p', {});
+const failed = h(
+  'div',
+  { class: 'stage-failed', hidden: true },
+  icon('alert'),
+  h('strong', {}, texts.cutout.failedTitle),
+  failedText,
+  h('button', { type: 'button', class: 'button', on: { click: () => store.selected && list.retry(store.selected) } }, texts.cutout.retry),
+);
+stageSection.append(waiting, failed);
 const main = h('main', { id: 'main', class: 'work' }, stageSection, inspector);
 const veil = h('div', { class: 'veil', hidden: true }, h('div', {}, icon('download'), h('strong', {}, texts.drop.here), h('span', {}, texts.drop.private)));
 const welcome = emptyState(store, intake);
@@ -199,7 +208,10 @@ function renderHead() {
     const { upload, picture } = selected;
     waitingText.textContent = upload ? (store.connection === 'online' ? texts.states.uploading(upload.share) : texts.states.offline) : picture?.state === 'running' ? texts.stage(picture.stage ?? '') || texts.states.running : texts.states.queued;
   }
-  const device = store.about?.plan.device;
+  const broken = !!selected && isFailed(selected) && !selected.picture?.result;
+  failed.hidden = !broken;
+  if (broken) failedText.textContent = selected?.upload?.message || selected?.picture?.error?.message || '';
+  const device = selected?.picture?.result?.plan.device ?? store.about?.plan.device;
   /** @type {HTMLElement} */ (pill.lastElementChild).textContent = device ? `${texts.connection.here} · ${device.toUpperCase()}` : texts.connection.here;
 }
 for (const topic of /** @type {const} */ (['items', 'item', 'selected', 'edit', 'connection', 'about'])) store.on(topic, renderHead);

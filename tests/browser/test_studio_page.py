@@ -160,7 +160,8 @@ def test_a_broken_file_costs_only_itself(page, tmp_path):
     expect(page.locator("li[data-state=failed]")).to_have_count(1, timeout=LONG)
     settled(page, 1)
     page.click("li[data-state=failed] .pick")
-    assert "broken.jpg" in page.inner_text(".card.failed")
+    assert "broken.jpg" in page.inner_text(".stage-failed")
+    assert page.locator(".notice.error").count() == 0, "said once is enough"
     assert page.is_disabled("#download")
     page.locator("li[data-state=failed]").hover()
     page.click("li[data-state=failed] button[aria-label='Remove broken.jpg']")

@@ -68,6 +68,11 @@ export function showBatch(store) {
   if (!about) return;
   const folder = h('input', { type: 'text', id: 'batch-folder', required: true, autocomplete: 'off', spellcheck: false });
   const output = h('input', { type: 'text', id: 'batch-output', required: true, autocomplete: 'off', spellcheck: false });
+  // Beside the pictures, unless another place is named.
+  folder.addEventListener('change', () => {
+    const place = folder.value.trim().replace(/[\\/]+$/, '');
+    if (place && !output.value.trim()) output.value = `${place}-cutouts`;
+  });
   let profile = '';
   let model = about.defaults.model;
   const state = h('div', { class: 'batch-state', role: 'status' });

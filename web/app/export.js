@@ -1,4 +1,5 @@
 /** Taking the result away: format and quality, download, clipboard, all as a ZIP. */
+import { EngineError } from '../engine/interface.js';
 import { texts } from '../texts.en.js';
 import { choice, fill, h, icon, iconButton, slider, toggle } from './dom.js';
 
@@ -126,6 +127,7 @@ export class Exporter {
       const { picture } = item;
       const current = !item.dirty && picture.revision >= item.expected && !['queued', 'running'].includes(picture.state);
       if (current) return picture;
+      if (!item.dirty && picture.state === 'failed') throw new EngineError('failed', picture.error?.message ?? texts.errors.edit);
       await new Promise((resolve) => window.setTimeout(resolve, 60));
     }
     return null;

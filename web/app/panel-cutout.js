@@ -21,7 +21,8 @@ export function cutoutPanel(store, actions) {
     const item = store.selected;
     const picture = item?.picture;
     const error = item?.upload?.state === 'failed' ? item.upload.message : picture?.state === 'failed' ? picture.error?.message : '';
-    if (item && error) {
+    // Without a result the stage says it, in the middle.
+    if (item && error && picture?.result) {
       fill(
         status,
         h('div', { class: 'card failed' }, icon('alert'), h('div', {}, h('strong', {}, texts.cutout.failedTitle), h('p', {}, error), h('button', { type: 'button', class: 'button small', on: { click: () => actions.retry(item) } }, texts.cutout.retry))),
@@ -102,7 +103,7 @@ export function cutoutPanel(store, actions) {
               model.commercial === undefined || !licence
                 ? null
                 : h('span', { class: `chip ${model.commercial ? 'good' : 'look'}` }, model.commercial ? texts.cutout.commercial : model.commercial === null ? texts.cutout.unsettled : texts.cutout.notCommercial),
-              model.weak ? h('span', { class: 'chip look', title: texts.cutout.weakHint }, texts.cutout.weak) : null,
+              model.weak || model.unfitted ? h('span', { class: 'chip look', title: texts.cutout.weakHint }, texts.cutout.weak) : null,
             )
           : null,
         model ? h('p', { class: 'hint' }, model.name === 'auto' ? texts.cutout.autoHint : model.name === 'studio' ? texts.cutout.studioHint : model.reason || model.title || '') : null,
@@ -124,14 +125,14 @@ export function cutoutPanel(store, actions) {
           options: about.refines.map((value) => ({ value, text: texts.cutout.refines[value] ?? value })),
           change: (value) => set('refine', value),
         }),
-        slider({ label: texts.cutout.softness, min: 0, max: 1, step: 0.01, value: edit.softness, show: texts.percent, input: live('softness') }),
-        slider({ label: texts.cutout.choke, hint: texts.cutout.chokeHint, min: -1, max: 1, step: 0.05, value: edit.choke, show: texts.cutout.chokeValue, input: live('choke') }),
+        slider({ label: texts.cutout.softness, min: 0, max: 1, step: 0.01, value: edit.softness, show: texts.percent, input: live('softness'), change: () => store.endGesture() }),
+        slider({ label: texts.cutout.choke, hint: texts.cutout.chokeHint, min: -1, max: 1, step: 0.05, value: edit.choke, show: texts.cutout.chokeValue, input: live('choke'), change: () => store.endGesture() }),
       ),
       h(
         'section',
         { class: 'group' },
         h('h3', {}, texts.cutout.colors),
-        slider({ label: texts.cutout.decontaminate, min: 0, max: 1, step: 0.01, value: edit.decontaminate, show: texts.percent, input: live('decontaminate') }),
+        slider({ label: texts.cutout.decontaminate, min: 0, max: 1, step: 0.01, value: edit.decontaminate, show: texts.percent, input: live('decontaminate'), change: () => store.endGesture() }),
         about.foreground_methods
           ? choice({
               label: texts.cutout.foreground,

@@ -12,7 +12,8 @@ import { fill, h } from './dom.js';
 export class NetworkWatch {
   constructor() {
     this.own = 0;
-    this.outside = 0;
+    /** @type {string[]} */
+    this.elsewhere = [];
     this.blocked = 0;
     /** @type {() => void} */
     this.changed = () => {};
@@ -41,7 +42,13 @@ export class NetworkWatch {
     const url = new URL(address, document.baseURI);
     if (url.protocol === 'blob:' || url.protocol === 'data:') return;
     if (url.origin === location.origin) this.own += 1;
-    else if (![...this.blockedAddresses].some((blocked) => address.startsWith(blocked) || url.origin === blocked)) this.outside += 1;
+    else this.elsewhere.push(address);
+  }
+
+  /** Requests that reached another place: the browser lists those that the policy stopped as well, in either order. */
+  get outside() {
+    const blocked = [...this.blockedAddresses];
+    return this.elsewhere.filter((address) => !blocked.some((stopped) => address.startsWith(stopped))).length;
   }
 }
 

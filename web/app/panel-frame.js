@@ -112,6 +112,7 @@ export function framePanel(store) {
                   step: 0.01,
                   value: framing.fill,
                   show: texts.percent,
+                  change: () => store.endGesture(),
                   input: (value) => {
                     set((changed) => (changed.fill = value), 'fill');
                     built = JSON.stringify([store.selected?.key, store.selected?.edit?.framing, custom]);
@@ -172,6 +173,7 @@ export function framePanel(store) {
                     type: 'color',
                     value: String(framing.background),
                     on: {
+                      change: () => store.endGesture(),
                       input: (/** @type {Event} */ event) => {
                         color = /** @type {HTMLInputElement} */ (event.target).value;
                         set((changed) => (changed.background = color), 'color');

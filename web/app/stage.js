@@ -29,7 +29,8 @@ export class Stage {
     this.cursor = null;
     /** Strokes stay visible until a preview shows what they did. */
     this.showStrokes = 0;
-    const failed = (/** @type {unknown} */ error) => store.complain(error);
+    // What the engine could not read it has said of the picture already.
+    const failed = (/** @type {unknown} */ error) => store.selected?.picture?.state !== 'failed' && store.complain(error);
     const redraw = () => this.invalidate();
     this.layers = {
       original: new Layer(store.engine, 'original', redraw, failed),
@@ -114,8 +115,11 @@ export class Stage {
       return;
     }
     const settled = !item.dirty && picture.revision >= item.expected;
-    // The original never changes.
-    this.layers.original.show(picture.id, 0, longest);
+    const { original } = this.layers;
+    // What the file's head says is not yet turned upright.
+    if (original.id === picture.id && original.width && (original.width !== picture.width || original.height !== picture.height)) original.clear();
+    // It never changes else.
+    original.show(picture.id, 0, longest);
     if (picture.result && picture.revision) {
       for (const name of /** @type {const} */ (['cutout', 'alpha', 'framed'])) {
         const layer = this.layers[name];

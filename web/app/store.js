@@ -93,7 +93,7 @@ export class Store {
   /** @param {unknown} error what a call of the engine threw */
   complain(error) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
-    if (error instanceof EngineError && ['offline', 'unauthorized', 'stale'].includes(error.kind)) return; // the banner says it, or something newer comes
+    if (error instanceof EngineError && ['offline', 'unauthorized', 'stale', 'missing'].includes(error.kind)) return; // the banner says it, something newer comes, or it was removed
     this.notify({ text: error instanceof Error ? error.message : String(error), kind: 'error' });
   }
 
@@ -173,6 +173,7 @@ export class Store {
     if (before && picture.revision < before.revision) return;
     item.picture = picture;
     item.name = picture.name;
+    item.path = picture.path && picture.path !== picture.name ? picture.path : item.path;
     // Said before the engine took the last change: its edit is the one before.
     if (!item.dirty && picture.revision >= item.expected) item.edit = picture.edit;
     if (picture.state === 'done' && item.localUrl && picture.result) {
@@ -200,6 +201,11 @@ export class Store {
     item.gesture = gesture;
     item.undone = [];
     this.setEdit(item, after, preview);
+  }
+
+  /** What comes next is a step of its own: a slider was let go. */
+  endGesture() {
+    if (this.selected) this.selected.gesture = '';
   }
 
   undo() {

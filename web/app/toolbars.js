@@ -173,7 +173,7 @@ export function viewBar(store, stage) {
   const update = () => {
     const has = !!store.selected?.picture?.result;
     const framing = stage.framing;
-    bar.hidden = !store.selected?.picture;
+    bar.hidden = !store.selected?.picture || (store.selected.picture.state === 'failed' && !has);
     compare.hidden = layers.hidden = !has || framing;
     loupe.hidden = framing;
     swatches.hidden = !has || (stage.shown !== 'cutout' && stage.shown !== 'framed');

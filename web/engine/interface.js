@@ -89,7 +89,8 @@
  * @property {string} [licence]
  * @property {boolean | null} [commercial] null: not settled
  * @property {boolean} here it can run at once
- * @property {boolean} [weak]
+ * @property {boolean} [weak] nothing says how far its results are to be trusted
+ * @property {boolean} [unfitted] the same
  * @property {string | null} [reason] why not here, or what it is weak at
  */
 
