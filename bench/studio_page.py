@@ -123,7 +123,7 @@ def paint(page: Page, name: str, model: str, level: str, height: int, width: int
     base = {"model": model, "refine": level}
     revision = json.loads(page.ask("PUT", f"/api/pictures/{name}/edit", encoded(base)))
     page.done(name, revision["revision"])
-    ran = page.session.network_runs
+    ran = page.session.results.network_runs
     scale = min(SCREEN[0] / width, SCREEN[1] / height)
     views = {
         "whole": {"x": 0, "y": 0, "width": width, "height": height, "scale": scale},
@@ -152,7 +152,7 @@ def paint(page: Page, name: str, model: str, level: str, height: int, width: int
     revision = json.loads(page.ask("PUT", f"/api/pictures/{name}/edit", encoded(edit)))
     page.done(name, revision["revision"])
     print(f"{'':34}{(time.perf_counter() - begin) * 1000:8.1f}   ms to the whole result")
-    assert page.session.network_runs == ran, "the network ran again for a stroke"
+    assert page.session.results.network_runs == ran, "the network ran again for a stroke"
     return slow
 
 

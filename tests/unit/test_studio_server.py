@@ -292,9 +292,9 @@ def test_an_edit_gives_what_remove_gives_with_the_same_options(client, mug, edit
 
 def test_a_network_runs_once_however_often_a_picture_is_corrected(client):
     made = client.add((DATA / "bear.jpg").read_bytes(), "bear.jpg")["id"]
-    before = client.session.network_runs
+    before = client.session.results.network_runs
     assert client.edit(made, {"model": "nssbg-lite", "effort": "fast"})["state"] == "done"
-    ran = client.session.network_runs
+    ran = client.session.results.network_runs
     assert ran - before in (1, 2)  # the upload's own run may have ended before the edit came
     base = {"model": "nssbg-lite", "effort": "fast"}
     with nssbg.Remover("nssbg-lite", threads=2) as remover:
@@ -316,7 +316,7 @@ def test_a_network_runs_once_however_often_a_picture_is_corrected(client):
                 wanted = remover.cutout(DATA / "bear.jpg", effort="fast", **options).rgba
                 got, _ = client.pixels(f"/api/pictures/{made}/view")
                 assert np.array_equal(got, wanted), edit
-    assert client.session.network_runs == ran
+    assert client.session.results.network_runs == ran
     client.request("DELETE", f"/api/pictures/{made}")
 
 
@@ -562,7 +562,7 @@ def test_a_model_that_is_not_here_fails_in_words_and_leaves_the_result(client, m
 
 
 def test_what_is_too_large_is_refused_before_it_is_taken(tmp_path):
-    from nssbg.studio_page.session import Limits
+    from nssbg.studio_page.results import Limits
 
     with page(tmp_path / "s", limits=Limits(max_pixels=100_000, max_bytes=40_000)) as client:
         status, kind, message = client.error("POST", "/api/pictures?name=m.jpg", MUG.read_bytes())

@@ -119,7 +119,7 @@ def test_a_session_that_was_named_is_kept(tmp_path):
     assert (folder / "pictures" / name / "original").read_bytes() == MUG.read_bytes()
     with page(folder) as client:
         assert client.picture(name)["state"] == "done"
-        assert client.session.network_runs == 0
+        assert client.session.results.network_runs == 0
         client.request("DELETE", "/api/pictures")
     assert not list((folder / "pictures").iterdir())
 
@@ -191,13 +191,13 @@ def test_results_that_memory_could_not_keep_are_made_again(tmp_path):
         ]
         for name in names:
             client.ended(name)
-        runs = client.session.network_runs
+        runs = client.session.results.network_runs
         for _ in range(2):
             for name, path in zip(names, (MUG, DATA / "bear.jpg"), strict=True):
                 got, _ = client.pixels(f"/api/pictures/{name}/view")
                 with nssbg.Remover("studio", threads=2) as remover:
                     assert np.array_equal(got, remover.cutout(path).rgba)
-        assert client.session.network_runs == runs
+        assert client.session.results.network_runs == runs
 
 
 def test_memory_lets_go_of_what_was_used_least_lately():
@@ -212,7 +212,7 @@ def test_memory_lets_go_of_what_was_used_least_lately():
     assert memory.nbytes == 8
     memory.put(("a", 1), "x2", 6)
     assert (memory.get(("a", 1)), memory.nbytes) == ("x2", 10)
-    memory.forget("a")
+    memory.release("a")
     assert (memory.get(("a", 1)), memory.get(("c", 1)), memory.nbytes) == (None, "z", 4)
     memory.put(("d", 1), "large", 100)
     assert memory.get(("d", 1)) == "large"

@@ -26,7 +26,7 @@ _STUDIO = {
     "licence": "Apache-2.0",
     "commercial": True,
     "here": True,
-    "weak": False,
+    "unfitted": False,
     "reason": None,
 }
 _AUTO = {
@@ -94,7 +94,7 @@ class About:
                 {"name": path.name, "url": f"/api/samples/{path.name}"}
                 for path in sorted(samples_folder().glob("*.jpg"))
             ],
-            "network_runs": self._session.network_runs,
+            "network_runs": self._session.results.network_runs,
         }
 
     def _here(self) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _model(model: ModelDescription) -> dict[str, Any]:
         "commercial": model.commercial,
         "here": here,
         # Nothing was fitted to it: how far its maps are to be trusted is not known.
-        "weak": model.confidence is None,
+        "unfitted": model.confidence is None,
         "reason": reason,
     }
 

@@ -26,8 +26,8 @@ from nssbg.studio_page.batches import Batches
 from nssbg.studio_page.bodies import file_name, read_json_body, receive_file, relative_path
 from nssbg.studio_page.guard import HEADERS, PageRules, cookie_name
 from nssbg.studio_page.page_files import Assets, assets_folder, samples_folder
-from nssbg.studio_page.picture import told
-from nssbg.studio_page.session import MissingError, NotReadyError, Session
+from nssbg.studio_page.picture import MissingError, NotReadyError, told
+from nssbg.studio_page.session import Session
 from nssbg.studio_page.views import File, download, preview, shown_background, view, zip_stream
 
 __all__ = ["build"]

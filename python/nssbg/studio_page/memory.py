@@ -55,7 +55,7 @@ class Memory:
             while self._held > self._bound and len(self._kept) > 1:
                 self._drop(next(iter(self._kept)))
 
-    def forget(self, prefix: Hashable) -> None:
+    def release(self, prefix: Hashable) -> None:
         """Let go of what is kept under tuples that begin with this."""
         with self._lock:
             for key in [key for key in self._kept if isinstance(key, tuple) and key[0] == prefix]:

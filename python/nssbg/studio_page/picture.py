@@ -10,7 +10,7 @@ from typing import Any
 from nssbg._errors import NssbgError, kind_of
 from nssbg.studio_page.edit import Edit, edit_from
 
-__all__ = ["STATES", "Picture", "told"]
+__all__ = ["STATES", "MissingError", "NotReadyError", "Picture", "told"]
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 # How far along a picture is when a stage begins.
@@ -24,6 +24,18 @@ _PROGRESS = {
     "refine": 0.85,
     "foreground": 0.95,
 }
+
+
+class MissingError(NssbgError):
+    """There is no such picture."""
+
+    kind = "missing"
+
+
+class NotReadyError(NssbgError):
+    """The picture has no result yet, or not that revision of it."""
+
+    kind = "not-ready"
 
 
 @dataclass

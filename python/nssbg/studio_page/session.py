@@ -9,65 +9,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from nssbg import _fs
 from nssbg import _io as image_io
-from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
 from nssbg._pipeline.analysis import Analysis
-from nssbg._pipeline.memory_estimate import bytes_in_flight
-from nssbg._pipeline.preview import View, preview
-from nssbg._remover import Remover
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
 from nssbg.studio_page.folder import SessionFolder, is_id, new_id
 from nssbg.studio_page.memory import Memory, default_bound
-from nssbg.studio_page.picture import Picture, told
+from nssbg.studio_page.picture import MissingError, NotReadyError, Picture, told
+from nssbg.studio_page.results import Limits, Results, account_of
 
-__all__ = ["Limits", "MissingError", "NotReadyError", "Session"]
+__all__ = ["Session"]
 
 log = logging.getLogger("nssbg")
 
-# Models held open at once.
-_MOST_MODELS = 2
 MOST_PICTURES = 2000
-
-
-class MissingError(NssbgError):
-    """There is no such picture."""
-
-    kind = "missing"
-
-
-class NotReadyError(NssbgError):
-    """The picture has no result yet, or not that revision of it."""
-
-    kind = "not-ready"
 
 
 class _CancelledError(BaseException):
     """The work on a picture is not wanted any more."""
-
-
-class Limits:
-    """What one picture may be.
-
-    Attributes:
-        max_pixels: Pixels.
-        max_bytes: Bytes of its file.
-    """
-
-    def __init__(self, max_pixels: int = 100_000_000, max_bytes: int = 256 << 20) -> None:
-        self.max_pixels = max_pixels
-        self.max_bytes = max_bytes
 
 
 class Session:
@@ -101,22 +68,16 @@ class Session:
         self.boot = new_id()
         self.memory = Memory(default_bound() if memory is None else memory)
         self.plan: dict[str, Any] | None = None
-        self._settings: dict[str, Any] = {
-            "device": device,
-            "threads": threads,
-            "license": license,
-            "max_pixels": self.limits.max_pixels,
-        }
-        self._threads = threads
+        #: What batches have in common with the session's own pictures.
+        self.batch_settings = {"device": device, "threads": threads, "license": license}
+        self.results = Results(folder, self.memory, self.limits, self.batch_settings)
         self._changed = threading.Condition(threading.RLock())
         # All below is guarded by the condition's lock.
         self._pictures: dict[str, Picture] = {}
         self._to_analyse: deque[str] = deque()
         self._to_finish: deque[str] = deque()
         self._stopping = False
-        self._removers: OrderedDict[str, Remover] = OrderedDict()
         self._next_number = 0
-        self.network_runs = 0
         self._load()
         self._workers = [
             threading.Thread(target=self._work, args=(queue,), name=f"nssbg-studio-{name}")
@@ -224,11 +185,6 @@ class Session:
             return made
         finally:
             received.unlink(missing_ok=True)
-
-    @property
-    def batch_settings(self) -> dict[str, Any]:
-        """What batches have in common with the session's own pictures."""
-        return {name: self._settings[name] for name in ("device", "threads", "license")}
 
     def _checked_size(self, received: Path, name: str) -> tuple[int, int]:
         with received.open("rb") as file:
@@ -350,31 +306,10 @@ class Session:
             done = picture.done_edit
         for wanted in (edit, done):
             if wanted is not None:
-                found = self._known_analysis(picture, wanted)
+                found = self.results.known_analysis(picture, wanted)
                 if found is not None:
                     return found
         raise NotReadyError(f"{picture.name}: there is no result yet")
-
-    def _known_analysis(self, picture: Picture, edit: Edit) -> Analysis | None:
-        key = (picture.id, "analysis", edit.analysis_key)
-        found: Analysis | None = self.memory.get(key)
-        if found is None:
-            with picture.work:
-                found = self.memory.get(key)
-                kept = None
-                if found is None:
-                    kept = self.folder.estimate(picture.id, edit.analysis_key)
-                if kept is not None:
-                    estimate, account = kept
-                    found = Analysis(
-                        frame=self._decoded(picture),
-                        estimate=estimate,
-                        box=edit.box,
-                        stages=tuple((str(k), float(v)) for k, v in account["stages"]),
-                        notes=tuple(account["notes"]),
-                    )
-                    self.memory.put(key, found, found.nbytes)
-        return found
 
     def cutout(self, name: str, revision: int | None = None) -> tuple[Cutout, Edit, int]:
         """A picture's result: the cut-out, the edit it was made with, its revision.
@@ -394,7 +329,7 @@ class Session:
             raise NotReadyError(f"{picture.name}: there is no result yet")
         if revision is not None and revision != done:
             raise NotReadyError(f"{picture.name}: its result is of revision {done}")
-        return self._finished(picture, edit, self.analysis(name, edit)), edit, done
+        return self.results.finished(picture, edit, self.analysis(name, edit)), edit, done
 
     def frame(self, name: str) -> Frame:
         """A picture as it was decoded.
@@ -406,52 +341,7 @@ class Session:
         with self._changed:
             picture = self._picture(name)
             edit = picture.done_edit or picture.edit
-        analysis = self._known_analysis(picture, edit)
-        if analysis is not None:
-            return analysis.frame
-        key = (picture.id, "frame")
-        with picture.work:
-            found: Frame | None = self.memory.get(key)
-            if found is None:
-                found = self._decoded(picture)
-                self.memory.put(key, found, int(found.rgb.nbytes))
-        return found
-
-    def previewed(self, name: str, analysis: Analysis, edit: Edit, where: View) -> NDArray[Any]:
-        """What a part of a picture will look like with an edit: rows x columns x 4, 8 bits."""
-        height, width = analysis.frame.height, analysis.frame.width
-        said = None
-        if analysis.box is not None or edit.keep or edit.drop:
-            said = Corrections(box=analysis.box, keep=edit.keep, drop=edit.drop)
-        return preview(
-            analysis,
-            edit.options(said),
-            where,
-            strokes=edit.strokes,
-            edge=edit.edge(height, width),
-            threads=self._threads,
-        )
-
-    def _finished(
-        self,
-        picture: Picture,
-        edit: Edit,
-        analysis: Analysis,
-        on_stage: Callable[[str], None] | None = None,
-    ) -> Cutout:
-        key = (picture.id, "cutout", edit.without_framing())
-        with picture.work:
-            found: Cutout | None = self.memory.get(key)
-            if found is None:
-                height, width = analysis.frame.height, analysis.frame.width
-                found = analysis.finished(
-                    edit.options(edit.corrections(height, width)),
-                    edge=edit.edge(height, width),
-                    threads=self._threads,
-                    on_stage=on_stage,
-                )
-                self.memory.put(key, found, int(found.rgba.nbytes))
-        return found
+        return self.results.frame(picture, edit)
 
     def close(self) -> None:
         """End the threads and let go of the models; what is running is not waited for long."""
@@ -460,12 +350,8 @@ class Session:
             self._changed.notify_all()
         for worker in self._workers:
             worker.join(10.0)
-        with self._changed:
-            removers = list(self._removers.values())
-            self._removers.clear()
         if not any(worker.is_alive() for worker in self._workers):
-            for remover in removers:
-                remover.close()
+            self.results.close()
 
     # Inside.
 
@@ -498,8 +384,7 @@ class Session:
         picture.error = None
         if picture.state != "running":
             picture.state, picture.stage, picture.progress = "queued", "", 0.0
-        known = self.memory.get((picture.id, "analysis", picture.edit.analysis_key)) is not None
-        known = known or self.folder.knows(picture.id, picture.edit.analysis_key)
+        known = self.results.knows(picture, picture.edit)
         queue = self._to_finish if known else self._to_analyse
         if first:
             queue.appendleft(picture.id)
@@ -518,7 +403,7 @@ class Session:
         self._dequeue(picture.id)
         picture.cancelled = True
         self._pictures.pop(picture.id, None)
-        self.memory.forget(picture.id)
+        self.memory.release(picture.id)
         self.folder.remove(picture.id)
         self.hub.publish("removed", {"id": picture.id})
 
@@ -546,8 +431,8 @@ class Session:
                 self._tell(picture, keep=False)
 
         try:
-            cutout = self._made(picture, edit, on_stage)
-            result = self._account(picture, edit, cutout)
+            cutout = self.results.made(picture, edit, on_stage)
+            result = account_of(cutout)
         except _CancelledError:
             with self._changed:
                 if self._stopping:
@@ -572,76 +457,11 @@ class Session:
             self.plan = result["plan"]
             self._end(picture, "done")
 
-    def _made(self, picture: Picture, edit: Edit, on_stage: Callable[[str], None]) -> Cutout:
-        analysis = self._known_analysis(picture, edit)
-        if analysis is None:
-            analysis = self._analysed(picture, edit, on_stage)
-        return self._finished(picture, edit, analysis, on_stage)
-
-    def _analysed(self, picture: Picture, edit: Edit, on_stage: Callable[[str], None]) -> Analysis:
-        """Run the method."""
-        remover = self._remover(edit.model)
-        analysis = remover._analyse(
-            self._source(picture), edit.options(edit.box_alone()), on_stage=on_stage
-        )
-        self.network_runs += 1
-        with picture.work:
-            account = {"stages": list(analysis.stages), "notes": list(analysis.notes)}
-            self.folder.keep_estimate(picture.id, edit.analysis_key, analysis.estimate, account)
-            self.memory.put((picture.id, "analysis", edit.analysis_key), analysis, analysis.nbytes)
-        return analysis
-
-    def _account(self, picture: Picture, edit: Edit, cutout: Cutout) -> dict[str, Any]:
-        """What there is to say of a result."""
-        from nssbg._compose.canvas import subject_box
-
-        top, left, bottom, right = subject_box(cutout.rgba)
-        plan = cutout.plan
-        return {
-            "model": plan.model,
-            "method": "studio" if plan.backend == "core" else "network",
-            "confidence": cutout.confidence,
-            "low_confidence": bool(cutout.low_confidence),
-            "plan": {
-                "backend": plan.backend,
-                "device": plan.device,
-                "precision": plan.precision,
-                "threads": plan.threads,
-                "license": plan.license,
-                "reasons": list(plan.reasons),
-                "fallbacks": list(plan.fallbacks),
-            },
-            "timings": {name: round(ms, 1) for name, ms in cutout.timings.stages.items()},
-            "notes": list(cutout.notes),
-            "bbox": [left, top, right, bottom],
-        }
-
     def _end(self, picture: Picture, state: str) -> None:
         """Needs the lock."""
         picture.state, picture.stage = state, ""
         picture.progress = 1.0 if state == "done" else 0.0
         self._tell(picture)
-
-    def _source(self, picture: Picture) -> image_io.NamedBytes:
-        data = image_io.NamedBytes(self.folder.original(picture.id).read_bytes())
-        data.name = picture.name
-        return data
-
-    def _decoded(self, picture: Picture) -> Any:
-        return image_io.decode(
-            self._source(picture), max_pixels=self.limits.max_pixels, predict=bytes_in_flight
-        )
-
-    def _remover(self, model: str) -> Remover:
-        with self._changed:
-            found = self._removers.pop(model, None) or Remover(model, **self._settings)
-            self._removers[model] = found
-            let_go = None
-            if len(self._removers) > _MOST_MODELS:
-                let_go = self._removers.popitem(last=False)[1]
-        if let_go is not None:
-            let_go.close()
-        return found
 
     def _tell(self, picture: Picture, *, keep: bool = True) -> None:
         """Needs the lock."""

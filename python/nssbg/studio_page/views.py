@@ -26,7 +26,8 @@ from nssbg._pipeline.analysis import Analysis
 from nssbg._pipeline.preview import View
 from nssbg._types import ImageArray
 from nssbg.studio_page.edit import Edit
-from nssbg.studio_page.session import MissingError, Session
+from nssbg.studio_page.picture import MissingError
+from nssbg.studio_page.session import Session
 
 __all__ = [
     "LAYERS",
@@ -157,7 +158,7 @@ def preview(session: Session, name: str, edit: Edit, layer: str, values: Any) ->
     if layer == "original":
         pixels: NDArray[Any] = _photograph(frame.rgb, where)
     else:
-        pixels = session.previewed(name, analysis, edit, where)
+        pixels = session.results.previewed(analysis, edit, where)
     icc = frame.icc_profile
     if layer == "alpha":
         pixels, icc = pixels[..., 3], None
@@ -183,7 +184,7 @@ def _framed_preview(
     key = (name, "preview", edit.without_framing(), shown)
     rgba: NDArray[Any] | None = session.memory.get(key)
     if rgba is None:
-        rgba = session.previewed(name, analysis, edit, where)
+        rgba = session.results.previewed(analysis, edit, where)
         session.memory.put(key, rgba, int(rgba.nbytes))
     output = edit.framing.output(*whole, session.folder.background, scale=scale)
     framed = render(
