@@ -5,26 +5,21 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from urllib.parse import urlsplit
 
 
-class Served:
-    """A running server.
+class Address:
+    """Where a server listens, "http://127.0.0.1:PORT", and how it is asked."""
 
-    Attributes:
-        address: "http://127.0.0.1:PORT".
-        server: Of nssbg._http.listener.
-        engine: Behind it, where there is one.
-    """
-
-    def __init__(self, server, engine=None):
-        self.server, self.engine = server, engine
-        self.address = server.address
-        self.port = urlsplit(server.address).port
-        self.thread = threading.Thread(target=server.run, daemon=True)
+    def __init__(self, address):
+        self.address = address
+        self.port = urlsplit(address).port
         self._sockets = []
 
     def request(self, method, path, body=None, headers=None, timeout=30):
@@ -50,8 +45,23 @@ class Served:
         return connection
 
     def close_sockets(self):
+        """At the end."""
         for connection in self._sockets:
             connection.close()
+
+
+class Served(Address):
+    """A server in a thread.
+
+    Attributes:
+        server: Of nssbg._http.listener.
+        engine: Behind it, where there is one.
+    """
+
+    def __init__(self, server, engine=None):
+        super().__init__(server.address)
+        self.server, self.engine = server, engine
+        self.thread = threading.Thread(target=server.run, daemon=True)
 
 
 @contextlib.contextmanager
@@ -102,3 +112,48 @@ def multipart(fields=(), files=()):
         parts.append(head.encode() + data + b"\r\n")
     body = b"".join(parts) + f"--{boundary}--\r\n".encode()
     return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+@contextlib.contextmanager
+def serving(**settings):
+    """`nssbg serve` with the studio method; keywords of ServerSettings."""
+    from nssbg._http.engine import EngineSettings
+    from nssbg._http.listener import ListenerSettings
+    from nssbg.server.app import ServerSettings, application
+
+    engine_settings = EngineSettings(
+        **{"model": "studio", "threads": 2, **settings.pop("engine", {})}
+    )
+    listener = settings.pop("listener", {})
+    app, engine = application(
+        ServerSettings(engine=engine_settings, listener=ListenerSettings(**listener), **settings)
+    )
+    engine.open()
+    with served(app, engine, **listener) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def command_serving(*arguments, environment=()):
+    """The command line's server in a process, ended by SIGTERM."""
+    line = [sys.executable, "-m", "nssbg.cli.main", *arguments]
+    process = subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **dict(environment)},
+    )
+    with process:
+        try:
+            first = process.stdout.readline()
+            assert " on http://" in first, first or process.stderr.read()
+            running = Address(first.split(" on ")[1].strip())
+            running.process = process
+            yield running
+            running.close_sockets()
+            process.terminate()
+            running.log = process.stderr.read()
+            process.wait(30)
+        finally:
+            process.kill()

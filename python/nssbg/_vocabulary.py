@@ -21,6 +21,7 @@ __all__ = [
     "FORMATS",
     "GOALS",
     "LICENSE_USES",
+    "LOG_LEVELS",
     "MATTES",
     "MODEL_PRECISIONS",
     "ONNXRUNTIME_DEVICES",
@@ -93,6 +94,9 @@ QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
+
+#: Of a server's log lines.
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 #: What files are compressed with unless said otherwise (docs/decisions/0700-png.md).
 DEFAULT_COMPRESSION: Compression = "default"

@@ -185,9 +185,26 @@ def test_b_says_where_the_stream_broke(tmp_path, rgb):
     assert nssbg("rembg", "b", 0, 90).returncode == 2
 
 
-def test_s_and_d_say_what_they_cannot(capsys):
-    assert main(["rembg", "s", "-p", "7000", "--no-ui"]) == 1
-    assert "nssbg serve" in capsys.readouterr().err
+def test_s_serves_rembgs_api(tmp_path, rgb):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    from http_server import command_serving, multipart
+
+    Image.fromarray(rgb).save(tmp_path / "in.png")
+    body, head = multipart({"om": "true"}, {"file": ("in.png", (tmp_path / "in.png").read_bytes())})
+    with command_serving("rembg", "s", "-p", "0", "--no-ui", "-l", "error", "-t", "1") as server:
+        status, headers, data = server.request("POST", "/api/remove", body, head)
+        assert (status, headers["content-type"]) == (200, "image/png")
+        assert Image.open(io.BytesIO(data)).mode == "L"
+    assert server.process.returncode == 143
+
+
+def test_s_and_d_say_what_they_cannot(capsys, monkeypatch):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    monkeypatch.delenv("NSSBG_TOKEN", raising=False)
+    assert main(["rembg", "s", "-h", "0.0.0.0"]) == 2
+    assert "NSSBG_TOKEN" in capsys.readouterr().err
+    assert main(["rembg", "s", "-l", "loud"]) == 2
+    assert main(["rembg", "s", "-p", "70000"]) == 2
     assert main(["rembg", "d", "nope"]) == 2
     assert main(["rembg", "d", "u2netp"]) == 5
     assert "NSSBG_OFFLINE" in capsys.readouterr().err

@@ -27,6 +27,7 @@ from nssbg._errors import NssbgError
 from nssbg._http.errors import HttpError
 from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
+from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions
 from nssbg._remover import Remover
 from nssbg._vocabulary import Backend, LicenseUse
@@ -107,12 +108,18 @@ class Engine:
 
     Args:
         settings: What stays the same.
+        resolve: What `Remover` takes for a model's name; called where it is opened.
     """
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        resolve: Callable[[str], str | ModelDescription] = lambda name: name,
+    ) -> None:
         self.settings = settings
-        self.workers = settings.threads or _core.usable_cores()
-        self.is_ready = False
+        self._resolve = resolve
+        self.workers: int = settings.threads or _core.usable_cores()
+        self.is_ready: bool = False
         self._changed = threading.Condition()
         # All below is guarded by the condition's lock.
         self._models: dict[str, _OpenModel] = {}  # the least recently used first
@@ -141,10 +148,11 @@ class Engine:
         """
         import numpy as np
 
+        side = max(1, min(64, math.isqrt(self.settings.max_pixels)))
         remover = self._remover(self.settings.model)
         with remover._map_each(
             # Noise: nothing for the studio method, so that "auto" opens its network too.
-            [np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)],
+            [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)],
             lambda _: CutoutOptions(),
             lambda *_: None,
         ) as outcomes:
@@ -323,7 +331,7 @@ class Engine:
     def _remover(self, model: str) -> Remover:
         with_ = self.settings
         return Remover(
-            model,
+            self._resolve(model),
             device=with_.device,
             backend=with_.backend,
             threads=with_.threads,

@@ -51,7 +51,7 @@ class HttpError(Exception):
         self.status = status
         self.kind = kind
         self.message = message
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
 
 def http_error(error: BaseException) -> HttpError:

@@ -100,7 +100,7 @@ class Server:
         started: Callable[[str], None] = lambda address: None,
         ending: Callable[[], None] = lambda: None,
     ) -> None:
-        self.address = address_of(bound)
+        self.address: str = address_of(bound)
         self._bound = bound
         config = uvicorn.Config(
             app,

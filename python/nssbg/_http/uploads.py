@@ -75,7 +75,7 @@ class Uploads:
 
     def __init__(self, limits: UploadLimits) -> None:
         self.limits = limits
-        self.held = 0
+        self.held: int = 0
 
     def of(self, request: Request) -> Upload:
         """The body of a request: `async with uploads.of(request) as upload`."""

@@ -148,7 +148,7 @@ class CorrectionGrid:
         self._size = rows, columns = _grid_size(frame.height, frame.width)
         self._grown: dict[Any, tuple[Bools, Bools]] = {}
         full = np.float32(255.0 if estimate.alpha.dtype == np.uint8 else 1.0)
-        self.shape = (
+        self.shape: tuple[int, int] = (
             (rows, columns)
             if estimate.full_size or estimate.alpha.shape[0] < rows
             else estimate.alpha.shape

@@ -35,6 +35,7 @@ COMMANDS = {
     "validate": "nssbg.cli.validate",
     "rembg": "nssbg.cli.rembg",
     "studio": "nssbg.cli.studio",
+    "serve": "nssbg.cli.serve",
 }
 
 # A shell's own convention for "ended by Ctrl-C".

@@ -86,15 +86,15 @@ class SessionFolder:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.kept = path is not None
+        self.kept: bool = path is not None
         self._held = contextlib.ExitStack()
         try:
-            self.path = self._take_first() if path is None else self._take(path.absolute())
+            self.path: Path = self._take_first() if path is None else self._take(path.absolute())
             for name in ("pictures", "backgrounds", "incoming"):
                 _private(self.path / name)
             for left in (self.path / "incoming").iterdir():
                 left.unlink(missing_ok=True)
-            self.key = self._secret()
+            self.key: str = self._secret()
         except OSError as error:
             self._held.close()
             where = error.filename or path or default_root()

@@ -41,8 +41,8 @@ class Limits:
     """
 
     def __init__(self, max_pixels: int = 100_000_000, max_bytes: int = 256 << 20) -> None:
-        self.max_pixels = max_pixels
-        self.max_bytes = max_bytes
+        self.max_pixels: int = max_pixels
+        self.max_bytes: int = max_bytes
 
 
 class Results:
@@ -68,7 +68,7 @@ class Results:
         self._threads: int = settings["threads"]
         self._lock = threading.Lock()
         self._removers: OrderedDict[str, Remover] = OrderedDict()
-        self.network_runs = 0
+        self.network_runs: int = 0
 
     def knows(self, picture: Picture, edit: Edit) -> bool:
         """Whether no network has to run for an edit."""

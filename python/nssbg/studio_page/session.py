@@ -28,7 +28,7 @@ from nssbg.studio_page.results import Limits, Results, account_of
 
 __all__ = ["Session"]
 
-log = logging.getLogger("nssbg")
+log: logging.Logger = logging.getLogger("nssbg")
 
 MOST_PICTURES = 2000
 
@@ -61,16 +61,20 @@ class Session:
         limits: Limits | None = None,
         memory: int | None = None,
     ) -> None:
-        self.folder = folder
-        self.limits = limits or Limits()
-        self.model = model
-        self.hub = Hub()
-        self.boot = new_id()
-        self.memory = Memory(default_bound() if memory is None else memory)
+        self.folder: SessionFolder = folder
+        self.limits: Limits = limits or Limits()
+        self.model: str = model
+        self.hub: Hub = Hub()
+        self.boot: str = new_id()
+        self.memory: Memory = Memory(default_bound() if memory is None else memory)
         self.plan: dict[str, Any] | None = None
         #: What batches have in common with the session's own pictures.
-        self.batch_settings = {"device": device, "threads": threads, "license": license}
-        self.results = Results(folder, self.memory, self.limits, self.batch_settings)
+        self.batch_settings: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "license": license,
+        }
+        self.results: Results = Results(folder, self.memory, self.limits, self.batch_settings)
         self._changed = threading.Condition(threading.RLock())
         # All below is guarded by the condition's lock.
         self._pictures: dict[str, Picture] = {}
