@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from nssbg._delivery import DeliveryOptionsDict
     from nssbg._options import CutoutOptionsDict
+    from nssbg._pipeline.analysis import Analysis
     from nssbg._planner import BatchRun
 
 __all__ = ["Remover"]
@@ -223,6 +224,16 @@ class Remover:
     def _cut_out(self, image: ImageSource, options: CutoutOptions) -> Cutout:
         """As `cutout`, for the package's own edges, which may want the alpha alone."""
         return self._open().run(image, options)
+
+    def _analyse(
+        self,
+        image: ImageSource,
+        options: CutoutOptions,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+    ) -> Analysis:
+        """Up to the estimate, for edges whose users correct a picture again and again."""
+        return self._open().analyse(image, options, on_stage=on_stage)
 
     @spelled_out(CutoutOptions)
     def alpha(self, image: ImageSource, **options: Unpack[CutoutOptionsDict]) -> NDArray[Any]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
     "rembg": "nssbg.cli.rembg",
+    "studio": "nssbg.cli.studio",
     "serve": "nssbg.cli.serve",
 }
 
