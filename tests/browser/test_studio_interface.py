@@ -110,6 +110,7 @@ def tab_to(page, name, *, most=80):
 
 def test_a_whole_run_by_keys_alone(page, tmp_path):
     said = page.locator("#announcer")
+    page.on("filechooser", lambda _: None)  # no dialog of the system's from here on
     tab_to(page, "Choose pictures", most=10)
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
