@@ -342,6 +342,26 @@ def test_the_same_page_runs_over_another_engine(browser, tmp_path):
         page.close()
 
 
+def test_what_waits_is_cancelled_and_tried_again(browser, tmp_path):
+    with mock_page() as address:
+        page = browser.new_page()
+        page.goto(f"{address}?step=250")
+        page.wait_for_selector("html[data-ready]")
+        drop(page, *(product(tmp_path / f"p{n}.jpg") for n in range(4)))
+        row = page.locator("li:has-text('p3.jpg')")
+        expect(row.locator(".state")).to_have_text("In the queue", timeout=LONG)
+        row.hover()
+        row.locator("button[aria-label='Cancel p3.jpg']").click()
+        expect(row.locator(".state")).to_have_text("Cancelled")
+        page.click("text=Cancel all")
+        expect(page.locator("progress.overall")).to_be_hidden(timeout=LONG)
+        expect(page.locator(".state", has_text="Cancelled")).not_to_have_count(1)
+        row.hover()
+        row.locator("button[aria-label='Try p3.jpg again']").click()
+        expect(row).to_have_attribute("data-state", "done", timeout=LONG)
+        page.close()
+
+
 def test_what_is_shipped_is_small_and_names_no_other_place():
     samples = [*(ROOT / "python" / "nssbg" / "studio_page" / "samples").iterdir()]
     assert sum(path.stat().st_size for path in [*SHIPPED, *samples]) < 300_000
