@@ -61,8 +61,7 @@ export class Previewer {
       } catch (error) {
         stage.showStrokes = 0;
         stage.invalidate();
-        // The framed result comes with the commit as well.
-        if (name !== 'framed') this.store.complain(error);
+        this.store.complain(error);
       }
     }
     this.running = false;
