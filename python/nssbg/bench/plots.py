@@ -169,7 +169,7 @@ def _axes(
     for tick in ticks_x:
         x, _ = place(tick, ticks_y[0])
         parts.append(_line(x, top + height, x, top + height + 4, "axis"))
-        parts.append(_text(x, top + height + 18, f"{tick:g}", anchor="middle"))
+        parts.append(_text(x, top + height + 18, f"{tick:.3g}", anchor="middle"))
     for tick in ticks_y:
         _, y = place(ticks_x[0], tick)
         parts.append(_line(left, y, left + width, y, "grid"))
@@ -262,7 +262,7 @@ def roofline(results: Sequence[Result], peaks: Mapping[str, Any]) -> str:
     low_x = math.floor(math.log10(min(min(x for _, x in points), *_ridges(roofs, bandwidth)))) - 0.3
     high_x = math.ceil(math.log10(max(x for _, x in points))) + 0.3
     low_y = math.floor(math.log10(min(rates) / 1e9))
-    high_y = math.ceil(math.log10(max(roofs.values()) / 1e9))
+    high_y = math.ceil(math.log10(max(roofs.values()) / 1e9) + 0.1)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (math.log10(x) - low_x) / (high_x - low_x)
@@ -279,9 +279,10 @@ def roofline(results: Sequence[Result], peaks: Mapping[str, Any]) -> str:
             _line(*place(start, start * bandwidth / 1e9), *place(ridge, reached / 1e9), "roof")
         )
         parts.append(_line(*place(ridge, reached / 1e9), *place(10**high_x, reached / 1e9), "roof"))
+        # Side by side: two precisions may reach nearly the same.
         x, y = place(10**high_x, reached / 1e9)
-        below = 14 if index % 2 else -5
-        parts.append(_text(x, y + below, f"{name} {reached / 1e9:.0f} GOP/s", anchor="end"))
+        words = f"{name} {reached / 1e9:.0f} GOP/s"
+        parts.append(_text(x - 150 * index, max(y - 5, 22), words, anchor="end"))
     names = [
         f"{_way(one)}, {one['scenario']}, {one['asked']['threads']} threads" for one, _ in points
     ]
