@@ -90,9 +90,11 @@ def run_bench(
         ModelError: A model that was named is unknown or not here.
     """
     machine = hardware()
+    # Before anything is measured: the load is that of others.
+    told = describe_machine(machine, source_of_energy())
     with tempfile.TemporaryDirectory(prefix="nssbg-bench-") as name:
         folder = Path(name)
-        models, absent = _models(settings, folder)
+        models, absent = _models(settings, folder, progress)
         found, missing = ways(
             machine, [(model.described, model.has_int8) for model in models], settings.wishes
         )
@@ -119,7 +121,7 @@ def run_bench(
         return build_document(
             settings,
             command=command,
-            machine=describe_machine(machine, source_of_energy()),
+            machine=told,
             runtimes=machine.runtimes,
             peaks=peaks,
             pictures=pictures,
@@ -139,7 +141,27 @@ def _wants_studio(settings: Settings) -> bool:
     return wanted and (not devices or "cpu" in devices) and settings.scopes != ("network",)
 
 
-def _models(settings: Settings, folder: Path) -> tuple[list[_Model], list[Absent]]:
+def _synthetic(name: str, folder: Path) -> ModelDescription:
+    """An architecture with random weights, as a file with the sidecar by which workers open it."""
+    from nssbg.bench import synthetic
+
+    path = synthetic.make(name, folder / f"synthetic-{name}.onnx")
+    described = synthetic.describe(name, path)
+    lines = [
+        f'name = "{described.name}"',
+        f"size = {described.height}",
+        f'activation = "{described.activation}"',
+        f'range = "{described.range}"',
+        f'license = "{described.license}"',
+        "commercial = true",
+    ]
+    _fs.write(path.with_name(f"{path.name}.toml"), "\n".join(lines).encode(), sync=False)
+    return described
+
+
+def _models(
+    settings: Settings, folder: Path, progress: Callable[[str], None]
+) -> tuple[list[_Model], list[Absent]]:
     """The models to measure, and those that are here and may not be used."""
     named = [name for name in settings.models if name != STUDIO]
     found: list[_Model] = []
@@ -160,6 +182,10 @@ def _models(settings: Settings, folder: Path) -> tuple[list[_Model], list[Absent
             continue
         opens = str(where) if described.path else described.name
         found.append(_model(described.name, opens, described.at(where)))
+    for name in settings.synthetic:
+        progress(f"drawing random weights for {name}")
+        described = _synthetic(name, folder)
+        found.append(_model(described.name, str(described.path), described))
     if len({model.name for model in found}) < len(found):
         raise OptionError("two of the models have the same name; name each once")
     return found, absent

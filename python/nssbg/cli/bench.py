@@ -51,6 +51,12 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument("--scenario", metavar="LIST", help="of single, batch, cold (default: all)")
     what.add_argument("--scope", metavar="LIST", help="of network, stages, picture (default: all)")
     what.add_argument("--size", metavar="LIST", help="megapixels, such as 1,12,48MP (default 1,12)")
+    what.add_argument(
+        "--synthetic",
+        metavar="LIST",
+        help="architectures with random weights, before a download: u2netp, u2net, isnet, "
+        "birefnet-lite, birefnet (needs the onnx package)",
+    )
     what.add_argument("--effort", choices=EFFORTS, default="balanced", help="default: balanced")
     how = parser.add_argument_group("how long")
     how.add_argument("--warmup", type=int, metavar="N", help="rounds not counted (default 3)")
@@ -142,6 +148,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
         scenarios=scenarios,  # type: ignore[arg-type]
         sizes=tuple(dict.fromkeys(parse_size(size) for size in sizes)),
         pictures=tuple(args.pictures),
+        synthetic=_list(args.synthetic),
         warmup=first(args.warmup, 1 if quick else 3),
         rounds=first(args.rounds, 2 if quick else 8),
         seconds=first(args.duration, 1.0 if quick else 10.0),
@@ -223,7 +230,17 @@ def run(args: argparse.Namespace) -> int:
 def _words(args: argparse.Namespace) -> list[str]:
     """The options that differ from their defaults, for the document."""
     words = [*args.pictures]
-    names = ("model", "device", "backend", "precision", "threads", "scenario", "scope", "size")
+    names = (
+        "model",
+        "device",
+        "backend",
+        "precision",
+        "threads",
+        "scenario",
+        "scope",
+        "size",
+        "synthetic",
+    )
     for name in (*names, "warmup", "rounds", "duration", "interval"):
         value = getattr(args, name)
         words += [] if value is None else [f"--{name}", str(value)]

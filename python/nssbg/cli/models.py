@@ -167,6 +167,8 @@ def _info(args: argparse.Namespace) -> int:
             value = "not on this machine" if key == "path" else "-"
         if key in ("confidence", "selector"):
             value = "none fitted" if value == "-" else "fitted"
+        if key == "npm" and isinstance(value, dict):
+            value = f"{value['package']} {value['version']}, {len(value['chunks'])} chunks"
         if isinstance(value, dict):
             value = ", ".join(f"{count} {name}" for name, count in value.items())
         if isinstance(value, (list, tuple)):
