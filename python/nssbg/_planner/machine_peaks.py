@@ -49,6 +49,17 @@ class MachinePeaks:
     threads: int
     problems: dict[str, str]
 
+    def best_of(self, other: MachinePeaks) -> MachinePeaks:
+        """The higher figure of two measurements with the same threads, each by itself."""
+        names = dict.fromkeys((*self.operations, *other.operations))
+        return MachinePeaks(
+            max(self.read_bytes, other.read_bytes),
+            max(self.copy_bytes, other.copy_bytes),
+            {n: max(self.operations.get(n, 0), other.operations.get(n, 0)) for n in names},
+            self.threads,
+            {n: why for n, why in self.problems.items() if n in other.problems},
+        )
+
 
 def _best(call: Callable[[], Any], runs: int) -> float:
     """Least seconds of several calls, after one that is not counted."""

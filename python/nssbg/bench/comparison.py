@@ -10,6 +10,8 @@ any false alarm by ERROR_RATE (docs/decisions/1030-bench.md says where that boun
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -94,6 +96,13 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
+@functools.lru_cache(maxsize=4)
+def _relabellings(total: int, size: int) -> NDArray[np.intp]:
+    """Every way to pick `size` of `total` places, one a row."""
+    picks = itertools.combinations(range(total), size)
+    return np.array(list(picks), np.intp).reshape(-1, size)
+
+
 def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Two-sided p of the rank-sum permutation test; 1 where a side has no sample.
 
@@ -108,12 +117,7 @@ def permutation_p(first: Sequence[float], second: Sequence[float]) -> float:
     observed = abs(ranks[:size].sum() - centre)
     slack = 1e-9 * total * total
     if math.comb(total, size) <= _DRAWS:
-        from itertools import combinations
-
-        picks = np.fromiter(
-            (index for pick in combinations(range(total), size) for index in pick), np.intp
-        ).reshape(-1, size)
-        sums = ranks[picks].sum(axis=1)
+        sums = ranks[_relabellings(total, size)].sum(axis=1)
         return float(np.mean(np.abs(sums - centre) >= observed - slack))
     random = np.random.default_rng(_SEED)
     shuffled = random.permuted(np.tile(ranks, (_DRAWS, 1)), axis=1)[:, :size]

@@ -62,6 +62,10 @@ class Settings:
             for value in values:
                 if value not in known:
                     raise OptionError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+        if "stages" in self.scopes and "single" not in self.scenarios:
+            raise OptionError(
+                "scope stages has the scenario single alone: name it, or leave it out"
+            )
         if self.warmup < 0 or self.rounds < 1:
             raise OptionError("warmup is 0 or more rounds, rounds 1 or more")
         if not self.seconds > 0 or not 0 < self.width < 1:

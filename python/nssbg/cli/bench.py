@@ -140,6 +140,8 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
     scopes = _list(args.scope) or (("network", "stages") if quick else SCOPES)
     scenarios = _list(args.scenario) or (("single",) if quick else SCENARIOS)
+    if not args.scope and "single" not in scenarios:
+        scopes = tuple(scope for scope in scopes if scope != "stages")  # it has no other
     sizes = _list(args.size) or (("1",) if quick else ("1", "12"))
     return Settings(
         models=_list(args.model),
@@ -280,8 +282,8 @@ def _compare(args: argparse.Namespace) -> int:
         raise OptionError("compare takes two files: nssbg bench compare A.json B.json")
     if args.output not in ("md", "json"):
         raise OptionError("compare tells in md or json")
-    before, after = (read_document(Path(name)) for name in files)
     limit = None if args.fail_over is None else _percent("fail-over", args.fail_over)
+    before, after = (read_document(Path(name)) for name in files)
     found = compare(before, after)
     text = comparison_text(found)
     print(json.dumps(asdict(found), indent=1) if args.output == "json" else text.rstrip("\n"))
