@@ -77,12 +77,17 @@ def _section(
         *([f"- {line}" for line in behind] or ["- nowhere by more than 5 %"]),
         "",
         f"{when}, commit {commit()}; {versions}; {options.rounds} rounds, interleaved "
-        f"(`python -m bench run peers --megapixels {options.megapixels:g} --rounds "
-        f"{options.rounds} --threads {options.threads} --write`):",
+        f"(`python -m bench run peers --megapixels {options.megapixels:g} --scenes "
+        f"{' '.join(options.scenes)} --rounds {options.rounds} "
+        f"--threads {options.threads} --write`):",
     ]
     for task in tasks:
         lines += ["", f"### {task.name.capitalize()} {{ #peers-{task.name} }}", "", task.what, ""]
-        lines += [_table(task), "", f"![{task.name}: times](pictures/peers-{task.name}.svg)"]
+        lines += [
+            _table(task),
+            "",
+            f"![{task.name}: processor time](pictures/peers-{task.name}.svg)",
+        ]
         lines += [f"\n{name} is left out: {why}." for name, why in task.absent.items()]
     return [*lines, ""]
 
@@ -93,12 +98,13 @@ def _interval(timing: Timing) -> str:
 
 
 def _table(task: Task) -> str:
-    head = ["", "median ms", "95 % interval", "CPU ms", "times nssbg's time"]
+    head = ["", "CPU ms", "median ms", "95 % interval", "times nssbg's CPU"]
     head += [task.extra] if task.extra else []
     rows = []
+    own = task.timings[task.ours[0]].processor_median
     for timing in task.timings.timings:
-        row = [timing.name, f"{timing.median:.3g}", _interval(timing)]
-        row += [f"{timing.processor_median:.3g}", f"{1 / timing.ratio:.2f}"]
+        row = [timing.name, f"{timing.processor_median:.3g}", f"{timing.median:.3g}"]
+        row += [_interval(timing), f"{timing.processor_median / own:.2f}"]
         row += [f"{task.values[timing.name]:.3g}"] if task.extra else []
         rows.append(row)
     for name, value in task.values.items():
@@ -108,9 +114,9 @@ def _table(task: Task) -> str:
 
 
 def plot(task: Task) -> str:
-    """Bars of the medians, nssbg's darker, the interval as a line."""
+    """Bars of the processor time's medians, nssbg's darker, the interval as a line."""
     timings = task.timings.timings
-    most = max(timing.median for timing in timings)
+    most = max(timing.processor_median for timing in timings)
     scale = (_WIDTH - _LABELS - 110) / most
     height = _ROW * len(timings) + 10
     parts = [
@@ -121,14 +127,14 @@ def plot(task: Task) -> str:
     for index, timing in enumerate(timings):
         y = 5 + index * _ROW
         color = "#22665f" if timing.name in task.ours else "#8fa9b5"
-        width = max(1.0, timing.median * scale)
+        width = max(1.0, timing.processor_median * scale)
         name = html.escape(timing.name)
         parts.append(f'<text x="{_LABELS - 8}" y="{y + 16}" text-anchor="end">{name}</text>')
         parts.append(
             f'<rect x="{_LABELS}" y="{y + 3}" width="{width:.1f}" height="18" fill="{color}"/>'
         )
         end = width
-        found = median_interval(timing.samples)
+        found = median_interval(timing.processor)
         if found is not None:
             low, high = (min(value, most * 1.1) * scale for value in found[:2])
             end = max(end, high)
@@ -137,6 +143,7 @@ def plot(task: Task) -> str:
                 f'y2="{y + 12}" stroke="#c2571a" stroke-width="2"/>'
             )
         parts.append(
-            f'<text x="{_LABELS + end + 6:.1f}" y="{y + 16}">{timing.median:.3g} ms</text>'
+            f'<text x="{_LABELS + end + 6:.1f}" y="{y + 16}">'
+            f"{timing.processor_median:.3g} ms</text>"
         )
     return "".join([*parts, "</svg>\n"])

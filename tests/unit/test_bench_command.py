@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -270,3 +271,24 @@ def test_wrong_use_is_one_line(words, what, tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("nssbg: ")
     assert what in error
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a single process there")
+def test_ctrl_c_tells_what_was_measured_so_far(tmp_path):
+    words = [*QUICK, "-m", "studio", "--scope", "stages,picture", "--scenario", "single"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nssbg.cli.main", "bench", *words, "--size", "0.05", "-o", "json"],
+        env={**os.environ, "NSSBG_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if "picture/single" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        told, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    document = json.loads(told)
+    assert document["interrupted"] is True
+    assert [one["scope"] for one in document["results"]] == ["stages"]

@@ -25,7 +25,7 @@ def task(**values):
 def test_a_peer_that_is_faster_or_better_is_named():
     lines = behind([task(**{"nssbg": 5.0, "fast peer": 6.0, "slow peer": 4.0})])
     assert len(lines) == 2
-    assert lines[0].startswith("encode: fast peer takes 8")
+    assert lines[0].startswith("encode: fast peer takes 8 ms of processor")
     assert "6 MB against 5" in lines[0]
     assert lines[1] == "encode: slow peer has 4 MB, nssbg's best 5"
     assert behind([task(**{"nssbg": 4.0, "fast peer": 6.0, "slow peer": 4.0})])[1:] == []
@@ -37,7 +37,7 @@ def test_the_page_keeps_what_is_not_of_the_peers(tmp_path, monkeypatch):
     page.write_text(f"before\n{peer_pages.BEGIN}\nold\n{peer_pages.END}\nafter\n")
     monkeypatch.setattr(peer_pages, "DOCS", tmp_path)
     found = task(**{"nssbg": 5.0, "fast peer": 6.0, "slow peer": 4.0, "untimed": 1.0})
-    options = argparse.Namespace(megapixels=4.0, rounds=7, threads=2)
+    options = argparse.Namespace(megapixels=4.0, scenes=["small"], rounds=7, threads=2)
     for _ in range(2):
         written = peer_pages.write_pages([found], ["a line"], "2026-11-24", "v 1", options)
     assert [path.name for path in written] == ["benchmarks.md", "peers-encode.svg"]

@@ -120,6 +120,7 @@ def build_document(
     costs: Mapping[str, GraphCost | None],
     descriptions: Mapping[str, ModelDescription],
     quality: Mapping[tuple[str, str, str, str], Quality],
+    interrupted: bool = False,
 ) -> dict[str, Any]:
     """The document of what was measured."""
     yards = [time for record in records for time in record.yardstick]
@@ -128,6 +129,7 @@ def build_document(
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "nssbg": {"version": nssbg.__version__, "commit": nssbg_commit()},
         "command": list(command),
+        "interrupted": interrupted,
         "settings": _settings(settings),
         "machine": {**asdict(machine), "features": list(machine.features)},
         "peaks": asdict(peaks),

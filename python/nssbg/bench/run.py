@@ -115,9 +115,17 @@ def run_bench(
         peaks = _peaks(settings, machine.processor)
         pictures = _pictures(settings, folder, progress)
         by_name = {model.name: model for model in models}
-        records, alphas = _measure(settings, found, by_name, pictures, folder, progress)
+        records: list[Record] = []
+        alphas: dict[tuple[str, Asked], Path] = {}
+        interrupted = False
+        try:
+            for done in _measure(settings, found, by_name, pictures, folder, alphas, progress):
+                records += done
+        except KeyboardInterrupt:  # hours may have gone into what there is
+            progress("stopped; telling what was measured so far")
+            interrupted = True
         quality = _quality(records, alphas, by_name, folder, progress)
-        if not settings.quick:
+        if not settings.quick and not interrupted:
             # A peak is the most that was ever reached: what others did at the start may be over.
             progress("measuring the machine again")
             peaks = peaks.best_of(_peaks(settings, machine.processor))
@@ -133,6 +141,7 @@ def run_bench(
             costs={model.name: model.cost for model in models},
             descriptions={model.name: model.ready for model in models},
             quality=quality,
+            interrupted=interrupted,
         )
 
 
@@ -256,11 +265,10 @@ def _measure(
     models: dict[str, _Model],
     pictures: dict[str, list[Picture]],
     folder: Path,
+    alphas: dict[tuple[str, Asked], Path],
     progress: Callable[[str], None],
-) -> tuple[list[Record], dict[tuple[str, Asked], Path]]:
-    """Every group in turn: a scope, a scenario, a size."""
-    records: list[Record] = []
-    alphas: dict[tuple[str, Asked], Path] = {}
+) -> Iterator[list[Record]]:
+    """Every group in turn: a scope, a scenario, a size; fills `alphas`."""
     for scope, scenario, size in _kinds(settings, pictures):
         files = tuple(picture.path for picture in pictures.get(size, ()))
         jobs = [
@@ -269,12 +277,11 @@ def _measure(
             if way.model != STUDIO or scope != "network"
         ]
         if scenario == "cold":
-            records += measure_cold(jobs, settings, folder, progress=progress)
+            yield measure_cold(jobs, settings, folder, progress=progress)
             continue
         for part, refused in _within_memory(jobs, models):
-            records += refused
-            records += measure_group(part, settings, folder, alphas=alphas, progress=progress)
-    return records, alphas
+            yield refused
+            yield measure_group(part, settings, folder, alphas=alphas, progress=progress)
 
 
 def _kinds(

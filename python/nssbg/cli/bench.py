@@ -21,6 +21,8 @@ __all__ = ["add_parser", "run"]
 FORMATS = ("md", "csv", "json", "jsonl", "sql", "html")
 # Something got slower by more than --fail-over.
 SLOWER = 1
+# A shell's own convention for "ended by Ctrl-C".
+INTERRUPTED = 130
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,7 +36,8 @@ def add_parser(subparsers: Any) -> None:
         epilog="`nssbg bench compare A.json B.json` says what got faster or slower beyond noise; "
         "with --fail-over 5%% it ends with 1 where something got slower by more. Lists with commas "
         "make every combination. A device, backend or precision that is named and absent ends the "
-        "command with 7, after the rest was measured; so does one that ran as something else.",
+        "command with 7, after the rest was measured; so does one that ran as something else. "
+        "Ctrl-C ends it with what was measured so far.",
     )
     parser.add_argument(
         "pictures",
@@ -252,6 +255,8 @@ def _words(args: argparse.Namespace) -> list[str]:
 
 def _verdict(document: dict[str, Any]) -> int:
     """The exit code: what was named and is absent, ran as something else, or failed."""
+    if document["interrupted"]:
+        return INTERRUPTED
     failed = [one for one in document["results"] if one["problem"]]
     named = [one for one in document["absent"] if one["named"]]
     for one in named:
