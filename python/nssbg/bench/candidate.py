@@ -171,7 +171,7 @@ class OpenCandidate:
         return {
             "ran": {
                 "backend": plan.backend,
-                "device": _family(plan.device),
+                "device": plan.device.lower().partition(" ")[0],
                 "precision": plan.precision,
                 "threads": plan.threads,
                 "streams": plan.streams,

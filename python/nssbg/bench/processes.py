@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -18,8 +19,10 @@ from typing import Any
 
 from nssbg._errors import NssbgError
 
-__all__ = ["Worker", "WorkerError"]
+__all__ = ["LONGEST", "Worker", "WorkerError"]
 
+#: Seconds that an answer may take: TensorRT builds an engine for minutes, nothing takes this long.
+LONGEST = 1800.0
 # Seconds that a closed worker has to end in.
 _PATIENCE = 10.0
 _LINES_KEPT = 20
@@ -63,9 +66,14 @@ class Worker:
             encoding="utf-8",
             errors="backslashreplace",
         )
-        # Read all along: a full pipe would stop a worker whose libraries print much.
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        # Read all along: a full pipe would stop a worker whose libraries print much, and a worker
+        # that hangs must not hang the parent.
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._readers = [
+            threading.Thread(target=read, daemon=True) for read in (self._listen, self._receive)
+        ]
+        for reader in self._readers:
+            reader.start()
         try:
             ready = self._answer("its start")
         except BaseException:
@@ -86,6 +94,13 @@ class Worker:
             for line in self._process.stderr:
                 self._said.append(line.rstrip())
 
+    def _receive(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError, OSError):
+            for line in self._process.stdout:
+                self._answers.put(line)
+        self._answers.put("")
+
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
@@ -101,8 +116,13 @@ class Worker:
         return self._answer(do)
 
     def _answer(self, what: str) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        try:
+            line = self._answers.get(timeout=LONGEST)
+        except queue.Empty:
+            self._process.kill()
+            raise WorkerError(
+                f"the measuring process gave no answer to {what!r} in {LONGEST:g} s and was ended"
+            ) from None
         if not line:
             raise WorkerError(self._end(what))
         answer: dict[str, Any] = json.loads(line)
@@ -116,7 +136,7 @@ class Worker:
             code = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             code = None
-        self._listener.join(1.0)
+        self._join()
         last = next((line for line in reversed(self._said) if line), "it said nothing")
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         if code == -9:
@@ -125,18 +145,23 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         try:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._listener.join(1.0)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _join(self) -> None:
+        """Wait for what the process said last."""
+        for reader in self._readers:
+            reader.join(1.0)
 
     def __enter__(self) -> Worker:
         """Itself."""
