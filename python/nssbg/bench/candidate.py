@@ -125,7 +125,7 @@ class OpenCandidate:
         self._model: ModelDescription | None = None
         self._backend: Backend | None = None
         self._pipeline: Pipeline | None = None
-        self.plan = Plan(STUDIO, "core", "CPU", threads=self._asked.threads)
+        self.plan: Plan = Plan(STUDIO, "core", "CPU", threads=self._asked.threads)
         if model != STUDIO:
             self._open_network(model, None if cache is None else Path(cache))
         if scope != "network":

@@ -26,7 +26,7 @@ from nssbg.bench.statistics import summarize
 
 __all__ = ["YARDSTICK", "Job", "Record", "measure_cold", "measure_group", "yardstick"]
 
-log = logging.getLogger("nssbg")
+_log = logging.getLogger("nssbg")
 
 YARDSTICK = (
     "8 products of 256 x 256 float32 matrices and 4 passes over 16 MB by NumPy, one thread, least "
@@ -147,7 +147,7 @@ def _opened(job: Job, worker: Worker, settings: Settings, cache: Path | None, ou
 def _failed(record: Record, error: WorkerError) -> None:
     record.problem = str(error)
     record.mismatch = error.what == "DeviceError"
-    log.info("%s: %s", record.job.id, error)
+    _log.info("%s: %s", record.job.id, error)
 
 
 def measure_group(
@@ -221,7 +221,7 @@ def _rounds(
     spent = dict.fromkeys(range(len(live)), 0.0)
     turn = 0
     while True:
-        left = [index for index in spent if not _settled(live[index][0], spent[index], settings)]
+        left = [index for index in spent if not _done(live[index][0], spent[index], settings)]
         if not left:
             return
         shift = turn % len(left)
@@ -241,7 +241,7 @@ def _rounds(
             progress(f"{turn} rounds of {len(live)}, going on where intervals are wide")
 
 
-def _settled(record: Record, spent: float, settings: Settings) -> bool:
+def _done(record: Record, spent: float, settings: Settings) -> bool:
     if record.problem:
         return True
     if len(record.samples) < settings.rounds:

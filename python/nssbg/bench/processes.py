@@ -79,7 +79,7 @@ class Worker:
         except BaseException:
             self.close()
             raise
-        self.started_ms = self.age_ms
+        self.started_ms: float = self.age_ms
         self.pinned: list[int] = ready["pinned"]
         self.base_memory: int | None = ready["memory"]
 

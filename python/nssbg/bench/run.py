@@ -44,7 +44,7 @@ from nssbg.bench.settings import Scenario, Scope, Settings
 
 __all__ = ["run_bench"]
 
-log = logging.getLogger("nssbg")
+_log = logging.getLogger("nssbg")
 
 # Of the free memory that the candidates of one group may take together.
 _SHARE_OF_MEMORY = 0.6
@@ -228,7 +228,7 @@ def _model(name: str, opens: str, described: ModelDescription) -> _Model:
     try:
         cost = graph_cost(ready)
     except (NssbgError, RuntimeError, ImportError) as error:
-        log.info("%s: no floor, its graph cannot be counted: %s", name, error)
+        _log.info("%s: no floor, its graph cannot be counted: %s", name, error)
     return _Model(name, opens, described, ready, cost)
 
 
@@ -325,8 +325,8 @@ def _predicted(job: Job, models: dict[str, _Model]) -> int:
     model = models.get(job.name)
     if model is not None and model.cost is not None:
         need = max(need, predicted_peak(model.cost, PlannedCandidate(**vars(job.asked))))
-    at_once = job.asked.threads + 2 if job.scenario == "batch" else 1
-    return need + at_once * max((predicted_bytes(file) for file in job.files), default=0)
+    max_in_flight = job.asked.threads + 2 if job.scenario == "batch" else 1
+    return need + max_in_flight * max((predicted_bytes(file) for file in job.files), default=0)
 
 
 def _within_memory(

@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
         "and precision that exists: one picture, many, and from a cold start; the network alone, "
         "each stage, and from file to file. Writes no plan (`nssbg tune` does).",
         epilog="`nssbg bench compare A.json B.json` says what got faster or slower beyond noise; "
-        "with --fail-over 5%% it ends with 1 where something got slower by more. Lists with commas "
+        "with --fail-over 5% it ends with 1 where something got slower by more. Lists with commas "
         "make every combination. A device, backend or precision that is named and absent ends the "
         "command with 7, after the rest was measured; so does one that ran as something else. "
         "Ctrl-C ends it with what was measured so far.",
