@@ -35,8 +35,8 @@ YARDSTICK = (
 # Short candidates run several times a turn: at least this long, so that a turn is no mere blink.
 _TURN_MS = 30.0
 _MOST_RUNS = 20
-# Cold starts are whole processes: fewer of them.
-_COLD_ROUNDS = 5
+# Cold starts are whole processes: no more than an interval needs.
+_COLD_ROUNDS = 6
 
 
 @dataclass(frozen=True)
