@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "arrays.hpp"
@@ -12,31 +13,24 @@
 #include "nssbg/cleanup.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/refine.hpp"
+#include "reports.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
 
-RefineLevel level_from_name(const std::string& name) {
-    if (name == "none") return RefineLevel::none;
-    if (name == "guided") return RefineLevel::guided;
-    if (name == "matting") return RefineLevel::matting;
-    if (name == "auto") return RefineLevel::automatic;
-    throw std::invalid_argument("refine: unknown level '" + name + "'");
-}
-
-nb::dict dict_of(const RefineReport& report) {
+template <class Report>
+nb::dict dict_of(const Report& report) {
     nb::dict result;
-    result["tiles"] = report.tiles;
-    result["tiles_computed"] = report.tiles_computed;
-    result["band_pixels"] = report.band_pixels;
-    result["matting_pixels"] = report.matting_pixels;
-    result["blocks_solved"] = report.blocks_solved;
-    result["blocks_refused"] = report.blocks_refused;
-    result["iterations"] = report.iterations;
-    result["residual"] = report.residual;
-    nb::list notes;
-    for (const std::string& note : report.notes) notes.append(note.c_str());
-    result["notes"] = nb::tuple(notes);
+    each_field(report, [&result](const char* name, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
+            nb::list texts;
+            for (const std::string& text : value) texts.append(text.c_str());
+            result[name] = nb::tuple(texts);
+        } else {
+            result[name] = value;
+        }
+    });
     return result;
 }
 
@@ -45,7 +39,7 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
                   const std::optional<Array<const std::uint8_t, 2>>& trimap,
                   const std::string& level, int threads, std::ptrdiff_t tile) {
     RefineOptions options;
-    options.level = level_from_name(level);
+    options.level = level_named(level);
     options.threads = resolve_threads(threads);
     options.tile = tile;
     const auto height = image.shape(0), width = image.shape(1);
@@ -81,11 +75,7 @@ nb::dict cleaned(const Array<T, 2>& alpha, bool holes, double level, std::int64_
         const NativeCall call;
         report = clean_components(view, options);
     }
-    nb::dict result;
-    result["components"] = report.components;
-    result["changed"] = report.changed;
-    result["gave_up"] = report.gave_up;
-    return result;
+    return dict_of(report);
 }
 
 template <class T>
@@ -129,7 +119,7 @@ void bind_stream(nb::module_& module, const char* name) {
             [](Stream* self, std::ptrdiff_t height, std::ptrdiff_t width,
                const Array<const T, 2>& coarse, const std::string& level, int threads) {
                 RefineOptions options;
-                options.level = level_from_name(level);
+                options.level = level_named(level);
                 options.threads = resolve_threads(threads);
                 new (self) Stream(height, width, view_of(coarse), options);
             },
