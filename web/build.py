@@ -1,9 +1,10 @@
 """Builds the core as WebAssembly into web/dist/core/: `make web`.
 
-Three builds of one module, each in a folder of its own (`nssbg-core.js`, `.wasm`, with threads a worker):
-`simd-threads` for cross-origin isolated pages, `simd`, and `plain` for engines without SIMD. Beside them
-`build.json`: the compiler, the sizes, and a digest of the sources that tests hold the files to. Needs Emscripten
-and Node; without them it says so and ends well (docs/decisions/1050-web-toolchain.md).
+Three builds of one module, each in a folder of its own (`nssbg-core.js`, `.wasm`, with threads a
+worker): `simd-threads` for cross-origin isolated pages, `simd`, and `plain` for engines without
+SIMD. Beside them `build.json`: the compiler, the sizes, and a digest of the sources that tests hold
+the files to. Needs Emscripten and Node; without them it says so and ends well
+(docs/decisions/1050-web-toolchain.md).
 """
 
 from __future__ import annotations
