@@ -21,19 +21,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "web" / "dist" / "core"
-#: What each build adds to the compiler's flags. The exceptions are WebAssembly's own in all of them.
+#: What each build adds to the compiler's flags.
 BUILDS = {
     "simd-threads": "-msimd128 -pthread",
     "simd": "-msimd128",
     "plain": "",
 }
+#: WebAssembly's own exceptions: Emscripten's go through JavaScript at every call that may throw.
 EXCEPTIONS = "-fwasm-exceptions"
-#: Where Debian keeps acorn, which Emscripten's optimiser needs; Node looks there only if it is Debian's.
+#: Where Debian keeps acorn, which Emscripten's optimiser needs; only Debian's Node looks there.
 DEBIAN_MODULES = Path("/usr/share/nodejs")
 NAME = "nssbg-core"
 
 
 def main() -> int:
+    """Build what is asked for; 0 also where a tool is missing, which is said."""
     parser = argparse.ArgumentParser(description="Build the core for the browser.")
     parser.add_argument("--builds", nargs="+", choices=tuple(BUILDS), default=list(BUILDS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

@@ -12,6 +12,7 @@
 #include "native_call.hpp"
 #include "nssbg/cleanup.hpp"
 #include "nssbg/parallel.hpp"
+#include "nssbg/post_process.hpp"
 #include "nssbg/refine.hpp"
 #include "reports.hpp"
 #include "vocabulary.hpp"
@@ -94,6 +95,24 @@ void bind_cleanup(nb::module_& module) {
                nb::arg("level"), nb::arg("least_area"), nb::arg("keep_largest"),
                nb::arg("deepest") = 0.0, nb::arg("of_largest") = 0.0, nb::arg("faint") = 0.0,
                "Remove small components or fill holes of an alpha, in place.");
+    module.def(
+        "remove_stray_alpha",
+        [](const Array<T, 2>& alpha, double level, double reach) {
+            const ImageView<T> view = view_of(alpha);
+            const NativeCall call;
+            remove_stray_alpha(view, level, reach);
+        },
+        nb::arg("alpha").noconvert(), nb::arg("level"), nb::arg("reach"),
+        "Set to 0 what lies far from all that is above the level, in place.");
+    module.def(
+        "post_process",
+        [](const Array<T, 2>& alpha) {
+            const ImageView<T> view = view_of(alpha);
+            const NativeCall call;
+            post_process(view);
+        },
+        nb::arg("alpha").noconvert(),
+        "Post-process the map of a network whose subjects are opaque, in place.");
     module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }
@@ -177,6 +196,7 @@ void bind_refine(nb::module_& module) {
     bind_stream<std::uint16_t, float>(module, "RefineStreamU16F32");
     bind_cleanup<std::uint8_t>(module);
     bind_cleanup<float>(module);
+    module.attr("LARGEST_DIP") = largest_dip;
 }
 
 }  // namespace nssbg::bindings

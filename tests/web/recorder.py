@@ -1,8 +1,8 @@
 """Writes down calls of the core (what went in, what came out) for another build of it to repeat.
 
-The calls are those that tests of the native core make, so no second list of cases or checksums exists: what
-the native core gave, and a golden test accepted, is what WebAssembly has to give. Arrays lie in files named by
-their content, beside one `calls.json`; `replay.js` reads both.
+The calls are those that tests of the native core make, so no second list of cases or checksums
+exists: what the native core gave, and a golden test accepted, is what WebAssembly has to give.
+Arrays lie in files named by their content, beside one `calls.json`; `replay.js` reads both.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ RECORDED = (
     "decontaminate",
     "clean_components",
     "feather",
+    "post_process",
+    "remove_stray_alpha",
     "over_image",
     "over_gradient",
     "over_layer",
@@ -118,6 +120,8 @@ def _outputs(name: str, args: Any, named: Any, result: Any) -> tuple[list[Any], 
     if name == "decontaminate":
         background = args[2] if len(args) > 2 else named.get("background")
         return [result, background], None
+    if name in ("post_process", "remove_stray_alpha"):
+        return [args[0]], None
     if name == "clean_components":
         return [args[0]], result
     if name == "subject_box":

@@ -53,6 +53,16 @@ const operations = {
     });
     return { outputs: [alpha], answer };
   },
+  post_process(get) {
+    const alpha = array(get(0, 'alpha'));
+    core.postProcess(alpha);
+    return { outputs: [alpha] };
+  },
+  remove_stray_alpha(get) {
+    const alpha = array(get(0, 'alpha'));
+    core.removeStrayAlpha(alpha, { level: get(1, 'level'), reach: get(2, 'reach') });
+    return { outputs: [alpha] };
+  },
   feather: (get) => ({ outputs: [core.feather(array(get(0, 'alpha')), get(1, 'sigma'))] }),
   over_image: (get) => ({ outputs: [core.overImage(array(get(0, 'rgba')), array(get(1, 'background')))] }),
   over_gradient(get) {

@@ -93,6 +93,8 @@ def run_operations_without_golden_file():
     _core.decontaminate(image, as_float, None, threads=1)
     for given in (alpha, as_float):
         _core.feather(given, 2.5, 1)
+        _core.post_process(given.copy())
+        _core.remove_stray_alpha(given.copy(), 0.6, 0.01)
         _core.clean_components(given.copy(), False, 0.02, 500, False)
         _core.clean_components(given.copy(), False, 0.1, 0, False, of_largest=0.25, faint=0.65)
         _core.clean_components(given.copy(), False, 0.1, 0, True)

@@ -246,6 +246,16 @@ export class Core {
     });
   }
 
+  /** Faint components and stray alpha removed, small holes filled, in place. @param {NativeArray} alpha of a network whose subjects are opaque */
+  postProcess(alpha) {
+    this.#scoped(() => this.#call('post_process', this.#of(alpha)));
+  }
+
+  /** @param {NativeArray} alpha changed in place @param {{level: number, reach: number}} how */
+  removeStrayAlpha(alpha, { level, reach }) {
+    this.#scoped(() => this.#call('remove_stray_alpha', this.#of(alpha), level, reach));
+  }
+
   /** A Gaussian blur. @param {Input} alpha uint8 or float32 @param {number} sigma pixels @returns {NativeArray} */
   feather(alpha, sigma) {
     return this.#result(this.#like(alpha, 1), (out) => this.#call('feather', this.#of(alpha), this.#of(out), sigma, this.threads));

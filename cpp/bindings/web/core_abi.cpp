@@ -22,6 +22,7 @@
 #include "nssbg/orient.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/pool.hpp"
+#include "nssbg/post_process.hpp"
 
 #define NSSBG_EXPORT extern "C" __attribute__((used, visibility("default")))
 
@@ -269,6 +270,22 @@ NSSBG_EXPORT Status nssbg_clean_components(const Array* alpha, int holes, double
         options.faint = faint;
         with_map(alpha, "the alpha", [&](auto value) {
             tell(clean_components(view_of<decltype(value)>(alpha), options));
+        });
+    });
+}
+
+// In place.
+NSSBG_EXPORT Status nssbg_post_process(const Array* alpha) {
+    return guarded([&] {
+        with_map(alpha, "the alpha",
+                 [&](auto value) { post_process(view_of<decltype(value)>(alpha)); });
+    });
+}
+
+NSSBG_EXPORT Status nssbg_remove_stray_alpha(const Array* alpha, double level, double reach) {
+    return guarded([&] {
+        with_map(alpha, "the alpha", [&](auto value) {
+            remove_stray_alpha(view_of<decltype(value)>(alpha), level, reach);
         });
     });
 }
