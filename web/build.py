@@ -1,10 +1,11 @@
-"""Builds the core as WebAssembly into web/dist/core/: `make web`.
+"""Builds what the browser's engine runs on into web/dist/: `make web`.
 
-Three builds of one module, each in a folder of its own (`nssbg-core.js`, `.wasm`, with threads a
-worker): `simd-threads` for cross-origin isolated pages, `simd`, and `plain` for engines without
-SIMD. Beside them `build.json`: the compiler, the sizes, and a digest of the sources that tests hold
-the files to. Needs Emscripten and Node; without them it says so and ends well
-(docs/decisions/1050-web-toolchain.md).
+core/: three builds of one module, each in a folder of its own (`nssbg-core.js`, `.wasm`, with
+threads a worker): `simd-threads` for cross-origin isolated pages, `simd`, and `plain` for engines
+without SIMD. Beside them `build.json`: the compiler, the sizes, and a digest of the sources that
+tests hold the files to. models/: the bundled network and its sidecar as JSON. runtime/:
+onnxruntime-web from npm. Needs Emscripten and Node (and npm for the runtime); what is missing it
+says, and ends well (docs/decisions/1050-web-toolchain.md).
 """
 
 from __future__ import annotations
@@ -19,8 +20,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[1]
-CORE = ROOT / "web" / "dist" / "core"
+DIST = ROOT / "web" / "dist"
+CORE = DIST / "core"
+BUNDLED = ROOT / "python" / "nssbg" / "_models" / "bundled"
+RUNTIME = "onnxruntime-web@1.30.0"
+#: What of the runtime's package the engine loads.
+RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 #: What each build adds to the compiler's flags.
 BUILDS = {
     "simd-threads": "-msimd128 -pthread",
@@ -40,6 +51,10 @@ def main() -> int:
     parser.add_argument("--builds", nargs="+", choices=tuple(BUILDS), default=list(BUILDS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
+    copy_models()
+    without_runtime = fetch_runtime()
+    if without_runtime is not None:
+        print(f"web: without a runtime for networks: {without_runtime}")
     missing = missing_tool()
     if missing is not None:
         print(f"web: skipped: {missing}")
@@ -66,6 +81,39 @@ def missing_tool() -> str | None:
         return "node is missing, which Emscripten runs (Debian: nodejs)"
     if shutil.which("cmake") is None or shutil.which("ninja") is None:
         return "cmake or ninja is missing; make web installs them into the environment"
+    return None
+
+
+def copy_models() -> None:
+    """The bundled network, and what it wants as JSON."""
+    into = DIST / "models"
+    into.mkdir(parents=True, exist_ok=True)
+    for sidecar in sorted(BUNDLED.glob("*.toml")):
+        told = tomllib.loads(sidecar.read_text())
+        shutil.copyfile(BUNDLED / told["file"], into / told["file"])
+        (into / f"{sidecar.stem}.json").write_text(json.dumps(told) + "\n")
+
+
+def fetch_runtime() -> str | None:
+    """Put onnxruntime-web in place; why that could not be done, or None."""
+    into = DIST / "runtime"
+    marker = into / "package.txt"
+    if marker.exists() and marker.read_text() == RUNTIME:
+        return None
+    if shutil.which("npm") is None:
+        return "npm is missing"
+    where = ROOT / "build" / "web" / "npm"
+    where.mkdir(parents=True, exist_ok=True)
+    command = ["npm", "install", "--prefix", str(where), "--no-audit", "--no-fund"]
+    done = subprocess.run(
+        [*command, "--ignore-scripts", RUNTIME], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        return f"npm install {RUNTIME} failed: {done.stderr.strip().splitlines()[-1:]}"
+    into.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME_FILES:
+        shutil.copyfile(where / "node_modules" / "onnxruntime-web" / "dist" / name, into / name)
+    marker.write_text(RUNTIME)
     return None
 
 

@@ -197,6 +197,8 @@ void bind_refine(nb::module_& module) {
     bind_cleanup<std::uint8_t>(module);
     bind_cleanup<float>(module);
     module.attr("LARGEST_DIP") = largest_dip;
+    module.attr("COMPONENT_LEVEL") = small_component_level;
+    module.attr("COMPONENT_SHARE") = small_component_share;
 }
 
 }  // namespace nssbg::bindings

@@ -214,6 +214,10 @@ def feather(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), de
 
 LARGEST_DIP: float = 0.01
 
+COMPONENT_LEVEL: float = 0.02
+
+COMPONENT_SHARE: float = 2e-06
+
 def isa_levels() -> list[str]:
     """ISA levels compiled in that this processor can run, lowest first."""
 

@@ -69,7 +69,7 @@ export async function loadCore({ build, threads, base = new URL('../dist/core/',
 
 /** In Node, which has no fetch of files and starts its workers as CommonJS. @param {URL} folder */
 async function fromDisk(folder) {
-  const [{ readFile }, { fileURLToPath }] = await Promise.all([import('node:fs/promises'), import('node:url')]);
+  const [{ readFile }, { fileURLToPath }] = await Promise.all([import(/** @type {string} */ ('node:fs/promises')), import(/** @type {string} */ ('node:url'))]);
   return {
     wasmBinary: await readFile(new URL('nssbg-core.wasm', folder)),
     locateFile: (/** @type {string} */ name) => fileURLToPath(new URL(name.replace(/worker\.js$/, 'worker.cjs'), folder)),
@@ -242,6 +242,14 @@ export class Core {
   cleanComponents(alpha, { holes = false, level, leastArea = 0, keepLargest = false, deepest = 0, ofLargest = 0, faint = 0 }) {
     return this.#scoped(() => {
       this.#call('clean_components', this.#of(alpha), Number(holes), level, leastArea, Number(keepLargest), deepest, ofLargest, faint);
+      return JSON.parse(this.#text());
+    });
+  }
+
+  /** What is too small to be a subject's after a refinement, in place. @param {NativeArray} alpha @returns {{components: number, changed: number, gave_up: boolean}} */
+  removeSmallComponents(alpha) {
+    return this.#scoped(() => {
+      this.#call('remove_small_components', this.#of(alpha));
       return JSON.parse(this.#text());
     });
   }

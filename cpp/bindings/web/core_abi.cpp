@@ -274,6 +274,15 @@ NSSBG_EXPORT Status nssbg_clean_components(const Array* alpha, int holes, double
     });
 }
 
+// In place, by the rule that follows a refinement. The text is the report.
+NSSBG_EXPORT Status nssbg_remove_small_components(const Array* alpha) {
+    return guarded([&] {
+        with_map(alpha, "the alpha", [&](auto value) {
+            tell(remove_small_components(view_of<decltype(value)>(alpha)));
+        });
+    });
+}
+
 // In place.
 NSSBG_EXPORT Status nssbg_post_process(const Array* alpha) {
     return guarded([&] {

@@ -30,7 +30,7 @@ __all__ = [
 Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
-COMPONENT_LEVEL = 0.02
+COMPONENT_LEVEL: float = _core.COMPONENT_LEVEL
 #: Blobs of a lower mean alpha beside a larger one go (docs/decisions/0405-component-filtering.md).
 FAINT_MEAN = 0.65
 #: Farthest that edges may be moved or softened, in pixels.
