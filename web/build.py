@@ -121,8 +121,10 @@ def source_digest() -> str:
     """SHA-256 of all that the builds are made from."""
     found = hashlib.sha256()
     files = [ROOT / "CMakeLists.txt", Path(__file__).resolve(), *(ROOT / "cmake").glob("*.cmake")]
+    files.append(ROOT / "cpp" / "CMakeLists.txt")
     for folder in ("include", "src", "bindings"):
-        files += [path for path in (ROOT / "cpp" / folder).rglob("*") if path.is_file()]
+        every = (ROOT / "cpp" / folder).rglob("*")
+        files += [path for path in every if path.is_file() and path.suffix != ".md"]
     for path in sorted(files):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
     return found.hexdigest()
