@@ -13,15 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from nssbg.bench import plots
-from nssbg.bench.tables import number
+from nssbg.bench.tables import number, percent, processor_ms
 
 __all__ = ["as_html"]
 
 _HEAD = (
     *("size", "model", "backend", "device", "precision", "threads"),
-    *("p50 ms", "±", "p90", "p99", "pictures/s", "of floor", "peak MB", "max err/255", "remarks"),
+    *(
+        "p50 ms",
+        "±",
+        "CPU ms",
+        "p90",
+        "p99",
+        "pictures/s",
+        "of floor",
+        "peak MB",
+        "max err/255",
+        "remarks",
+    ),
 )
-_NUMBERS = range(5, 14)
+_NUMBERS = range(5, 15)
 
 
 def as_html(document: Mapping[str, Any]) -> str:
@@ -124,10 +135,11 @@ def _row(one: Mapping[str, Any]) -> str:
         threads,
         number(found.get("p50_ms")),
         "-" if width is None else f"{100 * width:.1f} %",
+        number(processor_ms(one)),
         number(found.get("p90_ms")),
         number(found.get("p99_ms")),
         number(one["pictures_per_second"]),
-        "-" if floor.get("percent") is None else f"{floor['percent']:.0f} %",
+        percent(floor.get("percent")),
         number(one["peak_host_bytes"], 1e6),
         "-" if quality is None else f"{255 * quality['max_error']:.2f}",
     ]
