@@ -127,8 +127,12 @@ def _sql(value: Any) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table whose columns also line up in a terminal; numbers to the right."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    left = [any(row[i] and not row[i][0].isdigit() for row in cells) for i in range(len(head))]
+    # At least two wide: a rule that aligns to the right takes a dash and a colon.
+    widths = [max(2, *map(len, column)) for column in zip(head, *cells, strict=True)]
+    left = [
+        any(row[i] not in ("", "-") and not row[i].lstrip("+-")[:1].isdigit() for row in cells)
+        for i in range(len(head))
+    ]
 
     def line(row: Sequence[str]) -> str:
         padded = [
