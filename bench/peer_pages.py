@@ -70,11 +70,11 @@ def _section(
         "- Drawn pictures, not photographs: the fixed set of `nssbg bench`. The network's weights "
         "are random, so its map is grey nearly everywhere: much for nssbg's refinement to do, and "
         "nothing about anyone's quality.",
-        "- Every peer with its defaults but for the threads, which rembg takes by itself (all). nssbg "
-        "runs the network on the runtime\n  that it takes without a measurement, OpenVINO; rembg and "
-        "the scripts run it on onnxruntime.",
-        "- An alpha that is only enlarged is cheaper than one that is refined, and colours that are "
-        "left alone than ones that are\n  estimated: times stand beside errors for that.",
+        "- Every peer with its defaults but for the threads, which rembg takes by itself (all). "
+        "nssbg runs the network on the runtime\n  that it takes without a measurement, OpenVINO; "
+        "rembg and the scripts run it on onnxruntime.",
+        "- An alpha that is only enlarged is cheaper than one that is refined, and colours that "
+        "are left alone than ones that are\n  estimated: times stand beside errors for that.",
         "- nssbg's authors chose the tasks.",
         "",
         "Where nssbg is behind in this run:",

@@ -462,8 +462,8 @@ def behind(tasks: Sequence[Task]) -> list[str]:
             if value is not None:
                 at = f", at {value:.3g} {task.extra} against {task.values[own.name]:.3g}"
             lines.append(
-                f"{task.name}: {timing.name} takes {number(timing.processor_median)} ms of processor "
-                f"time, {own.name} {number(own.processor_median)} ms{at}"
+                f"{task.name}: {timing.name} takes {number(timing.processor_median)} ms of "
+                f"processor time, {own.name} {number(own.processor_median)} ms{at}"
             )
         best = min((task.values[name] for name in task.ours if name in task.values), default=None)
         for name, value in task.values.items():

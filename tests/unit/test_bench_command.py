@@ -17,9 +17,11 @@ import xml.etree.ElementTree as ElementTree
 import jsonschema
 import pytest
 
+from nssbg import _io as image_io
 from nssbg._installed import RUNTIMES, installed
 from nssbg.bench.document import schema_text
 from nssbg.bench.page import as_html
+from nssbg.bench.pictures import draw
 from nssbg.bench.tables import as_csv, as_jsonl, as_markdown, as_sql
 from nssbg.cli.main import main
 
@@ -271,6 +273,22 @@ def test_wrong_use_is_one_line(words, what, tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("nssbg: ")
     assert what in error
+
+
+def test_given_pictures_are_one_set_even_where_their_names_are_equal(tmp_path):
+    files = []
+    for scene in ("product", "small"):
+        files.append(tmp_path / scene / "photo.jpg")
+        files[-1].parent.mkdir()
+        files[-1].write_bytes(image_io.encode(draw(scene, 120, 160), format="jpeg"))
+    words = [*QUICK, *map(str, files), "-m", "studio", "--scope", "stages", "-o", "json"]
+    done = command(*words, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [one["size"] for one in document["results"]] == ["2 given"]
+    items = document["pictures"]["items"]
+    assert [item["file_bytes"] for item in items] == [file.stat().st_size for file in files]
+    assert document["pictures"]["name"] == "given"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a single process there")

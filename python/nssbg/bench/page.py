@@ -41,9 +41,7 @@ def as_html(document: Mapping[str, Any]) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     title = f"nssbg bench: {document['machine']['processor']}"
     results = document["results"]
-    megapixels = {
-        item["size"]: item["height"] * item["width"] / 1e6 for item in document["pictures"]["items"]
-    }
+    megapixels = _megapixels(document["pictures"]["items"])
     drawn = (
         ("Stages", plots.stage_stack(results), _STAGES),
         ("Throughput", plots.throughput(results), "The line in a bar is the median's interval."),
@@ -66,6 +64,14 @@ def as_html(document: Mapping[str, Any]) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _megapixels(items: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean megapixels of each size's pictures."""
+    found: dict[str, list[float]] = {}
+    for item in items:
+        found.setdefault(item["size"], []).append(item["height"] * item["width"] / 1e6)
+    return {size: sum(values) / len(values) for size, values in found.items()}
 
 
 _STAGES = (

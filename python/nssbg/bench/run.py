@@ -239,7 +239,9 @@ def _pictures(
     if settings.scopes == ("network",):
         return {}
     if settings.pictures:
-        return {Path(name).name: [_given(Path(name))] for name in settings.pictures}
+        # One set, as the fixed one is: a sample is their mean.
+        given = [_given(Path(name)) for name in settings.pictures]
+        return {given[0].name if len(given) == 1 else f"{len(given)} given": given}
     found = {}
     for megapixels in settings.sizes:
         size = f"{megapixels:g}MP"
