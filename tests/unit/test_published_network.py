@@ -52,7 +52,14 @@ def home(tmp_path_factory):
 @pytest.mark.parametrize("name", ["mug", "portrait"])
 def test_a_published_network_cuts_out(home, tmp_path, name):
     target = tmp_path / f"{name}.png"
-    command = [sys.executable, "-m", "nssbg.cli.main", "remove", str(DATA / f"{name}.jpg"), str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "nssbg.cli.main",
+        "remove",
+        str(DATA / f"{name}.jpg"),
+        str(target),
+    ]
     subprocess.run(
         [*command, "--model", MODEL],
         check=True,

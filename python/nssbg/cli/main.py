@@ -35,6 +35,8 @@ COMMANDS = {
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
     "rembg": "nssbg.cli.rembg",
+    "studio": "nssbg.cli.studio",
+    "serve": "nssbg.cli.serve",
 }
 
 # A shell's own convention for "ended by Ctrl-C".
