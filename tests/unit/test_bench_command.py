@@ -41,19 +41,28 @@ def command(*words, home, **more):
     )
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """One quick run of every scope and scenario; its process, folder and document."""
-    folder = tmp_path_factory.mktemp("bench")
+def measured(folder, *words):
+    """A quick run of every scenario: its process, folder and document."""
     done = command(
-        *QUICK,
-        *("-m", "nssbg-lite", "-b", RUNTIME, "--size", "0.05MP,0.1MP"),
-        *("--scope", "network,stages,picture", "--scenario", "single,batch,cold"),
+        *(*QUICK, *words, "--size", "0.05MP,0.1MP", "--scenario", "single,batch,cold"),
         *("-p", "float32", "--to", str(folder / "out")),
         home=folder / "home",
     )
     assert done.returncode == 0, done.stderr
     return done, folder, json.loads((folder / "out" / "bench.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A network alone, and its stages."""
+    words = ("-m", "nssbg-lite", "-b", RUNTIME, "--scope", "network,stages")
+    return measured(tmp_path_factory.mktemp("network"), *words)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """From file to file, by the method whose processes start soonest."""
+    return measured(tmp_path_factory.mktemp("files"), "-m", "studio", "--scope", "picture")
 
 
 def strict(schema):
@@ -69,13 +78,14 @@ def strict(schema):
     return schema
 
 
-def test_the_document_is_what_its_schema_says_and_nothing_else(quick):
-    _, _, document = quick
+def test_the_documents_are_what_their_schema_says_and_nothing_else(quick, files):
     schema = json.loads(schema_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(strict(schema))
     problems = [
-        f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(document)
+        f"{list(error.absolute_path)}: {error.message[:200]}"
+        for _, _, document in (quick, files)
+        for error in validator.iter_errors(document)
     ]
     assert not problems
 
@@ -95,9 +105,8 @@ def test_the_schema_sees_what_is_wrong(quick):
         assert not validator.is_valid(spoiled)
 
 
-def test_every_combination_was_measured_and_what_ran_is_what_was_asked(quick):
-    _, _, document = quick
-    results = document["results"]
+def test_every_combination_was_measured_and_what_ran_is_what_was_asked(quick, files):
+    results = [one for _, _, document in (quick, files) for one in document["results"]]
     assert [one["id"] for one in results if one["problem"]] == []
     assert all(one["ran"] == one["asked"] for one in results)
     assert len({one["id"] for one in results}) == len(results)
@@ -125,9 +134,9 @@ def test_without_names_every_runtime_and_the_studio_method_are_measured(tmp_path
     assert "studio" in [row["stage"] for row in studio["stages"]]
 
 
-def test_each_kind_of_result_has_its_figures(quick):
-    _, _, document = quick
-    for one in document["results"]:
+def test_each_kind_of_result_has_its_figures(quick, files):
+    results = [one for _, _, document in (quick, files) for one in document["results"]]
+    for one in results:
         assert one["statistics"]["runs"] == sum(len(turn) for turn in one["samples_ms"])
         assert len(one["yardstick_ms"]) == len(one["samples_ms"])
         assert one["noisy"], "one round cannot have an interval"
@@ -142,7 +151,7 @@ def test_each_kind_of_result_has_its_figures(quick):
             wanted = {"decode", "foreground", "encode", "compose"}
             assert wanted | {"segment", "refine"} <= set(stages)
     if sys.platform.startswith("linux"):
-        assert all(one["peak_host_bytes"] > one["base_host_bytes"] for one in document["results"])
+        assert all(one["peak_host_bytes"] > one["base_host_bytes"] for one in results)
 
 
 def test_no_plan_is_written_and_nothing_is_left_of_it(quick):
@@ -183,12 +192,17 @@ def test_a_name_with_quotes_does_no_harm_to_tables_and_page(quick):
     assert "<script" not in as_html(hostile)
 
 
-def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick):
-    _, folder, document = quick
-    page = (folder / "out" / "bench.html").read_text()
-    assert "default-src 'none'" in page
-    assert not re.search(r"(src|href)=|url\(|@import|<script", page)
-    plots = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.S)]
+def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick, files):
+    plots = []
+    for _, folder, document in (quick, files):
+        page = (folder / "out" / "bench.html").read_text()
+        assert "default-src 'none'" in page
+        assert not re.search(r"(src|href)=|url\(|@import|<script", page)
+        # Threads were not varied: no plot of them.
+        assert "Scaling over threads" not in page
+        rows = page.count("<tr") - page.count("<thead>") - len(document["absent"])
+        assert rows == len(document["results"])
+        plots += [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.S)]
     assert {svg.get("aria-label") for svg in plots} >= {
         "Milliseconds of each stage",
         "Pictures a second",
@@ -200,11 +214,6 @@ def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick):
             assert 0 <= float(part.get("x")) <= float(part.get("x")) + float(part.get("width"))
             assert float(part.get("x")) + float(part.get("width")) <= width
             assert float(part.get("y")) <= height
-    # Threads were not varied: no plot of them.
-    assert "Scaling over threads" not in page
-    assert len(document["results"]) == page.count("<tr") - page.count("<thead>") - len(
-        document["absent"]
-    )
 
 
 def test_comparing_a_run_with_itself_tells_no_change_and_one_that_got_slower_fails(
