@@ -27,7 +27,9 @@ from nssbg._models.sidecar import ModelDescription
 from nssbg._models.store import locate
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._planner import Candidate as PlannedCandidate
+from nssbg._planner import PlanRequest, measured
 from nssbg._planner.autotune import streams_by_rule
+from nssbg._planner.candidates import ranked
 from nssbg._planner.graph_cost import GraphCost, graph_cost
 from nssbg._planner.machine_peaks import MachinePeaks, measure_peaks
 from nssbg._planner.opening import int8_form
@@ -302,6 +304,20 @@ def _kinds(
                     yield scope, scenario, size
 
 
+def _layout(asked: Asked, model: _Model) -> Asked:
+    """With the streams and the batch that the planner takes for many pictures.
+
+    What `nssbg tune --goal throughput` measured to be best here, else its rule.
+    """
+    for item in ranked(measured(model.described, PlanRequest(goal="throughput"))):
+        found = item.candidate
+        if replace(found, streams=1, batch=1) == PlannedCandidate(**vars(asked)):
+            return replace(asked, streams=found.streams, batch=found.batch)
+    if asked.device.partition(".")[0] == "cpu":
+        return replace(asked, streams=streams_by_rule(model.ready, asked.threads))
+    return replace(asked, batch=_DEVICE_BATCH) if model.described.static else asked
+
+
 def _job(
     way: Way,
     model: _Model | None,
@@ -312,10 +328,7 @@ def _job(
 ) -> Job:
     asked = way.asked
     if scenario == "batch" and model is not None:
-        if asked.device.partition(".")[0] == "cpu":
-            asked = replace(asked, streams=streams_by_rule(model.ready, asked.threads))
-        elif model.described.static:
-            asked = replace(asked, batch=_DEVICE_BATCH)
+        asked = _layout(asked, model)
     opens = STUDIO if model is None else model.opens
     chosen = files[:1] if scenario == "cold" else files
     return Job(way.model, opens, asked, scope, scenario, size, chosen)
