@@ -10,6 +10,7 @@ from nssbg._planner import Candidate, Measurement
 from nssbg.bench import run
 from nssbg.bench.cells import STUDIO, Asked, Wishes
 from nssbg.bench.group import Job
+from nssbg.bench.models import Model
 from nssbg.bench.run import run_bench
 from nssbg.bench.settings import Settings
 
@@ -44,7 +45,7 @@ def test_one_that_fits_in_no_way_is_a_result_that_says_so(monkeypatch):
 
 def test_many_pictures_take_the_layout_that_was_measured_else_the_rule(monkeypatch):
     described = ModelDescription(name="net", file="net.onnx", height=48, width=64, license="MIT")
-    model = run._Model("net", "net", described, described, None)
+    model = Model("net", "net", described, described, None)
     kept = []
     monkeypatch.setattr(run, "measured", lambda one, request: tuple(kept))
     monkeypatch.setattr(run, "streams_by_rule", lambda one, threads: threads)
