@@ -52,6 +52,7 @@ def test_many_pictures_take_the_layout_that_was_measured_else_the_rule(monkeypat
     cpu, gpu = (Asked("openvino", device, "float32", 4) for device in ("cpu", "gpu"))
     assert run._layout(cpu, model).streams == 4
     assert (run._layout(gpu, model).streams, run._layout(gpu, model).batch) == (1, 4)
+    assert run._layout(Asked("openvino", "gpu", "float32", 2), model).batch == 1
     for streams, spent in ((1, 9.0), (2, 5.0)):
         kept.append(Measurement(Candidate("openvino", "cpu", "float32", 4, streams), spent))
     assert run._layout(cpu, model).streams == 2

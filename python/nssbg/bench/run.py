@@ -230,7 +230,9 @@ def _layout(asked: Asked, model: Model) -> Asked:
             return replace(asked, streams=found.streams, batch=found.batch)
     if asked.device.partition(".")[0] == "cpu":
         return replace(asked, streams=streams_by_rule(model.ready, asked.threads))
-    return replace(asked, batch=_DEVICE_BATCH) if model.described.static else asked
+    # A picture waits for the network in a worker, of which there is one a thread.
+    joined = model.described.static and asked.threads >= _DEVICE_BATCH
+    return replace(asked, batch=_DEVICE_BATCH) if joined else asked
 
 
 def _job(
