@@ -50,6 +50,14 @@ def test_a_failure_is_told_and_the_worker_goes_on():
         assert len(worker.ask("run", count=3)["samples_ms"]) == 3
 
 
+def test_modules_of_the_current_folder_are_not_run(tmp_path, monkeypatch):
+    for name in ("json.py", "numpy.py", "nssbg.py"):
+        (tmp_path / name).write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(tmp_path)
+    with Worker() as worker, pytest.raises(WorkerError, match="nothing is open"):
+        worker.ask("run", count=1)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no signals there")
 def test_a_crash_is_told_with_its_signal():
     with Worker() as worker:
