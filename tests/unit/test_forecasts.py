@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from dataclasses import asdict
 
 import pytest
 
 from nssbg._errors import ModelError
 from nssbg._models import catalog
-from nssbg._planner import resource_estimate
+from nssbg._planner import graph_cost, resource_estimate
 from nssbg._planner.candidates import Candidate
-from nssbg._planner.graph_cost import Rates
+from nssbg._planner.graph_cost import Rates, _kept_rates, measure_rates
 from nssbg._planner.known_costs import known_cost
 from nssbg._planner.resource_estimate import fit, model_cost
 from nssbg.cli.main import main
@@ -91,6 +93,29 @@ def test_a_smaller_model_that_would_not_fit_either_is_not_advised():
     (line,) = (line for line in told.advice if line.startswith("a smaller model: "))
     assert "birefnet-general-lite" not in line  # 1.8 GB
     assert "u2netp" in line
+
+
+def test_rates_of_a_loaded_machine_are_measured_anew_once_it_is_quiet(monkeypatch):
+    def entry(load):
+        return {**asdict(RATES), "load": load}
+
+    monkeypatch.setattr(graph_cost.os, "getloadavg", lambda: (1.0, 1.0, 1.0), raising=False)
+    assert _kept_rates(entry(0.5)) == RATES
+    assert _kept_rates(asdict(RATES)) == RATES
+    assert _kept_rates(entry(8.0)) is None  # half a process a thread now, eight then
+    monkeypatch.setattr(graph_cost.os, "getloadavg", lambda: (15.0, 9.0, 9.0), raising=False)
+    assert _kept_rates(entry(8.0)) == RATES  # no quieter: measuring again would tell the same
+    for broken in ("much", None, [1]):
+        assert _kept_rates(entry(broken)) is None
+
+
+def test_rates_by_another_clock_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "own"))
+    ticks = itertools.count(0, 0.5)
+    found = measure_rates(1, clock=lambda: next(ticks))
+    assert not (tmp_path / "own").exists()
+    assert found.operations > 0
+    assert next(ticks) == 2 * 6 * 5 * 0.5  # twice for each of five runs of six graphs
 
 
 def test_what_is_known_is_what_the_arithmetic_says():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -227,15 +228,35 @@ def _rates_file() -> Path:
     return home() / "rates.json"
 
 
-def _kept_rates(entry: Any) -> Rates | None:
-    """The rates of an entry, or None where it is not one: they are divided by."""
+# Runnable processes a thread from which rates are those of a loaded machine, and what part of that
+# has to be left for measuring anew to be worth a second or two.
+_BUSY = 1.0
+_QUIETER = 0.6
+
+
+def _load(threads: int) -> float:
+    """Processes that want to run, a thread; 0 where the system does not tell."""
     try:
-        rates = Rates(**entry)
-    except TypeError:
+        return os.getloadavg()[0] / max(1, threads)
+    except (AttributeError, OSError):  # Windows; a system without /proc
+        return 0.0
+
+
+def _kept_rates(entry: Any) -> Rates | None:
+    """The rates of an entry; None where it is not one (they are divided by), or is outdated.
+
+    It is outdated where the machine had more to do when it was measured than it has now.
+    """
+    try:
+        load = float(entry.get("load", 0.0))
+        rates = Rates(**{key: value for key, value in entry.items() if key != "load"})
+    except (TypeError, ValueError, AttributeError):
         return None
     values = asdict(rates).values()
-    whole = all(isinstance(value, (int, float)) and 0 < value < math.inf for value in values)
-    return rates if whole else None
+    if not all(isinstance(value, (int, float)) and 0 < value < math.inf for value in values):
+        return None
+    busy = load > _BUSY and _load(rates.threads) < load * _QUIETER
+    return None if busy else rates
 
 
 def _time_graph(openvino: Any, build: Any, hint: str, threads: int, clock: Clock) -> float:
@@ -267,6 +288,8 @@ def measure_rates(
 ) -> Rates:
     """This machine's rates; measured once (one to two seconds) and kept.
 
+    What was measured under load is measured anew once the machine is quieter.
+
     Args:
         threads: 0: all usable cores.
         again: Measure even where a measurement is kept.
@@ -282,6 +305,7 @@ def measure_rates(
         found = _kept_rates(kept[key])
         if found is not None:
             return found
+    load = _load(count)
     refuse_after_fork("openvino")
     used_runtime("openvino")
     openvino = _graph_reader()
@@ -357,7 +381,7 @@ def measure_rates(
     )
     if not on_the_wall:
         return rates
-    kept[key] = asdict(rates)
+    kept[key] = {**asdict(rates), "load": load}
     with contextlib.suppress(OSError):  # measured again next time
         write_json(path, kept)
     return rates
