@@ -8,9 +8,12 @@ import os
 from dataclasses import asdict
 
 import pytest
+from model_graphs import mask_network
+from onnx import TensorProto
 
 from nssbg._errors import ModelError
 from nssbg._models import catalog
+from nssbg._models.sidecar import ModelDescription
 from nssbg._planner import graph_cost, resource_estimate
 from nssbg._planner.candidates import Candidate
 from nssbg._planner.graph_cost import Rates, _kept_rates, measure_rates
@@ -131,3 +134,15 @@ def test_what_is_known_is_what_the_arithmetic_says():
     )
     with pytest.raises(ModelError, match="what its architecture costs at 320 x 320 is not known"):
         model_cost(catalog.builtin_catalog()["silueta"])
+
+
+def test_a_file_of_float16_costs_what_the_same_of_float32_costs(tmp_path):
+    half = TensorProto.FLOAT16
+    costs = []
+    for name, kind in (("single", TensorProto.FLOAT), ("half", half)):
+        path = mask_network(
+            tmp_path / f"{name}.onnx", size=(64, 96), input_type=kind, output_type=kind
+        )
+        model = ModelDescription(name=name, file=path.name, height=64, width=96).at(path)
+        costs.append(graph_cost.graph_cost(model))
+    assert costs[0] == costs[1]

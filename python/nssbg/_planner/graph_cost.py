@@ -137,6 +137,13 @@ def _elements(shape: Any) -> int:
     return math.prod(shape.to_shape()) if shape.is_static else 0
 
 
+def _bytes(output: Any) -> int:
+    """Of a value as a processor holds it: files of float16 are widened as they are opened."""
+    kind = output.get_element_type()
+    size = 4 if kind.is_real() and kind.size < 4 else kind.size
+    return _elements(output.get_partial_shape()) * size
+
+
 # Operators that a runtime does in place, as a view, or as part of the one before.
 _FREE = frozenset(
     {
@@ -159,12 +166,9 @@ def _count(graph: Any, height: int, width: int) -> GraphCost:
         kind = op.get_type_name()
         name = op.get_name()
         if kind == "Constant":
-            weights += _elements(op.output(0).get_partial_shape()) * op.get_element_type().size
+            weights += _bytes(op.output(0))
             continue
-        produced = sum(
-            _elements(op.output(i).get_partial_shape()) * op.output(i).get_element_type().size
-            for i in range(op.get_output_size())
-        )
+        produced = sum(_bytes(op.output(i)) for i in range(op.get_output_size()))
         sources = [
             op.input_value(i).get_node().get_name()
             for i in range(op.get_input_size())
