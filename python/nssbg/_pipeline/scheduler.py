@@ -77,7 +77,7 @@ class Scheduler:
         self,
         stages: tuple[Stage, ...],
         sources: Iterator[Any],
-        options: CutoutOptions,
+        options: CutoutOptions | Callable[[Any], CutoutOptions],
         *,
         workers: int,
         max_in_flight: int,
@@ -333,7 +333,7 @@ class Scheduler:
         item: _Item | None = None
         error: Exception | None = None
         try:
-            item = _Item(0, Job(next(self._sources), self._options), 0)
+            item = _Item(0, self._job(next(self._sources)), 0)
         except StopIteration:
             pass
         except Exception as caught:  # the caller's own code: raised in the caller's thread
@@ -362,6 +362,10 @@ class Scheduler:
                 else:
                     self._held_back = item
             self._changed.notify_all()
+
+    def _job(self, source: Any) -> Job:
+        options = self._options
+        return Job(source, options if isinstance(options, CutoutOptions) else options(source))
 
     def _admits(self, cost: int) -> bool:
         if self._in_flight == 0:

@@ -25,7 +25,7 @@ class Stream(Iterator[Outcome]):
     Args:
         pipeline: Opened with one thread per picture.
         sources: Pulled lazily, one at a time, from a worker thread.
-        options: The same for all pictures.
+        options: The same for all pictures, or what gives those of a source.
         workers: Threads, at least 1.
         max_in_flight: Pictures between pull and hand-over, at least 1.
         max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
@@ -40,7 +40,7 @@ class Stream(Iterator[Outcome]):
         self,
         pipeline: Pipeline,
         sources: Iterable[Any],
-        options: CutoutOptions,
+        options: CutoutOptions | Callable[[Any], CutoutOptions],
         *,
         workers: int,
         max_in_flight: int,

@@ -18,7 +18,6 @@ from nssbg import _fs
 from nssbg._errors import (
     SOME_FAILED,
     ImageDecodeError,
-    NssbgError,
     OptionError,
 )
 from nssbg.cli.rembg_folder import Work, every_picture, tell, watch_folder, write_result
@@ -241,10 +240,26 @@ def _frames(arguments: argparse.Namespace) -> int:
 
 
 def _server(arguments: argparse.Namespace) -> int:
-    raise NssbgError(
-        "`rembg s` is served by `nssbg serve`, which this version does not have yet; until then "
-        "put nssbg.compat.rembg.remove behind a server of your own"
+    """`nssbg serve` at rembg's port, for whom rembg's flags say."""
+    from nssbg._vocabulary import LOG_LEVELS
+    from nssbg.cli.serve import check_installed, serve, token_of
+
+    check_installed()
+    from nssbg._http.engine import EngineSettings
+    from nssbg._http.listener import ListenerSettings
+    from nssbg.server.app import ServerSettings
+
+    level = {"critical": "error", "trace": "debug"}.get(arguments.log_level, arguments.log_level)
+    if level not in LOG_LEVELS:
+        raise OptionError(f"-l must be one of {', '.join(LOG_LEVELS)}, got {level!r}")
+    if not 0 <= arguments.port <= 65535:
+        raise OptionError(f"-p must be 0 to 65535, got {arguments.port}")
+    settings = ServerSettings(
+        listener=ListenerSettings(host=arguments.host, port=arguments.port),
+        engine=EngineSettings(threads=arguments.threads or 0),
+        token=token_of(None),
     )
+    return serve(settings, level)
 
 
 def _download(arguments: argparse.Namespace) -> int:
