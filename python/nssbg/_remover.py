@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from nssbg._delivery import DeliveryOptionsDict
     from nssbg._options import CutoutOptionsDict
+    from nssbg._pipeline.analysis import Analysis
     from nssbg._planner import BatchRun
 
 __all__ = ["Remover"]
@@ -223,6 +224,16 @@ class Remover:
     def _cut_out(self, image: ImageSource, options: CutoutOptions) -> Cutout:
         """As `cutout`, for the package's own edges, which may want the alpha alone."""
         return self._open().run(image, options)
+
+    def _analyse(
+        self,
+        image: ImageSource,
+        options: CutoutOptions,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+    ) -> Analysis:
+        """Up to the estimate, for edges whose users correct a picture again and again."""
+        return self._open().analyse(image, options, on_stage=on_stage)
 
     @spelled_out(CutoutOptions)
     def alpha(self, image: ImageSource, **options: Unpack[CutoutOptionsDict]) -> NDArray[Any]:
@@ -489,10 +500,11 @@ class Remover:
     ) -> FrameStream:
         """Cut out the frames of a film or a camera, several at once, in order.
 
-        Each frame is cut out by itself: nothing is smoothed over time. Frames are pulled one at a
-        time, from a worker thread, only while fewer than `max_in_flight` are in work or wait to be
-        taken: a slow taker holds the reader up, and memory stays bounded. A frame is copied as it
-        is pulled, so a reader may fill one buffer again.
+        Each frame is cut out by itself: nothing is smoothed over time. Open the Remover with a
+        model by name, as "auto" may choose differently from frame to frame. Frames are pulled one
+        at a time, from a worker thread, only while fewer than `max_in_flight` are in work or wait
+        to be taken: a slow taker holds the reader up, and memory stays bounded. A frame is copied
+        as it is pulled, so a reader may fill one buffer again.
 
         Args:
             frames: Arrays as `cutout` takes them: H x W, H x W x 1/3/4 of uint8, uint16 or float

@@ -94,6 +94,8 @@ class Server:
         settings: How to listen.
         bound: From `listening_socket`.
         started: Called with the address once requests are taken.
+        ending: Called on the event loop when no more are: what has no end of its own, such as
+            streams of events, is to end.
     """
 
     def __init__(
@@ -102,8 +104,9 @@ class Server:
         settings: ListenerSettings,
         bound: socket.socket,
         started: Callable[[str], None] = lambda address: None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
-        self.address = address_of(bound)
+        self.address: str = address_of(bound)
         self._bound = bound
         config = uvicorn.Config(
             app,
@@ -117,7 +120,7 @@ class Server:
             timeout_keep_alive=int(settings.idle_seconds),
             timeout_graceful_shutdown=int(settings.grace),
         )
-        self._server = _Server(config, lambda: started(self.address))
+        self._server = _Server(config, lambda: started(self.address), ending)
         # What it says of its own start and end is said otherwise, and of broken requests nothing.
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -155,14 +158,21 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None], ending: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._tell_started = started
+        self._tell_ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._tell_ending()
+        await super().shutdown(sockets)
 
 
 def _protocol(settings: ListenerSettings) -> type[asyncio.Protocol]:
