@@ -1,9 +1,9 @@
-"""The pictures of the studio page in README and docs: the real page, in a Chromium, on the examples.
+"""The studio page's pictures in README and docs: the real page, in a Chromium, on the examples.
 
     python -m bench.studio_screenshots [--to docs/pictures]
 
-Needs playwright (`pip install --group browser`), `nssbg[studio]` and a Chromium of the system. The page is
-driven as a person would: files chosen, the handle moved, a stroke painted.
+Needs playwright (`pip install --group browser`), `nssbg[studio]` and a Chromium of the system. The
+page is driven as a person would: files chosen, the handle moved.
 """
 
 from __future__ import annotations
@@ -48,6 +48,24 @@ def served(folder: Path) -> Iterator[str]:
         process.stdout.close()
 
 
+@contextmanager
+def browser_and_page() -> Iterator[tuple[Any, str]]:
+    """A Chromium, and the address of a studio of its own."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise SystemExit(f"no browser: none of {', '.join(NAMES)} is here")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder) / "session") as address,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+        yield browser, address
+        browser.close()
+
+
 def save(page: Any, path: Path) -> None:
     """What the window shows, as WebP."""
     page.wait_for_timeout(400)
@@ -64,21 +82,21 @@ def opened(browser: Any, address: str, **options: Any) -> Any:
     return page
 
 
-def choose(page: Any, names: tuple[str, ...]) -> None:
-    """Choose examples, and wait for their results."""
+def choose(page: Any, files: list[Path]) -> None:
+    """Choose files, and wait for their results."""
     from playwright.sync_api import expect
 
     with page.expect_file_chooser() as chooser:
         page.click("#choose")
-    chooser.value.set_files([ROOT / "examples" / f"{name}.jpg" for name in names])
-    expect(page.locator(DONE)).to_have_count(len(names), timeout=120_000)
+    chooser.value.set_files(files)
+    expect(page.locator(DONE)).to_have_count(len(files), timeout=120_000)
     page.locator(".notice").wait_for(state="hidden", timeout=30_000)
 
 
 def wide(browser: Any, address: str, to: Path) -> None:
     """Six pictures, the first before and after."""
     page = opened(browser, address, viewport={"width": 1280, "height": 800}, color_scheme="light")
-    choose(page, EXAMPLES)
+    choose(page, [ROOT / "examples" / f"{name}.jpg" for name in EXAMPLES])
     page.keyboard.press("c")
     page.locator(".split").focus()
     for _ in range(2):
@@ -105,20 +123,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "pictures")
     to = parser.parse_args().to
-    from playwright.sync_api import sync_playwright
-
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        raise SystemExit(f"no browser: none of {', '.join(NAMES)} is here")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served(Path(folder) / "session") as address,
-        sync_playwright() as driver,
-    ):
-        browser = driver.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+    with browser_and_page() as (browser, address):
         wide(browser, address, to)
         dark(browser, address, to)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -161,6 +161,7 @@ export const texts = {
     studio: 'Studio, without a network',
     autoHint: 'The network or the studio method, whichever fits the picture.',
     studioHint: 'For products on plain backdrops.',
+    pull: (/** @type {string} */ name) => `More models come with “nssbg models pull ${name}” in a terminal.`,
     commercial: 'Commercial use allowed',
     notCommercial: 'No commercial use',
     unsettled: 'Commercial use is not settled',
@@ -335,6 +336,7 @@ export const texts = {
     ]),
   },
   errors: {
+    offline: 'The engine does not answer.',
     clipboard: 'This browser does not let the page write pictures to the clipboard. Download it instead.',
     paste: 'There is no picture on the clipboard.',
     noImages: 'None of these files is a picture.',

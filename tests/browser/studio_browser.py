@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from studio_mock import serving
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
@@ -137,6 +139,26 @@ def empty_page(browser: Any, studio: Studio, **options: Any) -> Iterator[Any]:
     assert said == []
     own = (studio.origin + "/", "blob:" + studio.origin, "data:")
     assert [url for url in asked if not url.startswith(own)] == []
+
+
+@contextmanager
+def elsewhere() -> Iterator[tuple[str, list[str]]]:
+    """A server of another origin, which notes the paths that reach it."""
+    reached: list[str] = []
+
+    class Notes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reached.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815 - the name that the library looks for
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    with serving(Notes) as address:
+        yield f"{address}steal", reached
 
 
 def product(

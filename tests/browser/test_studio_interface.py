@@ -110,6 +110,7 @@ def tab_to(page, name, *, most=80):
 
 def test_a_whole_run_by_keys_alone(page, tmp_path):
     said = page.locator("#announcer")
+    page.on("filechooser", lambda _: None)  # no dialog of the system's from here on
     tab_to(page, "Choose pictures", most=10)
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
@@ -338,6 +339,26 @@ def test_the_same_page_runs_over_another_engine(browser, tmp_path):
         expect(page.locator(".card.look")).to_contain_text("not sure")
         assert downloaded(page, tmp_path / "a.png").size == (320, 240)
         assert not [url for url in asked if "/api/" in url]
+        page.close()
+
+
+def test_what_waits_is_cancelled_and_tried_again(browser, tmp_path):
+    with mock_page() as address:
+        page = browser.new_page()
+        page.goto(f"{address}?step=250")
+        page.wait_for_selector("html[data-ready]")
+        drop(page, *(product(tmp_path / f"p{n}.jpg") for n in range(4)))
+        row = page.locator("li:has-text('p3.jpg')")
+        expect(row.locator(".state")).to_have_text("In the queue", timeout=LONG)
+        row.hover()
+        row.locator("button[aria-label='Cancel p3.jpg']").click()
+        expect(row.locator(".state")).to_have_text("Cancelled")
+        page.click("text=Cancel all")
+        expect(page.locator("progress.overall")).to_be_hidden(timeout=LONG)
+        expect(page.locator(".state", has_text="Cancelled")).not_to_have_count(1)
+        row.hover()
+        row.locator("button[aria-label='Try p3.jpg again']").click()
+        expect(row).to_have_attribute("data-state", "done", timeout=LONG)
         page.close()
 
 

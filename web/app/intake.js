@@ -99,10 +99,7 @@ export class Intake {
       if (twin && twin !== item) this.store.dropItem(twin);
       // Removed here while it was on its way.
       if (!this.store.items.includes(item)) this.store.engine.remove(picture.id).catch(() => {});
-      else {
-        this.store.update(item, newest.revision >= picture.revision ? newest : picture);
-        if (this.store.selected === item) this.store.emit('selected');
-      }
+      else this.store.update(item, newest.revision >= picture.revision ? newest : picture);
     } catch (error) {
       this.refused(item, error);
     } finally {

@@ -4,6 +4,8 @@ import { h, icon, iconButton } from './dom.js';
 
 /** @typedef {import('./store.js').Store} Store */
 
+/** Of a live region, before the oldest goes. */
+const LINES = 6;
 const INFO_FOR = 4000;
 const ERROR_FOR = 12_000;
 
@@ -13,11 +15,11 @@ export function notices(store, tryNow) {
   const alert = h('div', { class: 'visually-hidden', role: 'alert', id: 'alerts' });
   const stack = h('div', { class: 'notices' });
   const banner = h('div', { class: 'banner', role: 'alert', hidden: true });
-  let turn = 0;
-
   store.on('notice', ({ text, kind = 'info' }) => {
-    // Said twice alike, a live region would say it once: an invisible difference makes it new.
-    (kind === 'error' ? alert : live).textContent = text + (turn++ % 2 ? '\u00a0' : '');
+    // Lines, so that what comes quickly after one another is all read out.
+    const region = kind === 'error' ? alert : live;
+    region.append(h('p', {}, text));
+    while (region.children.length > LINES) region.firstElementChild?.remove();
     if (kind === 'quiet') return;
     if ([...stack.children].some((shown) => shown.textContent === text)) return;
     const notice = h('div', { class: `notice ${kind}` }, kind === 'error' ? icon('alert') : icon('check'), h('span', {}, text));

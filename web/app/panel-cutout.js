@@ -9,6 +9,13 @@ import { choice, fill, h, icon, segmented, slider } from './dom.js';
 /** @param {Model} model */
 const title = (model) => (model.name === 'auto' ? texts.cutout.auto : model.name === 'studio' ? texts.cutout.studio : model.name);
 
+/** With its licence, and whether that leaves something out. @param {Model} model */
+function described(model) {
+  if (model.name === 'auto' || model.name === 'studio') return title(model);
+  const terms = [model.licence ?? model.license, model.commercial === false ? texts.cutout.notCommercial : ''];
+  return [title(model), ...terms].filter(Boolean).join(' · ');
+}
+
 /** @param {Store} store @param {{applyToAll: () => void, retry: (item: Item) => void}} actions */
 export function cutoutPanel(store, actions) {
   const status = h('div', { class: 'status' });
@@ -92,7 +99,7 @@ export function cutoutPanel(store, actions) {
           hideLabel: true,
           id: 'model',
           value: edit.model,
-          options: about.models.map((each) => ({ value: each.name, text: title(each), disabled: !each.here, group: each.here ? texts.cutout.models.here : texts.cutout.models.elsewhere })),
+          options: about.models.map((each) => ({ value: each.name, text: described(each), disabled: !each.here, group: each.here ? texts.cutout.models.here : texts.cutout.models.elsewhere })),
           change: (value) => set('model', value),
         }),
         model
@@ -107,6 +114,7 @@ export function cutoutPanel(store, actions) {
             )
           : null,
         model ? h('p', { class: 'hint' }, model.name === 'auto' ? texts.cutout.autoHint : model.name === 'studio' ? texts.cutout.studioHint : model.reason || model.title || '') : null,
+        about.models.some(({ here }) => !here) ? h('p', { class: 'hint' }, texts.cutout.pull(about.models.find(({ here }) => !here)?.name ?? '')) : null,
         segmented({
           label: texts.cutout.effort,
           name: 'effort',

@@ -32,7 +32,7 @@
  * @property {string | null} profile a marketplace's demands, by name
  * @property {string | null} canvas "WIDTHxHEIGHT"
  * @property {number} fill share of the canvas that the subject takes, 0.1 to 1
- * @property {'center' | 'bottom'} align
+ * @property {string | null} align where the subject stands; null: in the middle, or as the preset says
  * @property {false | 'drop' | 'contact'} shadow
  * @property {null | string | {picture: string}} background "#rrggbb", "blur", or a picture given to `addBackground`
  */

@@ -4,6 +4,7 @@
  * Every address is relative to the page's. Events come over one EventSource; it is made anew after a
  * failure, with longer waits, and every connection begins with "ready".
  */
+import { texts } from '../texts.en.js';
 import { EngineError } from './interface.js';
 
 /** @typedef {import('./interface.js').Engine} Engine */
@@ -16,12 +17,6 @@ import { EngineError } from './interface.js';
 const API = new URL('api/', document.baseURI);
 const LONGEST_WAIT = 5000;
 const DEFAULT_FILL = 0.85;
-
-/** Sizes of pictures by id, as the server told them. @type {Map<string, {width: number, height: number}>} */
-const sizes = new Map();
-
-/** What the server offers beyond the least. */
-const known = { foreground: false, align: false };
 
 /** @param {string} path */
 const at = (path) => new URL(path, API).href;
@@ -57,7 +52,7 @@ async function ask(path, options) {
     response = await fetch(at(path), { credentials: 'same-origin', ...options });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new EngineError('offline', 'The engine does not answer.');
+    throw new EngineError('offline', texts.errors.offline);
   }
   if (!response.ok) throw failure(response.status, await response.text(), response.headers.get('Retry-After'));
   return response;
@@ -71,15 +66,13 @@ async function send(path, method, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** @param {Response} response @param {number} began @param {string} id @param {Layer} layer */
-async function rendered(response, began, id, layer) {
+/** @param {Response} response @param {number} began */
+async function rendered(response, began) {
   const image = await createImageBitmap(await response.blob());
-  // A framed result has a size of its own.
-  const size = layer === 'framed' ? undefined : sizes.get(id);
   return {
     image,
-    layerWidth: Number(response.headers.get('X-Layer-Width')) || size?.width || image.width,
-    layerHeight: Number(response.headers.get('X-Layer-Height')) || size?.height || image.height,
+    layerWidth: Number(response.headers.get('X-Layer-Width')) || image.width,
+    layerHeight: Number(response.headers.get('X-Layer-Height')) || image.height,
     milliseconds: performance.now() - began,
   };
 }
@@ -89,7 +82,6 @@ async function rendered(response, began, id, layer) {
  * @param {any} told @returns {Picture}
  */
 function pictureFrom(told) {
-  sizes.set(told.id, { width: told.width, height: told.height });
   const { done_revision: done, ...picture } = told;
   return { ...picture, revision: done + 1, result: done >= 0 ? told.result : null, edit: editFrom(told.edit) };
 }
@@ -98,34 +90,23 @@ function pictureFrom(told) {
 function editFrom(told) {
   const { framing } = told;
   return {
-    foreground: 'multilevel',
     ...told,
-    framing: { align: 'center', ...framing, fill: framing.fill ?? DEFAULT_FILL, shadow: framing.shadow ? framing.shadow.kind : false },
+    framing: { ...framing, fill: framing.fill ?? DEFAULT_FILL, shadow: framing.shadow ? framing.shadow.kind : false },
   };
 }
 
 /** @param {Edit} edit */
 function editTo(edit) {
-  const { foreground, ...sent } = edit;
-  const { align, ...framing } = edit.framing;
+  const { framing } = edit;
   return {
-    ...sent,
-    ...(known.foreground ? { foreground } : {}),
+    ...edit,
     framing: {
       ...framing,
-      ...(known.align ? { align } : {}),
       // A preset has a fill of its own.
       fill: framing.canvas ? framing.fill : null,
       shadow: framing.shadow ? { kind: framing.shadow } : false,
     },
   };
-}
-
-/** @param {View} view @param {string} id @param {Layer} layer */
-function viewTo(view, id, layer) {
-  const size = sizes.get(id);
-  if (!('fit' in view) || layer === 'framed' || !size) return view;
-  return { x: 0, y: 0, ...size, scale: Math.min(1, view.fit / Math.max(size.width, size.height)) };
 }
 
 /** @param {View} view @returns {Record<string, string>} */
@@ -156,7 +137,7 @@ function add(file, { name, path, signal, onProgress }) {
       if (request.status < 300) resolve(pictureFrom(JSON.parse(request.responseText)));
       else reject(failure(request.status, request.responseText, request.getResponseHeader('Retry-After')));
     };
-    request.onerror = () => reject(new EngineError('offline', 'The engine does not answer.'));
+    request.onerror = () => reject(new EngineError('offline', texts.errors.offline));
     request.onabort = () => reject(new DOMException('Cancelled', 'AbortError'));
     signal?.addEventListener('abort', () => request.abort(), { once: true });
     if (signal?.aborted) reject(new DOMException('Cancelled', 'AbortError'));
@@ -205,27 +186,12 @@ function subscribe(listener) {
 /** The server's count of a result. @param {Layer} layer @param {number} revision */
 const counted = (layer, revision) => String(layer === 'original' ? 0 : revision - 1);
 
-/** What a new picture begins with. @param {string} model @returns {Edit} */
-const defaults = (model) => ({
-  model,
-  effort: 'balanced',
-  refine: 'guided',
-  foreground: 'multilevel',
-  decontaminate: 1,
-  softness: 0,
-  choke: 0,
-  corrections: { box: null, keep: [], drop: [], strokes: [] },
-  framing: { trim: false, profile: null, canvas: null, fill: DEFAULT_FILL, align: 'center', shadow: false, background: null },
-});
-
 /** @type {Engine} */
 export const engine = {
   offers: { batch: true },
   async about() {
     const about = await send('about', 'GET');
-    known.foreground = Array.isArray(about.foreground_methods);
-    known.align = Array.isArray(about.aligns);
-    return { ...about, plan: about.plan ?? {}, defaults: defaults(about.default_model ?? 'auto') };
+    return { ...about, plan: about.plan ?? {}, defaults: editFrom(about.defaults) };
   },
   pictures: async () => (await send('pictures', 'GET')).map(pictureFrom),
   add,
@@ -239,17 +205,17 @@ export const engine = {
   },
   async preview(id, edit, view, layer, signal) {
     const began = performance.now();
-    const body = JSON.stringify({ edit: editTo(edit), view: viewTo(view, id, layer), layer });
+    const body = JSON.stringify({ edit: editTo(edit), view, layer });
     const headers = { 'Content-Type': 'application/json' };
-    return rendered(await ask(`${of(id)}/preview`, { method: 'POST', headers, body, signal }), began, id, layer);
+    return rendered(await ask(`${of(id)}/preview`, { method: 'POST', headers, body, signal }), began);
   },
   async view(id, view, layer, revision, signal) {
     const began = performance.now();
-    const query = new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery(viewTo(view, id, layer)) });
-    return rendered(await ask(`${of(id)}/view?${query}`, { signal }), began, id, layer);
+    const query = new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery(view) });
+    return rendered(await ask(`${of(id)}/view?${query}`, { signal }), began);
   },
   async thumbnail(id, revision, layer, size) {
-    return at(`${of(id)}/view?${new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery(viewTo({ fit: size }, id, layer)) })}`);
+    return at(`${of(id)}/view?${new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery({ fit: size }) })}`);
   },
   async download(id, { format, quality, mask }) {
     const query = new URLSearchParams({ format });
