@@ -663,6 +663,41 @@ def test_what_waits_is_cancelled_at_once_and_can_be_tried_again(tmp_path):
             assert client.ended(name)["state"] == "done"
 
 
+def test_a_full_disk_fails_a_picture_in_words_and_no_other(tmp_path, monkeypatch):
+    from nssbg.studio_page.folder import SessionFolder
+
+    keep = SessionFolder.keep_estimate
+
+    def full(self, name, *rest):
+        if self.state(name)["name"] == "one.jpg":
+            raise OSError(28, "No space left on device", str(self.path))
+        keep(self, name, *rest)
+
+    monkeypatch.setattr(SessionFolder, "keep_estimate", full)
+    with page(tmp_path / "s") as client:
+        one, two = (client.add(MUG.read_bytes(), name)["id"] for name in ("one.jpg", "two.jpg"))
+        failed = client.ended(one)
+        assert (failed["state"], failed["error"]["kind"]) == ("failed", "storage")
+        assert "No space left" in failed["error"]["message"]
+        assert client.ended(two)["state"] == "done"
+        monkeypatch.setattr(SessionFolder, "free_bytes", lambda self: 1000)
+        status, kind, _ = client.error("POST", "/api/pictures?name=x.jpg", MUG.read_bytes())
+        assert (status, kind) == (507, "storage")
+
+
+def test_the_queue_lets_previews_go_first(tmp_path):
+    with page(tmp_path / "s") as client:
+        first = client.add(MUG.read_bytes())["id"]
+        client.ended(first)
+        with client.session.hurry():
+            began = time.monotonic()
+            second = client.add(MUG.read_bytes())["id"]
+            client.ended(second)
+            # It waited a second in all, and no longer.
+            assert 1.0 < time.monotonic() - began < 20.0
+        assert client.ended(client.add(MUG.read_bytes())["id"])["state"] == "done"
+
+
 def test_a_batch_goes_to_the_batch_engine(client, tmp_path):
     (tmp_path / "in").mkdir()
     for name in ("one.jpg", "two.jpg"):

@@ -108,6 +108,27 @@ def test_a_page_ends_on_a_signal_with_streams_open_and_empties_its_session(tmp_p
 
 
 @posix
+def test_the_command_begins_with_the_files_and_folders_it_is_given(tmp_path):
+    (tmp_path / "shoot").mkdir()
+    for name in ("b.jpg", "a.jpg", "notes.txt"):
+        (tmp_path / "shoot" / name).write_bytes(MUG.read_bytes())
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    process, client, _ = started(
+        str(MUG), str(tmp_path / "shoot"), str(tmp_path / "bad.jpg"), state_home=tmp_path
+    )
+    try:
+        names = [one["name"] for one in client.json("GET", "/api/pictures")[1]]
+        assert names == ["mug.jpg", "a.jpg", "b.jpg"]
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert said.count("\n") == 1
+    assert "bad.jpg" in said
+
+
+@posix
 def test_a_session_that_was_named_is_kept(tmp_path):
     folder = tmp_path / "mine"
     with page(folder) as client:
@@ -259,7 +280,7 @@ def test_paths_that_come_in_stay_below_their_folder(text, path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("nothing.jpg",), 2, "nothing.jpg: no such file"),
+        (("nothing.jpg",), 2, "nothing.jpg: no such file or folder"),
         (("--model", "no-such-model"), 5, "no model is called"),
         (("--model", "/etc/passwd"), 2, "not a path"),
         (("--port", "99999"), 2, "--port"),

@@ -7,9 +7,12 @@ kept in the session's folder; memory only saves time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,10 @@ __all__ = ["Session"]
 log: logging.Logger = logging.getLogger("nssbg")
 
 MOST_PICTURES = 2000
+# Seconds after a preview in which another one is to be expected, and those that a picture of the
+# queue waits for them in all.
+_QUIET = 0.15
+_PATIENCE = 1.0
 
 
 class _CancelledError(BaseException):
@@ -82,6 +89,8 @@ class Session:
         self._to_finish: deque[str] = deque()
         self._stopping = False
         self._next_number = 0
+        self._hurrying = 0
+        self._hurried_until = 0.0
         self._load()
         self._workers = [
             threading.Thread(target=self._work, args=(queue,), name=f"nssbg-studio-{name}")
@@ -427,7 +436,11 @@ class Session:
     def _do(self, picture: Picture, edit: Edit, revision: int) -> None:
         """Make a picture's result for an edit, unless another one was set meanwhile."""
 
+        patience = _PATIENCE
+
         def on_stage(stage: str) -> None:
+            nonlocal patience
+            patience = self._give_way(patience)
             with self._changed:
                 if self._stopping or picture.cancelled or picture.revision != revision:
                     raise _CancelledError
@@ -460,6 +473,28 @@ class Session:
             picture.width, picture.height = cutout.frame.width, cutout.frame.height
             self.plan = result["plan"]
             self._end(picture, "done")
+
+    def _give_way(self, patience: float) -> float:
+        """Wait while somebody paints, so many seconds at most; those that are left."""
+        ends = time.monotonic() + patience
+        while not self._stopping:
+            now = time.monotonic()
+            if now >= ends or (now >= self._hurried_until and not self._hurrying):
+                break
+            time.sleep(0.02)
+        return max(0.0, ends - time.monotonic())
+
+    @contextlib.contextmanager
+    def hurry(self) -> Iterator[None]:
+        """Within the block, and a moment longer, the queue lets its next stage wait."""
+        with self._changed:
+            self._hurrying += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._hurrying -= 1
+                self._hurried_until = time.monotonic() + _QUIET
 
     def _end(self, picture: Picture, state: str) -> None:
         """Needs the lock."""
