@@ -63,9 +63,12 @@ class Analysis:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays."""
+        """Bytes of its arrays, those that corrections will ask for too."""
         alpha = 0 if self.frame.alpha is None else self.frame.alpha.nbytes
-        return int(self.frame.rgb.nbytes + alpha + self.estimate.alpha.nbytes)
+        # The part within a box is a copy; the map that is corrected is float32.
+        copies = 1 if self.box is None else 2
+        grid = 0 if self.estimate.full_size else 4 * self.estimate.alpha.size
+        return int(copies * self.frame.rgb.nbytes + alpha + self.estimate.alpha.nbytes + grid)
 
     @cached_property
     def region(self) -> Region:
