@@ -29,6 +29,7 @@ FROM_ROOT = {
     "changelog.md": "CHANGELOG.md",
 }
 _LINK = re.compile(r"(?<!!)\[([^\]\[]*)\]\(([^)\s]+)\)")
+_EXAMPLE = re.compile(r"^<!-- example: (\S+) -->$", re.M)
 _HELP_COLUMNS = "92"
 
 
@@ -122,6 +123,20 @@ def bench_table() -> str:
     return "\n".join(lines)
 
 
+def with_examples(markdown: str) -> str:
+    """A page's text with the files of examples/ that it asks for, whole.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        source = (ROOT / "examples" / match[1]).read_text(encoding="utf-8")
+        return f'```python title="examples/{match[1]}"\n{source.rstrip()}\n```'
+
+    return _EXAMPLE.sub(shown, markdown)
+
+
 def _source_of(page: str) -> Path:
     """The file in the checkout that a page shows."""
     return ROOT / FROM_ROOT[page] if page in FROM_ROOT else DOCS / page
@@ -180,6 +195,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Links, and the table of benches where a page asks for it."""
+    """Links, and the table of benches and the examples where a page asks for them."""
     text = markdown.replace("<!-- generated: bench -->", bench_table())
-    return relinked(text, page.file.src_uri, config.repo_url or "")
+    linked = relinked(text, page.file.src_uri, config.repo_url or "")
+    return with_examples(linked)  # last: an example's brackets are no links

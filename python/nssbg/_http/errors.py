@@ -18,10 +18,14 @@ from nssbg._errors import (
     LicenseError,
     ModelError,
     OptionError,
+    TimeLimitError,
     kind_of,
 )
 
 __all__ = ["HttpError", "error_response", "http_error"]
+
+# Characters of a message: what was sent stands in some, whatever its length.
+_LONGEST = 400
 
 # The first that fits; what is not here is a fault of the server's own.
 _STATUS: tuple[tuple[type[BaseException], int], ...] = (
@@ -64,10 +68,18 @@ def http_error(error: BaseException) -> HttpError:
     if isinstance(error, MemoryError):
         words = "there is not enough memory for it now; try again later, or a smaller picture"
         return HttpError(503, "memory", words, {"Retry-After": "10"})
+    if isinstance(error, TimeLimitError):
+        return HttpError(503, "time_limit", str(error), {"Retry-After": "10"})
     for base, status in _STATUS:
         if isinstance(error, base):
-            return HttpError(status, kind_of(error), str(error))
+            return HttpError(status, kind_of(error), _short(str(error)))
     return HttpError(500, "unexpected", "the server failed; its log has more under this request id")
+
+
+def _short(text: str) -> str:
+    """A message that repeats what was sent, on one line and no longer than is of use."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def error_response(error: HttpError, request_id: str, path: str) -> Response:
