@@ -16,13 +16,13 @@ import contextlib
 import resource
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import simplejpeg
 
 import nssbg
 from bench.photos import photograph
+from bench.timing import Stopwatch
 from nssbg import _core
 
 
@@ -76,13 +76,14 @@ def main() -> None:
         }
         for outcome in remover.map(paths[:4], **settings):
             outcome.result()
-        cpu, wall = time.process_time(), time.perf_counter()
+        watch = Stopwatch()
         stream = remover.map(paths, **settings)
         threads: dict[str, tuple[float, float]] = {}
         for outcome in stream:
             outcome.result()
             threads.update(worker_times())
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        took = watch.read()
+        cpu, wall = took.processor, took.wall
         report = stream.report()
     print(
         f"{arguments.images} JPEGs of {arguments.megapixels:g} MP to PNG, {cores} cores, "

@@ -1,6 +1,6 @@
 """An endpoint of your own FastAPI application: a photo's bytes in, a PNG out.
 
-fastapi run fastapi_endpoint.py
+uvicorn fastapi_endpoint:app
 curl --data-binary @photo.jpg localhost:8000/cutout > cutout.png
 """
 

@@ -28,7 +28,8 @@ def main(source: str, target: str) -> None:
     capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
     rate = capture.get(cv2.CAP_PROP_FPS) or 25.0
     writer = None
-    remover = nssbg.Remover()
+    # One model by name: "auto" tries two methods on each frame, and may change between frames.
+    remover = nssbg.Remover("nssbg-lite")
     with remover.frames(
         frames_of(capture), channels="bgr", background=(0, 177, 64), effort="fast"
     ) as cutouts:

@@ -499,10 +499,11 @@ class Remover:
     ) -> FrameStream:
         """Cut out the frames of a film or a camera, several at once, in order.
 
-        Each frame is cut out by itself: nothing is smoothed over time. Frames are pulled one at a
-        time, from a worker thread, only while fewer than `max_in_flight` are in work or wait to be
-        taken: a slow taker holds the reader up, and memory stays bounded. A frame is copied as it
-        is pulled, so a reader may fill one buffer again.
+        Each frame is cut out by itself: nothing is smoothed over time. Open the Remover with a
+        model by name, as "auto" may choose differently from frame to frame. Frames are pulled one
+        at a time, from a worker thread, only while fewer than `max_in_flight` are in work or wait
+        to be taken: a slow taker holds the reader up, and memory stays bounded. A frame is copied
+        as it is pulled, so a reader may fill one buffer again.
 
         Args:
             frames: Arrays as `cutout` takes them: H x W, H x W x 1/3/4 of uint8, uint16 or float

@@ -19,6 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -194,39 +195,74 @@ def test_asyncio_stream_asks_no_more_than_is_taken(env, shop):
     assert run(env, "-c", BACK_PRESSURE, shop / "a" / "mug.jpg") == "6\n"
 
 
-@needs("fastapi", "uvicorn")
-def test_fastapi_endpoint(env, shop):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["-m", "uvicorn", "fastapi_endpoint:app", "--port", str(port), "--log-level", "error"]
-    server = subprocess.Popen([sys.executable, *command], env=env, stderr=subprocess.PIPE)
+FASTAPI = """
+import sys
+import fastapi_endpoint, uvicorn
 
-    def post(body):
-        address = f"http://127.0.0.1:{port}/cutout"
-        request = urllib.request.Request(address, body, {"Content-Type": "image/jpeg"})
-        return urllib.request.urlopen(request, timeout=60)
+fastapi_endpoint.WAITING = int(sys.argv[2])
+uvicorn.run(fastapi_endpoint.app, port=int(sys.argv[1]), log_level="error")
+"""
 
-    try:
-        photo = (shop / "a" / "mug.jpg").read_bytes()
-        for _ in range(200):
+
+@pytest.fixture
+def endpoint(env):
+    """Starts the endpoint with a number of requests that may wait; gives what posts to it."""
+    servers = []
+
+    def start(waiting):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-c", FASTAPI, str(port), str(waiting)]
+        servers.append(subprocess.Popen(command, env=env, stderr=subprocess.PIPE))
+
+        def post(body):
+            """Status, headers and body of the answer."""
+            address = f"http://127.0.0.1:{port}/cutout"
+            request = urllib.request.Request(address, body, {"Content-Type": "image/jpeg"})
             try:
-                answer = post(photo)
-                break
-            except urllib.error.URLError:
-                assert server.poll() is None, server.stderr.read().decode()
-                time.sleep(0.1)
-        assert answer.headers["Content-Type"] == "image/png"
-        check_cutout(Image.open(io.BytesIO(answer.read())))
-        for body, code in ((b"no picture", 422), (bytes(30_000_001), 413)):
-            with pytest.raises(urllib.error.HTTPError) as refused:
-                post(body)
-            assert refused.value.code == code
-            refused.value.close()
-    finally:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return answer.status, answer.headers, answer.read()
+            except urllib.error.HTTPError as refused:
+                with refused:
+                    return refused.code, refused.headers, refused.read()
+
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return post
+            assert servers[-1].poll() is None, servers[-1].stderr.read().decode()
+            time.sleep(0.1)
+        raise AssertionError("the server did not come up")
+
+    yield start
+    for server in servers:
         server.send_signal(signal.SIGINT)
         server.wait(30)
         server.stderr.close()
+
+
+@needs("fastapi", "uvicorn")
+def test_fastapi_endpoint(endpoint, shop):
+    post = endpoint(16)
+    status, headers, body = post((shop / "a" / "mug.jpg").read_bytes())
+    assert (status, headers["Content-Type"]) == (200, "image/png")
+    check_cutout(Image.open(io.BytesIO(body)))
+    assert post(b"no picture")[0] == 422
+    assert post(bytes(30_000_001))[0] == 413
+    assert post((shop / "b" / "vase.jpg").read_bytes())[0] == 200
+
+
+@needs("fastapi", "uvicorn")
+def test_fastapi_endpoint_sends_away_what_is_too_much(endpoint):
+    post = endpoint(-1)  # one inside at a time
+    photo = product_bytes(5, side=900)
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: post(photo), range(24)))
+    codes = {status for status, _, _ in answers}
+    assert codes == {200, 503}
+    assert {headers["Retry-After"] for status, headers, _ in answers if status == 503} == {"1"}
+    assert post(photo)[0] == 200  # and each gave its place back
 
 
 CELERY = """

@@ -146,13 +146,13 @@ def test_p_leaves_its_own_results_alone(tree):
 
 @pytest.fixture
 def watched(tmp_path, monkeypatch):
-    """Starts `rembg p -w` on a folder, with files taken a third of a second after a change."""
+    """Starts `rembg p -w` on a folder, with files taken a second after a change."""
     pytest.importorskip("watchfiles", reason="nssbg[watch] is not installed")
     from nssbg.batch import watch
 
     real = watch.arrivals
     monkeypatch.setattr(
-        watch, "arrivals", lambda folders, stopping: real(folders, stopping, quiet=0.3)
+        watch, "arrivals", lambda folders, stopping: real(folders, stopping, quiet=1.0)
     )
     source, codes = tmp_path / "in", []
     source.mkdir(exist_ok=True)
@@ -212,7 +212,7 @@ def test_p_takes_a_file_only_once_it_is_whole(tmp_path, rgb, watched):
     data = stream.getvalue()
     watcher = start(tmp_path / "out")
     with (source / "slow.png").open("wb") as slow:
-        for begin in range(0, len(data), len(data) // 8):  # for 1.6 s, five times the wait
+        for begin in range(0, len(data), len(data) // 8):  # for 1.6 s, more than the wait
             slow.write(data[begin : begin + len(data) // 8])
             slow.flush()
             time.sleep(0.2)
@@ -227,7 +227,7 @@ def test_p_does_not_take_its_results_for_pictures_where_both_folders_are_one(rgb
     Image.fromarray(rgb).save(source / "1.jpg")
     watcher = start(source)
     wait_for(source / "1.png")
-    time.sleep(1.0)
+    time.sleep(2.0)
     (source / "stop.txt").write_text("")
     watcher.join(30)
     assert codes == [0]
