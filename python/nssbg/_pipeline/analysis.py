@@ -24,9 +24,12 @@ from nssbg._types import Frame, Timings
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
 
-__all__ = ["Analysis"]
+__all__ = ["FINISHING", "Analysis"]
 
 Box = tuple[float, float, float, float]
+
+#: Stages that `Analysis.finished` tells of.
+FINISHING = ("refine", "foreground")
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Analysis:
                 f"{self.frame.name}: was analysed within the box {self.box}, and is to be finished "
                 f"with {box}; analyse it anew"
             )
-        for name, stage in (("refine", refine_alpha), ("foreground", estimate_foreground)):
+        for name, stage in zip(FINISHING, (refine_alpha, estimate_foreground), strict=True):
             if on_stage is not None:
                 on_stage(name)
             stage(job, threads)

@@ -20,7 +20,7 @@ from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
-from nssbg._pipeline.analysis import Analysis
+from nssbg._pipeline.analysis import FINISHING, Analysis
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
@@ -447,7 +447,11 @@ class Session:
             nonlocal patience
             patience = self._give_way(patience)
             with self._changed:
-                if self._stopping or picture.cancelled or picture.revision != revision:
+                newer = picture.revision != revision
+                if newer and stage not in FINISHING:
+                    # What the network says serves the newer edit too, unless it asks for another.
+                    newer = picture.edit.analysis_key != edit.analysis_key
+                if self._stopping or picture.cancelled or newer:
                     raise _CancelledError
                 picture.begin(stage)
                 self._tell(picture, keep=False)
