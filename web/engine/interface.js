@@ -85,13 +85,11 @@
  * @typedef {object} Model
  * @property {string} name
  * @property {string} [title]
- * @property {string} [license]
  * @property {string} [licence]
  * @property {boolean | null} [commercial] null: not settled
  * @property {boolean} here it can run at once
- * @property {boolean} [weak] nothing says how far its results are to be trusted
- * @property {boolean} [unfitted] the same
- * @property {string | null} [reason] why not here, or what it is weak at
+ * @property {boolean} [unfitted] nothing says how far its results are to be trusted
+ * @property {string | null} [reason] why it is not here
  */
 
 /**
