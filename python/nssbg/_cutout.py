@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
+from nssbg._compose.checkerboard import checkerboard
 from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
 from nssbg._ops.foreground import decontaminate
@@ -72,9 +73,13 @@ class Report:
     second_pass: SecondPassReport | None = None
 
 
-@dataclass(frozen=True)
+# Longer side, in pixels, of the picture that a notebook shows: a cell's width, at most 1 MB.
+_SHOWN = 640
+
+
+@dataclass(frozen=True, repr=False)
 class Cutout:
-    """A picture without its background.
+    """A picture without its background. A notebook shows it on a checkerboard, 640 pixels at most.
 
     Attributes:
         alpha: H x W, uint8 or uint16 as the picture was; full scale = foreground.
@@ -249,6 +254,23 @@ class Cutout:
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile
         return image
+
+    def __repr__(self) -> str:
+        """Size, what ran and how far it is to be trusted; no pixels."""
+        trusted = "" if self.confidence is None else f", confidence {self.confidence:.2f}"
+        return (
+            f"<Cutout of {self.frame.name}: {self.frame.width} x {self.frame.height}, "
+            f"{self.plan.model} on {self.plan.device}{trusted}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the cut-out on a checkerboard, scaled down to a cell's width."""
+        small = self.render(Output(longest_side=_SHOWN))
+        board = checkerboard(*small.shape[:2])
+        if small.dtype != np.uint8:
+            small = eight_bits(small)
+        shown = over(small, board, icc_profile=self.frame.icc_profile)
+        return image_io.encode(shown, format="png", icc_profile=self.frame.icc_profile)
 
     def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
         """The same account with other pixels."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import gc
 import http.client
 import io
 import json
@@ -357,6 +359,24 @@ def test_an_unknown_model_is_its_requests_error_alone(running):
 def test_a_default_model_that_will_not_open_is_an_error_at_the_start():
     with pytest.raises(ModelError, match="no-such"):
         Engine(EngineSettings(model="no-such")).open()
+
+
+def test_requests_leave_no_rings_that_hold_pictures(running):
+    """Else uploads and results would stay until Python looks for them, which may take long."""
+    running.server.request("POST", "/cut", picture())
+    gc.collect()
+    gc.disable()
+    try:
+        for body in (picture(), b"no picture", bytes(300)) * 5:
+            running.server.request("POST", "/cut", body)
+            running.server.request("POST", "/form", *multipart({"a": "1"}))
+            running.server.request("POST", "/form", b"broken", FORM)
+        waits_for(lambda: len(running.accesses) == 46)
+        kinds = ("Upload", "Form", "_Image", "_Ticket", "Cutout", "Request", "PiecewiseResponse")
+        alive = collections.Counter(type(one).__name__ for one in gc.get_objects())
+        assert sum(alive[kind] for kind in kinds) <= 3, alive.most_common(20)
+    finally:
+        gc.enable()
 
 
 def test_forms(running):

@@ -396,10 +396,12 @@ class _OpenModel:
                     lambda source: source.ticket.options,
                     _deliver,
                     max_memory=self._engine._max_memory,
+                    time_limit=self._engine.settings.time_limit,
                 ) as outcomes,
             ):
                 for outcome in outcomes:
                     self._finish(outcome.source.ticket, outcome.output_path, outcome.error)
+                    del outcome  # holds the picture's bytes and its result
         except BaseException as caught:
             error = caught
             if not isinstance(caught, NssbgError):

@@ -18,6 +18,7 @@ from nssbg._errors import (
     LicenseError,
     ModelError,
     OptionError,
+    TimeLimitError,
     kind_of,
 )
 
@@ -64,6 +65,8 @@ def http_error(error: BaseException) -> HttpError:
     if isinstance(error, MemoryError):
         words = "there is not enough memory for it now; try again later, or a smaller picture"
         return HttpError(503, "memory", words, {"Retry-After": "10"})
+    if isinstance(error, TimeLimitError):
+        return HttpError(503, "time_limit", str(error), {"Retry-After": "10"})
     for base, status in _STATUS:
         if isinstance(error, base):
             return HttpError(status, kind_of(error), str(error))

@@ -243,13 +243,26 @@ class FrontDoor:
                     access.request_id,
                     _where(error),
                 )
-            if exchange.is_begun or found.status == 499:
-                if found.status == 499:
-                    return
+            if found.status == 499:
+                _release_frames(error)
+                return
+            if exchange.is_begun:
                 raise
+            # Its traceback leads to frames that hold the request, and they lead back to it: picture
+            # and result would stay in memory until Python looks for such rings.
+            _release_frames(error)
+            _release_frames(found)
         await exchange.discard(found)
         response = self._error(found, access.request_id, path)
         await response(scope, exchange.receive, exchange.send)
+
+
+def _release_frames(error: BaseException | None) -> None:
+    """Let go of what an error's traceback, and those of the errors behind it, lead to."""
+    while error is not None:
+        behind = error.__cause__ or error.__context__
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        error = behind
 
 
 def _where(error: BaseException) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ from nssbg._errors import NssbgError
 from nssbg._http.replies import ABORT
 
 __all__ = ["ListenerSettings", "Server", "listening_socket", "serve"]
+
+
+# Python's own: allocations, and collections of younger ones, after which rings are looked for.
+_COLLECT_AFTER = (700, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,10 @@ class Server:
 
     def run(self) -> None:
         """Serve until a signal or `stop`; signals are raised again at the end."""
+        if threading.current_thread() is threading.main_thread():
+            # The command line collects rings rarely, as its processes end soon; this one does not.
+            gc.freeze()
+            gc.set_threshold(*_COLLECT_AFTER)
         self._server.run(sockets=[self._bound])
 
     def stop(self) -> None:

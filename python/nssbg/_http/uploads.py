@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from nssbg._http.errors import HttpError
 
@@ -101,6 +101,8 @@ class Upload:
         self._limits = uploads.limits
         self._held = 0
         self._read = 0
+        self._began = time.monotonic()
+        self._is_whole = False
 
     async def __aenter__(self) -> Upload:
         """Refuse what says itself that it is too long, before anything of it is read."""
@@ -122,7 +124,7 @@ class Upload:
     async def data(self) -> bytearray:
         """The whole body."""
         result = bytearray()
-        async for piece in self._pieces():
+        while (piece := await self._next()) is not None:
             result += piece
         return result
 
@@ -155,7 +157,7 @@ class Upload:
         reader = _FormReader(self._limits, frozenset(large))
         try:
             parser = MultipartParser(options[b"boundary"], reader.callbacks())
-            async for piece in self._pieces():
+            while (piece := await self._next()) is not None:
                 parser.write(piece)
         except FormParserError as error:
             raise HttpError(400, "request", f"the form cannot be read: {error}") from None
@@ -176,28 +178,26 @@ class Upload:
             fields[name] = value
         return Form(fields)
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, within bounds."""
-        began = time.monotonic()
-        stream = self._request.stream().__aiter__()
-        while True:
-            allowed = self._limits.seconds + self._read / self._limits.min_rate
-            try:
-                piece = await asyncio.wait_for(
-                    stream.__anext__(), max(0.0, began + allowed - time.monotonic())
-                )
-            except StopAsyncIteration:
-                return
-            except asyncio.TimeoutError:
-                raise HttpError(408, "slow", "the body came too slowly; send it again") from None
-            except ClientDisconnect:
-                raise HttpError(499, "gone", "the client went away within its body") from None
-            self._read += len(piece)
-            if self._read > self._limits.max_bytes:
-                raise self._too_large()
-            self._uploads._take(len(piece))
-            self._held += len(piece)
-            yield piece
+    async def _next(self) -> bytes | None:
+        """The next piece of the body, within bounds; None at the end."""
+        if self._is_whole:
+            return None
+        allowed = self._limits.seconds + self._read / self._limits.min_rate
+        left = self._began + allowed - time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._request.receive(), max(0.0, left))
+        except asyncio.TimeoutError:
+            raise HttpError(408, "slow", "the body came too slowly; send it again") from None
+        if message["type"] != "http.request":
+            raise HttpError(499, "gone", "the client went away within its body")
+        piece: bytes = message.get("body", b"")
+        self._is_whole = not message.get("more_body", False)
+        self._read += len(piece)
+        if self._read > self._limits.max_bytes:
+            raise self._too_large()
+        self._uploads._take(len(piece))
+        self._held += len(piece)
+        return piece
 
     def _too_large(self) -> HttpError:
         most = self._limits.max_bytes

@@ -30,6 +30,7 @@ COMMANDS = {
     "models": "nssbg.cli.models",
     "doctor": "nssbg.cli.doctor",
     "tune": "nssbg.cli.tune",
+    "bench": "nssbg.cli.bench",
     "quantize": "nssbg.cli.quantize",
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
