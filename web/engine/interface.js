@@ -157,7 +157,7 @@
  *   image; to be released with URL.revokeObjectURL where it begins with "blob:"
  * @property {(id: string, how: {format: string, quality?: number, mask?: boolean}) =>
  *   Promise<{blob: Blob, name: string}>} download
- * @property {(ids: string[], format: string) => Promise<{url: string, name: string}>} downloadAll
+ * @property {(how: {format: string, quality?: number}) => Promise<{url: string, name: string}>} downloadAll every result
  * @property {(file: Blob, name: string) => Promise<{id: string}>} addBackground
  * @property {(sample: {name: string, url: string}) => Promise<Blob>} sample
  * @property {(sample: {name: string, url: string}) => string} sampleUrl for showing
