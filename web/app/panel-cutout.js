@@ -12,7 +12,7 @@ const title = (model) => (model.name === 'auto' ? texts.cutout.auto : model.name
 /** With its licence, and whether that leaves something out. @param {Model} model */
 function described(model) {
   if (model.name === 'auto' || model.name === 'studio') return title(model);
-  const terms = [model.licence ?? model.license, model.commercial === false ? texts.cutout.notCommercial : ''];
+  const terms = [model.licence, model.commercial === false ? texts.cutout.notCommercial : ''];
   return [title(model), ...terms].filter(Boolean).join(' · ');
 }
 
@@ -80,7 +80,7 @@ export function cutoutPanel(store, actions) {
     if (state === built) return;
     built = state;
     const model = about.models.find(({ name }) => name === edit.model);
-    const licence = model?.licence ?? model?.license;
+    const licence = model?.licence;
     const set = (/** @type {keyof typeof shown} */ name, /** @type {any} */ value, preview = false, gesture = '') => {
       store.change((changed) => Object.assign(changed, { [name]: value }), { preview, gesture });
     };
@@ -110,7 +110,7 @@ export function cutoutPanel(store, actions) {
               model.commercial === undefined || !licence
                 ? null
                 : h('span', { class: `chip ${model.commercial ? 'good' : 'look'}` }, model.commercial ? texts.cutout.commercial : model.commercial === null ? texts.cutout.unsettled : texts.cutout.notCommercial),
-              model.weak || model.unfitted ? h('span', { class: 'chip look', title: texts.cutout.weakHint }, texts.cutout.weak) : null,
+              model.unfitted ? h('span', { class: 'chip look', title: texts.cutout.unfittedHint }, texts.cutout.unfitted) : null,
             )
           : null,
         model ? h('p', { class: 'hint' }, model.name === 'auto' ? texts.cutout.autoHint : model.name === 'studio' ? texts.cutout.studioHint : model.reason || model.title || '') : null,

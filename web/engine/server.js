@@ -227,8 +227,10 @@ export const engine = {
       name: fileName(response.headers.get('Content-Disposition'), `cutout.${format}`),
     };
   },
-  async downloadAll(ids, format) {
-    return { url: at(`download.zip?${new URLSearchParams({ ids: ids.join(','), format })}`), name: 'cutouts.zip' };
+  async downloadAll({ format, quality }) {
+    const query = new URLSearchParams({ format });
+    if (quality !== undefined) query.set('quality', String(quality));
+    return { url: at(`download.zip?${query}`), name: 'cutouts.zip' };
   },
   async addBackground(file, name) {
     const query = new URLSearchParams({ name });
