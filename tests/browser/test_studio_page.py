@@ -182,6 +182,45 @@ def test_a_broken_file_costs_only_itself(page, tmp_path):
     expect(page.locator(".pictures li")).to_have_count(1)
 
 
+def test_a_folder_is_chosen_with_what_it_holds(page, tmp_path):
+    folder = tmp_path / "shoot"
+    (folder / "cups").mkdir(parents=True)
+    product(folder / "a.jpg")
+    product(folder / "cups" / "a.jpg")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.jpg").write_bytes(b"")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").click()
+    chooser.value.set_files(folder)
+    settled(page, 2)
+    expect(page.locator(".notice")).to_contain_text("2 files are no picture")
+    assert sorted(page.locator(".name").all_inner_texts()) == ["shoot/a.jpg", "shoot/cups/a.jpg"]
+    with page.expect_download(timeout=LONG) as waiting:
+        page.click("#download-all")
+    names = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())).namelist()
+    assert sorted(names) == ["shoot/a-cutout.png", "shoot/cups/a-cutout.png"]
+
+
+def test_a_batch_on_a_folder(page, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for name in "abc":
+        product(folder / f"{name}.jpg")
+    page.click("#batch")
+    page.click("dialog >> text=Start")
+    expect(page.locator(".form-error")).to_contain_text("both folders")
+    page.fill("#batch-folder", str(folder))
+    page.locator("#batch-folder").press("Tab")
+    assert page.input_value("#batch-output") == f"{folder}-cutouts"
+    page.click("dialog >> text=Start")
+    expect(page.locator(".batch-state")).to_contain_text("Done: 3 pictures.", timeout=LONG)
+    made = {path.name for path in Path(f"{folder}-cutouts").glob("*.png")}
+    assert made >= {"a.png", "b.png", "c.png"}
+    page.fill("#batch-folder", str(tmp_path / "nowhere"))
+    page.click("dialog >> text=Start")
+    expect(page.locator(".form-error")).to_contain_text("nowhere")
+
+
 def test_the_server_killed_and_restarted_under_the_page(browser, tmp_path):
     studio = Studio(tmp_path / "session")
     context = browser.new_context(viewport={"width": 1280, "height": 860})
