@@ -363,6 +363,33 @@ def test_the_last_of_many_edits_wins(client, mug):
     assert (status, kind) == (409, "not-ready")
 
 
+def test_edits_that_come_while_a_picture_is_analysed_do_not_begin_it_anew(client, monkeypatch):
+    from nssbg.studio_page.picture import Picture
+
+    begun = []
+    begin = Picture.begin
+
+    def told(self, stage):
+        begun.append((self.id, stage))
+        begin(self, stage)
+
+    monkeypatch.setattr(Picture, "begin", told)
+    with client.session.hurry():  # the stages of the queue wait for each other
+        made = client.add((DATA / "bear.jpg").read_bytes())["id"]
+        until = time.monotonic() + 30
+        while (made, "decode") not in begun and time.monotonic() < until:
+            time.sleep(0.005)
+        for number in range(1, 4):
+            revision = client.json("PUT", f"/api/pictures/{made}/edit", {"choke": number / 20})[1]
+    done = client.ended(made, revision["revision"])
+    assert done["done_revision"] == done["revision"] == 3
+    assert begun.count((made, "decode")) == 1
+    # Another model is another matter.
+    assert client.edit(made, {"effort": "fast"})["done_revision"] == 4
+    assert begun.count((made, "decode")) == 2
+    client.request("DELETE", f"/api/pictures/{made}")
+
+
 def test_a_result_is_framed_as_the_package_frames_it(client, mug):
     _, back = client.json("POST", "/api/backgrounds?name=b.jpg", (DATA / "bear.jpg").read_bytes())
     cutout = cut_out()

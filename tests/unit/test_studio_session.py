@@ -145,6 +145,19 @@ def test_a_session_that_was_named_is_kept(tmp_path):
     assert not list((folder / "pictures").iterdir())
 
 
+def test_files_that_cannot_be_taken_are_named(tmp_path):
+    from nssbg.studio_page.results import Limits
+
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "large.jpg").write_bytes(b"x" * 5000)
+    (tmp_path / "folder.jpg").mkdir()
+    with page(tmp_path / "s", limits=Limits(max_bytes=4000)) as client:
+        for name in ("empty.jpg", "large.jpg", "folder.jpg", "nothing.jpg"):
+            with pytest.raises(nssbg.ImageDecodeError, match=name):
+                client.session.add_file(tmp_path / name)
+        assert client.json("GET", "/api/pictures")[1] == []
+
+
 def test_a_folder_that_is_no_session_is_left_alone(tmp_path):
     from nssbg.studio_page.folder import SessionFolder
 

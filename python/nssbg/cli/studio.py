@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             server = server_of(session, listening, ready=ready)
             with stopping_gently(server.stop, lambda: None, grace=_GRACE):
                 server.run()
+                session.close()  # here, as no file is written from the block's end on
         finally:
             session.close()
             listening.close()

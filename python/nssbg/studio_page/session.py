@@ -20,7 +20,7 @@ from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
-from nssbg._pipeline.analysis import Analysis
+from nssbg._pipeline.analysis import FINISHING, Analysis
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
@@ -173,16 +173,21 @@ class Session:
         """Take a copy of a file of this machine.
 
         Raises:
-            OSError: It cannot be read or copied.
-            ImageDecodeError: It is no picture, or too large.
+            ImageDecodeError: It cannot be read, is no picture, or too large.
+            OSError: It cannot be copied.
         """
-        if path.stat().st_size > self.limits.max_bytes:
+        try:
+            data = b"" if path.stat().st_size > self.limits.max_bytes else path.read_bytes()
+        except OSError as error:
+            raise ImageDecodeError(f"cannot read {path}: {error.strerror or error}") from error
+        if not data:
             raise ImageDecodeError(
-                f"cannot read {path}: it has more than the {self.limits.max_bytes / 1e6:.0f} MB "
-                f"that the page takes; use `nssbg {path}`"
+                f"cannot read {path}: it is empty, or has more than the "
+                f"{self.limits.max_bytes / 1e6:.0f} MB that the page takes (`nssbg {path}` has no "
+                "such bound)"
             )
         received = self.folder.incoming()
-        _fs.write(received, path.read_bytes(), sync=False)
+        _fs.write(received, data, sync=False)
         return self.add(received, path.name)
 
     def add_background(self, received: Path, name: str) -> str:
@@ -442,7 +447,11 @@ class Session:
             nonlocal patience
             patience = self._give_way(patience)
             with self._changed:
-                if self._stopping or picture.cancelled or picture.revision != revision:
+                newer = picture.revision != revision
+                if newer and stage not in FINISHING:
+                    # What the network says serves the newer edit too, unless it asks for another.
+                    newer = picture.edit.analysis_key != edit.analysis_key
+                if self._stopping or picture.cancelled or newer:
                     raise _CancelledError
                 picture.begin(stage)
                 self._tell(picture, keep=False)
