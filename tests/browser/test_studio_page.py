@@ -144,6 +144,29 @@ def test_edge_framing_and_formats(page, tmp_path):
     assert set(np.unique(np.asarray(mask))) >= {0, 255}
 
 
+def test_settings_for_all_leave_corrections_to_each(page, tmp_path):
+    drop(page, product(tmp_path / "a.jpg"), product(tmp_path / "b.jpg"))
+    settled(page, 2)
+    told = f"{page.url}api/pictures"
+    page.click("li:has-text('b.jpg') .pick")
+    page.check("input[name=tool][value=keepPoint]", force=True)
+    page.mouse.click(*on_stage(page, 0.5, 0.5))
+    expect(page.get_by_text("1 point", exact=True)).to_be_visible()
+    page.click("li:has-text('a.jpg') .pick")
+    page.check("input[name=effort][value=fast]", force=True)
+    page.click("text=Use these settings for all pictures")
+    settled(page, 2)
+    wait_until(
+        page, lambda: [p["edit"]["effort"] for p in page.request.get(told).json()] == ["fast"] * 2
+    )
+    edits = [picture["edit"] for picture in page.request.get(told).json()]
+    assert [len(edit["corrections"]["keep"]) for edit in edits] == [0, 1]
+    # And it can be undone, picture by picture.
+    page.click("li:has-text('b.jpg') .pick")
+    page.keyboard.press("Control+z")
+    expect(page.locator("input[name=effort][value=balanced]")).to_be_checked()
+
+
 def test_fifty_pictures_queued_and_taken_as_one_zip(page, tmp_path):
     paths = [product(tmp_path / f"p{n:02}.jpg", width=96, height=72) for n in range(50)]
     drop(page, *paths)

@@ -58,6 +58,8 @@ class EngineSettings:
         max_waiting: Pictures and calls that may wait.
         max_models: Models held open at once, the default one among them.
         time_limit: Seconds from a picture's arrival to its result.
+        tune: Measure at the start which runtime and precision run the default model fastest here,
+            where that is not known; it is kept.
     """
 
     model: str = "auto"
@@ -70,6 +72,7 @@ class EngineSettings:
     max_waiting: int = 64
     max_models: int = 2
     time_limit: float = 60.0
+    tune: bool = False
 
 
 @dataclass(eq=False)
@@ -155,6 +158,7 @@ class Engine:
             [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)],
             lambda _: CutoutOptions(),
             lambda *_: None,
+            autotune=self.settings.tune or None,
         ) as outcomes:
             for outcome in outcomes:
                 outcome.result()

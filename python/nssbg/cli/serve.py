@@ -66,6 +66,11 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument("--backend", default="auto", choices=BACKENDS)
     what.add_argument("--threads", type=int, default=0, help="pictures at once (0: usable cores)")
     what.add_argument("--license", choices=LICENSE_USES, help="commercial: refuse other weights")
+    what.add_argument(
+        "--tune",
+        action="store_true",
+        help="measure first what is fastest here, where neither `nssbg tune` nor a run did",
+    )
     what.add_argument("--max-models", type=int, default=2, help="held open at once (default 2)")
     bounds = parser.add_argument_group("bounds")
     bounds.add_argument(
@@ -137,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_waiting=arguments.max_waiting,
             max_models=arguments.max_models,
             time_limit=arguments.time_limit,
+            tune=arguments.tune,
         ),
         uploads=UploadLimits(
             max_bytes=arguments.max_body * megabyte, max_held=arguments.max_uploads * megabyte
