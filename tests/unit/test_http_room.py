@@ -445,5 +445,5 @@ def test_a_port_that_is_taken_is_one_clear_error(running):
 
     with pytest.raises(NssbgError, match="another program listens there"):
         listening_socket("127.0.0.1", running.server.port).listen()
-    with pytest.raises(NssbgError, match=r"cannot listen on no\.such\.host\.invalid"):
-        listening_socket("no.such.host.invalid", 0)
+    with pytest.raises(NssbgError, match="cannot listen on a"):
+        listening_socket("a" * 70 + ".example", 0)

@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 from nssbg import _core
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
-from nssbg._errors import NssbgError
+from nssbg._errors import NssbgError, OptionError
 from nssbg._http.errors import HttpError
 from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
@@ -112,6 +112,9 @@ class Engine:
     Args:
         settings: What stays the same.
         resolve: What `Remover` takes for a model's name; called where it is opened.
+
+    Raises:
+        OptionError: threads is below 0.
     """
 
     def __init__(
@@ -119,6 +122,10 @@ class Engine:
         settings: EngineSettings,
         resolve: Callable[[str], str | ModelDescription] = lambda name: name,
     ) -> None:
+        if settings.threads < 0:
+            raise OptionError(
+                f"threads must be 0 (all usable cores) or more, got {settings.threads}"
+            )
         self.settings = settings
         self._resolve = resolve
         self.workers: int = settings.threads or _core.usable_cores()

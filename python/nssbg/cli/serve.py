@@ -110,10 +110,11 @@ def check_installed() -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal; the exit code."""
     for name in ("max_models", "max_pixels", "max_body", "max_uploads", "max_waiting",
-                 "max_connections", "time_limit", "grace"):  # fmt: skip
-        if getattr(arguments, name) < 1:
+                 "max_connections", "time_limit", "grace", "max_memory"):  # fmt: skip
+        value = getattr(arguments, name)
+        if value is not None and not value >= 1:
             option = "--" + name.replace("_", "-")
-            raise OptionError(f"{option} must be at least 1, got {getattr(arguments, name)}")
+            raise OptionError(f"{option} must be at least 1, got {value}")
     if not 0 <= arguments.port <= 65535:
         raise OptionError(f"--port must be 0 to 65535, got {arguments.port}")
     check_installed()
