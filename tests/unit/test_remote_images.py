@@ -158,6 +158,10 @@ def test_size_and_time_are_bounded(world):
     assert time.monotonic() - began < 5
 
 
+def test_what_does_not_speak_tls_is_told(world):
+    assert "cannot be fetched" in refused("https://example.org/a.png", 422)
+
+
 def test_nothing_is_fetched_where_no_host_is_named():
     with pytest.raises(HttpError, match="fetches no addresses"):
         RemoteImages().fetch("http://example.org/")

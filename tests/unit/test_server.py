@@ -357,3 +357,17 @@ def test_another_address_is_listened_on_with_a_token_or_when_said():
     assert checked(ServerSettings(listener=everywhere, insecure=True)).hosts == frozenset()
     named = ServerSettings(listener=everywhere, token="t", hosts=("cut.example",))
     assert "cut.example" in checked(named).hosts
+
+
+def test_ready_comes_with_the_model():
+    from http_server import served
+
+    from nssbg._http.engine import EngineSettings
+
+    app, engine = application(ServerSettings(engine=EngineSettings(model="studio", threads=1)))
+    with served(app, engine) as running:
+        status, error = running.error("GET", "/ready")
+        assert (status, error["kind"]) == (503, "busy")
+        assert running.request("GET", "/health")[0] == 200
+        engine.open()
+        assert running.request("GET", "/ready")[0] == 200

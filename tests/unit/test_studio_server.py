@@ -390,6 +390,57 @@ def test_edits_that_come_while_a_picture_is_analysed_do_not_begin_it_anew(client
     client.request("DELETE", f"/api/pictures/{made}")
 
 
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    with Image.open(MUG) as image:
+        image.save(data, "JPEG", exif=exif, quality=95)
+    return data.getvalue()
+
+
+def transparent():
+    data = io.BytesIO()
+    with Image.open(MUG) as image:
+        image = image.convert("RGBA")
+        image.paste((0, 0, 0, 0), (0, 0, 250, 100))
+        image.save(data, "PNG")
+    return data.getvalue()
+
+
+def deep():
+    from nssbg import _io
+
+    with Image.open(MUG) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(np.uint16) * 257
+    return _io.encode(pixels, format="png")
+
+
+@pytest.mark.parametrize("made", [turned, transparent, deep], ids=lambda made: made.__name__)
+def test_pictures_of_every_kind_are_corrected_as_remove_corrects_them(client, made):
+    from nssbg import _io
+
+    data = made()
+    with nssbg.Remover("studio", threads=2) as remover:
+        truth = remover.cutout(data, corrections=nssbg.Corrections(drop=((300, 20),)))
+    name = client.add(data, "picture")["id"]
+    client.ended(name)
+    found = client.picture(name)
+    assert (found["width"], found["height"]) == (truth.frame.width, truth.frame.height)
+    edit = {"corrections": {"drop": [[300, 20]]}}
+    assert client.edit(name, edit)["state"] == "done"
+    body = client.request("GET", f"/api/pictures/{name}/download?format=png")[2]
+    got = _io.decode(body)
+    assert np.array_equal(got.rgb, truth.rgba[..., :3])
+    assert np.array_equal(got.alpha, truth.alpha)
+    shown, _ = client.pixels(
+        f"/api/pictures/{name}/preview", {"edit": edit, "view": {"scale": 1}, "layer": "alpha"}
+    )
+    alpha = truth.alpha if truth.alpha.dtype == np.uint8 else truth.alpha >> 8
+    assert np.abs(shown.astype(int) - alpha).mean() < 0.5
+    client.request("DELETE", f"/api/pictures/{name}")
+
+
 def test_a_result_is_framed_as_the_package_frames_it(client, mug):
     _, back = client.json("POST", "/api/backgrounds?name=b.jpg", (DATA / "bear.jpg").read_bytes())
     cutout = cut_out()
