@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import drawn_product
+from drawn_pictures import drawn_product
 from PIL import Image
 
 pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
