@@ -242,6 +242,7 @@ def test_zoom_keeps_the_place_under_the_pointer_and_pinching_zooms(page, tmp_pat
         }""",
         [x, y],
     )
+    expect(page.locator(".zoom-value")).not_to_have_text(fitted)
     zoomed = int(page.inner_text(".zoom-value").strip("%"))
     assert page.get_by_text("1 point", exact=True).count() == 0, "the first finger set no point"
     assert zoomed == pytest.approx(2 * int(fitted.strip("%")), abs=3)
