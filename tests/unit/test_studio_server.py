@@ -363,6 +363,33 @@ def test_the_last_of_many_edits_wins(client, mug):
     assert (status, kind) == (409, "not-ready")
 
 
+def test_edits_that_come_while_a_picture_is_analysed_do_not_begin_it_anew(client, monkeypatch):
+    from nssbg.studio_page.picture import Picture
+
+    begun = []
+    begin = Picture.begin
+
+    def told(self, stage):
+        begun.append((self.id, stage))
+        begin(self, stage)
+
+    monkeypatch.setattr(Picture, "begin", told)
+    with client.session.hurry():  # the stages of the queue wait for each other
+        made = client.add((DATA / "bear.jpg").read_bytes())["id"]
+        until = time.monotonic() + 30
+        while (made, "decode") not in begun and time.monotonic() < until:
+            time.sleep(0.005)
+        for number in range(1, 4):
+            revision = client.json("PUT", f"/api/pictures/{made}/edit", {"choke": number / 20})[1]
+    done = client.ended(made, revision["revision"])
+    assert done["done_revision"] == done["revision"] == 3
+    assert begun.count((made, "decode")) == 1
+    # Another model is another matter.
+    assert client.edit(made, {"effort": "fast"})["done_revision"] == 4
+    assert begun.count((made, "decode")) == 2
+    client.request("DELETE", f"/api/pictures/{made}")
+
+
 def test_a_result_is_framed_as_the_package_frames_it(client, mug):
     _, back = client.json("POST", "/api/backgrounds?name=b.jpg", (DATA / "bear.jpg").read_bytes())
     cutout = cut_out()
@@ -661,6 +688,41 @@ def test_what_waits_is_cancelled_at_once_and_can_be_tried_again(tmp_path):
         client.json("POST", f"/api/pictures/{names[-1]}/retry")
         for name in names:
             assert client.ended(name)["state"] == "done"
+
+
+def test_a_full_disk_fails_a_picture_in_words_and_no_other(tmp_path, monkeypatch):
+    from nssbg.studio_page.folder import SessionFolder
+
+    keep = SessionFolder.keep_estimate
+
+    def full(self, name, *rest):
+        if self.state(name)["name"] == "one.jpg":
+            raise OSError(28, "No space left on device", str(self.path))
+        keep(self, name, *rest)
+
+    monkeypatch.setattr(SessionFolder, "keep_estimate", full)
+    with page(tmp_path / "s") as client:
+        one, two = (client.add(MUG.read_bytes(), name)["id"] for name in ("one.jpg", "two.jpg"))
+        failed = client.ended(one)
+        assert (failed["state"], failed["error"]["kind"]) == ("failed", "storage")
+        assert "No space left" in failed["error"]["message"]
+        assert client.ended(two)["state"] == "done"
+        monkeypatch.setattr(SessionFolder, "free_bytes", lambda self: 1000)
+        status, kind, _ = client.error("POST", "/api/pictures?name=x.jpg", MUG.read_bytes())
+        assert (status, kind) == (507, "storage")
+
+
+def test_the_queue_lets_previews_go_first(tmp_path):
+    with page(tmp_path / "s") as client:
+        first = client.add(MUG.read_bytes())["id"]
+        client.ended(first)
+        with client.session.hurry():
+            began = time.monotonic()
+            second = client.add(MUG.read_bytes())["id"]
+            client.ended(second)
+            # It waited a second in all, and no longer.
+            assert 1.0 < time.monotonic() - began < 20.0
+        assert client.ended(client.add(MUG.read_bytes())["id"])["state"] == "done"
 
 
 def test_a_batch_goes_to_the_batch_engine(client, tmp_path):
