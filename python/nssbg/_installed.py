@@ -22,6 +22,9 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
     "watchfiles": "watch",
+    "fsspec": "cloud",
+    "s3fs": "cloud",
+    "ray": "ray",
 }
 
 

@@ -166,9 +166,7 @@ def _one(
         raise
     except Exception as error:  # of this picture alone: the others go on
         entry = failure(unit, error, given)
-    if manifest is not None:
-        manifest.record(entry)
-    return entry
+    return entry if manifest is None else manifest.record(entry)
 
 
 def _item(given: Any, root: str | os.PathLike[str], filesystem: Any) -> tuple[Item, bytes | None]:

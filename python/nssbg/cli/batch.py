@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import SOME_FAILED, NssbgError, OptionError
@@ -153,7 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
         if len(paths) != 2:
             raise OptionError(f"nssbg batch {paths[0]} takes the output folder of a batch")
         action = {"status": _status, "report": _report, "retry": _retry}[paths[0]]
-        return action(Path(paths[1]), arguments)
+        return action(paths[1], arguments)
     least = 1 if arguments.files_from else 2
     if len(paths) < least:
         raise OptionError(
@@ -244,6 +243,7 @@ class _Metrics:
 
 def _tell(batch: Batch, summary: Summary, *, reported: bool) -> None:
     """The last words of a run that came to its end."""
+    from nssbg.batch.address import joined
     from nssbg.batch.progress import duration
 
     say(f"{_counts(summary)} in {duration(summary.seconds)}")
@@ -260,7 +260,7 @@ def _tell(batch: Batch, summary: Summary, *, reported: bool) -> None:
     if summary.failed:
         say(f"  failures: nssbg batch status {printable(os.fspath(batch.out))}")
     if reported:
-        say(f"  report: {printable(os.fspath(batch.out / 'report.html'))}")
+        say(f"  report: {printable(joined(os.fspath(batch.out), 'report.html'))}")
 
 
 def _counts(summary: Summary) -> str:
@@ -310,7 +310,7 @@ def _tell_forecast(made: Forecast) -> None:
         )
 
 
-def _status(out: Path, arguments: argparse.Namespace) -> int:
+def _status(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.status import status_of
 
     found = status_of(out)
@@ -322,16 +322,16 @@ def _status(out: Path, arguments: argparse.Namespace) -> int:
     return SOME_FAILED if found.failed else 0
 
 
-def _retry(out: Path, arguments: argparse.Namespace) -> int:
+def _retry(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.status import command_of
 
     again = command_of(out)
     given = argparse.Namespace(**{**vars(arguments), **again})
     given.retry_failed, given.force, given.dry_run = True, False, arguments.dry_run
-    return _batch(_batch_of(given, again["sources"], os.fspath(out)), given)
+    return _batch(_batch_of(given, again["sources"], out), given)
 
 
-def _report(out: Path, arguments: argparse.Namespace) -> int:
+def _report(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.reporting import report_folder
 
     made = report_folder(out)
