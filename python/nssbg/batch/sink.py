@@ -161,7 +161,7 @@ class FileSystemSink:
         protocol = getattr(filesystem, "protocol", ())
         names = {protocol} if isinstance(protocol, str) else set(protocol)
         # Whether what is written shows only when it is whole.
-        self._objects = bool(names & _OBJECT_STORES)
+        self._objects = not names or bool(names & _OBJECT_STORES)
 
     def write(self, name: str, data: bytes, *, overwrite: bool = True) -> Stored:
         """See `Sink.write`."""

@@ -35,7 +35,7 @@ __all__ = ["COMMITS", "EPOCHS", "PARTS", "Committed", "Committer", "OvertakenErr
 COMMITS = f"{STATE_FOLDER}/commits"
 EPOCHS = f"{STATE_FOLDER}/epochs"
 PARTS = f"{STATE_FOLDER}/parts"
-# Seconds between two looks whether the epoch is still open.
+# Seconds for which the epoch is taken to be still open.
 _LOOK = 5.0
 # A record that exists and cannot be read yet: pauses before it is looked at again.
 _WAITS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)

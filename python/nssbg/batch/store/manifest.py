@@ -119,7 +119,7 @@ class StoreManifest:
         objects: The output's root.
         sink: Whose held bytes `record` commits.
         committer: Of this run.
-        index: What is known; None: nothing but what is committed, which each look-up asks for.
+        index: What is known; None: nothing but records, which are read when a unit is asked for.
         begun: Where units that are worked on are noted, on this machine; None: nowhere.
         segments: Whether what is recorded goes into segments; a driver of other machines does that.
     """
