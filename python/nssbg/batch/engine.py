@@ -27,7 +27,7 @@ from nssbg.batch.forecast import Forecast, forecast
 from nssbg.batch.inputs import Inputs
 from nssbg.batch.lock import run_lock
 from nssbg.batch.manifest import Manifest
-from nssbg.batch.place import place_of
+from nssbg.batch.place import LocalPlace, StorePlace, place_of
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
 from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
@@ -144,7 +144,7 @@ class Batch:
             raise OptionError(
                 "there are no sources: give files, folders, globs, or a list of files"
             )
-        self._place = place_of(out)
+        self._place: LocalPlace | StorePlace = self._placed(out)
         self._out = self._place.address
         self._state_folder = self._place.folder / STATE_FOLDER
         self._inputs = Inputs()
@@ -208,6 +208,9 @@ class Batch:
         )
         self._stopping = False
         self.summary: Summary = Summary()
+
+    def _placed(self, out: str | os.PathLike[str]) -> LocalPlace | StorePlace:
+        return place_of(out)
 
     @property
     def out(self) -> Path | str:

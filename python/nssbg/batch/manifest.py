@@ -176,6 +176,23 @@ class SqliteManifest:
         """See `Manifest.refresh`."""
         return self.record(entry)
 
+    def take_over(self, entries: Iterable[Entry]) -> None:
+        """Keep entries of another manifest, their outputs' names claimed; in one transaction."""
+        taken = [(entry, to_line(entry)) for entry in entries]
+        with self._lock, self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?)",
+                (
+                    (one.identity, one.row.fingerprint, one.row.status, one.row.attempts, line)
+                    for one, line in taken
+                ),
+            )
+            self._connection.commit()
+            with telling(self._journal):
+                _fs.append(self._journal, "".join(f"{line}\n" for _, line in taken).encode())
+        self.claim(stored.name for one, _ in taken for stored in one.outputs)
+
     def claim(self, names: Iterable[str]) -> None:
         """See `Manifest.claim`."""
         with self._lock, self._told():

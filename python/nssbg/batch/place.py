@@ -8,7 +8,6 @@ for what one run needs: its lock, thumbnails, and which pictures it was working 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,8 @@ from nssbg.batch.address import is_uri, joined, local_path
 from nssbg.batch.manifest import Manifest, SqliteManifest, read_manifest
 from nssbg.batch.sink import LocalSink, Sink
 from nssbg.batch.sources import STATE_FOLDER
-from nssbg.batch.store.manifest import StoreManifest, open_run, read_store
-from nssbg.batch.store.objects import Objects, open_objects
+from nssbg.batch.store.manifest import StoreManifest, StoreSink, open_run, read_store
+from nssbg.batch.store.objects import LocalObjects, Objects, open_objects
 from nssbg.batch.units import WorkUnit
 
 if TYPE_CHECKING:
@@ -162,7 +161,11 @@ class LocalPlace:
 
     def known(self) -> tuple[list[Entry], int]:
         """See `Place.known`."""
-        return read_manifest(self.folder / STATE_FOLDER)
+        state = self.folder / STATE_FOLDER
+        if any(state.glob("segments/*")) or any(state.glob("commits/*/*")):
+            # Several machines were at work here, and have not come to their end.
+            return read_store(LocalObjects(self.folder), _sqlite_entries(self.folder)), 0
+        return read_manifest(state)
 
     def stamps(self) -> Sink:
         """See `Place.stamps`."""
@@ -182,7 +185,7 @@ class StorePlace:
 
     Args:
         address: The URI, or the folder's path.
-        segments: See `StoreManifest`.
+        writers: See `Place`.
     """
 
     def __init__(self, address: str, *, writers: int = 8) -> None:
@@ -202,7 +205,8 @@ class StorePlace:
     def open(self, about: Mapping[str, Any]) -> tuple[Sink, RunManifest]:
         """See `Place.open`."""
         begun = self.folder / STATE_FOLDER / "begun.log"
-        manifest = open_run(self.objects, begun=begun, about=about)
+        base = [] if is_uri(self.address) else _sqlite_entries(self.folder)
+        manifest = open_run(self.objects, begun=begun, about=about, base=base)
         return manifest.sink, manifest
 
     def claim(
@@ -226,10 +230,17 @@ class StorePlace:
     def finish(self, manifest: Manifest, *, whole: bool) -> None:
         """See `Place.finish`: the manifest is compacted once a run came to its end."""
         assert isinstance(manifest, StoreManifest)
-        if whole:
-            manifest.compact()
-        else:
+        if not whole:
             manifest.flush()
+            return
+        if not is_uri(self.address) and manifest.changed:
+            # A folder's manifest is SQLite, for whatever runs on it next or asks how it stands.
+            local = SqliteManifest(self.folder / STATE_FOLDER)
+            try:
+                local.take_over(manifest.entries())
+            finally:
+                local.close()
+        manifest.compact()
 
     def share(self, names: Sequence[str]) -> None:
         """See `Place.share`."""
@@ -246,8 +257,6 @@ class StorePlace:
 
     def stamps(self) -> Sink:
         """See `Place.stamps`."""
-        from nssbg.batch.store.manifest import StoreSink
-
         listing = {one.name: one.stamp for one in self.objects.find()}
         return StoreSink(self.objects, listing)
 
@@ -267,9 +276,10 @@ def place_of(out: str | os.PathLike[str]) -> LocalPlace | StorePlace:
     return LocalPlace(Path(local_path(out)))
 
 
-def command_text(arguments: Mapping[str, Any]) -> bytes:
-    """A batch's arguments as they are kept."""
-    return json.dumps(dict(arguments), indent=1).encode() + b"\n"
+def _sqlite_entries(folder: Path) -> list[Entry]:
+    """What runs of one machine have left in a folder; nothing where there were none."""
+    state = folder / STATE_FOLDER
+    return read_manifest(state)[0] if (state / "manifest.sqlite").exists() else []
 
 
 def _over_source(path: object, source: str, over: str) -> OptionError:

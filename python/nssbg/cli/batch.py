@@ -118,6 +118,21 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and how long it would take"
     )
+    many = parser.add_argument_group("on many machines (nssbg[ray])")
+    many.add_argument(
+        "--engine",
+        default="local",
+        choices=("local", "ray"),
+        help="ray: workers of a Ray cluster read and write where SRC and OUT lie",
+    )
+    many.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of the cluster ('auto': this machine's); else one is started here for the run",
+    )
+    many.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="at most (0: as there is room for)"
+    )
     told = parser.add_argument_group("what is told")
     told.add_argument(
         "--progress",
@@ -163,8 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Batch:
-    from nssbg.batch.engine import Batch
-
+    kind: type[Batch] = _engine(arguments)
     same = (
         "profile", "include", "exclude", "files_from", "name", "collide", "overwrite",
         "on_low_confidence", "metadata", "jobs", "threads", "max_errors", "time_limit",
@@ -172,12 +186,33 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
         "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "report", "watch",
     )  # fmt: skip
     memory = arguments.max_memory
-    return Batch(
+    made = kind(
         sources,
         out,
         max_memory=None if memory is None else memory * 1_000_000,
         **{name: getattr(arguments, name) for name in same},
     )
+    if arguments.engine == "ray":
+        from nssbg.ray import RayBatch
+
+        assert isinstance(made, RayBatch)
+        made.on(arguments.address, workers=arguments.workers)
+    return made
+
+
+def _engine(arguments: argparse.Namespace) -> type[Batch]:
+    """The class of batches that was asked for."""
+    from nssbg.batch.engine import Batch
+
+    if arguments.engine != "ray":
+        if arguments.address or arguments.workers:
+            raise OptionError("--address and --workers are for --engine ray")
+        return Batch
+    if arguments.watch:
+        raise OptionError("--watch is for one machine: leave --engine ray out")
+    from nssbg.ray import RayBatch
+
+    return RayBatch
 
 
 def _batch(batch: Batch, arguments: argparse.Namespace) -> int:

@@ -30,10 +30,23 @@ from nssbg.batch.sink import StorageError, Stored
 from nssbg.batch.sources import STATE_FOLDER
 from nssbg.batch.store.objects import Objects
 
-__all__ = ["COMMITS", "EPOCHS", "PARTS", "Committed", "Committer", "OvertakenError", "Record"]
+__all__ = [
+    "COMMITS",
+    "EPOCHS",
+    "OWNERS",
+    "PARTS",
+    "Committed",
+    "Committer",
+    "OvertakenError",
+    "Record",
+    "epoch_key",
+    "record_key",
+    "unit_digest",
+]
 
 COMMITS = f"{STATE_FOLDER}/commits"
 EPOCHS = f"{STATE_FOLDER}/epochs"
+OWNERS = f"{STATE_FOLDER}/names"
 PARTS = f"{STATE_FOLDER}/parts"
 # Seconds for which the epoch is taken to be still open.
 _LOOK = 5.0
@@ -95,11 +108,13 @@ class Committed:
         entry: What counts: this writer's, or that of one that was quicker.
         key: Of the record, EPOCH/UNIT.GENERATION.
         won: Whether it is this writer's.
+        run: Number of the run that it is of.
     """
 
     entry: Entry
     key: str
     won: bool
+    run: int
 
 
 class Committer:
@@ -161,13 +176,13 @@ class Committer:
                         found = standing.entry  # that run sees to it
                     if found is not None:
                         self._objects.remove_all(mine.parts.values())
-                        return Committed(found, key, False)
+                        return Committed(found, key, False, standing.run)
                 generation += 1
             self._latest[unit] = generation
             self._check_open()
             published = self._published(mine, self._before(unit, generation))
             if published is not None:
-                return Committed(published, key, True)
+                return Committed(published, key, True, self._run)
             # Someone tidied the parts away. They are not written again under their names: a later
             # generation may have removed them on purpose. What counts is decided once more.
             generation += 1
@@ -197,7 +212,7 @@ class Committer:
         if found is None:
             return None
         entry = self._published(found[1], None)
-        return None if entry is None else Committed(entry, found[0], False)
+        return None if entry is None else Committed(entry, found[0], False, found[1].run)
 
     def resolve(self, key: str) -> Committed | None:
         """The record of a key, its outputs put in place; None as for `lookup`."""
@@ -206,7 +221,7 @@ class Committer:
         except FileNotFoundError:
             return None
         entry = self._published(record, None)
-        return None if entry is None else Committed(entry, key, False)
+        return None if entry is None else Committed(entry, key, False, record.run)
 
     def _staged(self, entry: Entry, data: Mapping[str, bytes]) -> Record:
         """A record of this writer's, its parts written."""

@@ -150,6 +150,16 @@ class StoreManifest:
         self._written: set[str] = set()
 
     @property
+    def changed(self) -> bool:
+        """Whether something is known that no compacted file has."""
+        return self._changed
+
+    @property
+    def committer(self) -> Committer:
+        """Who decides."""
+        return self._committer
+
+    @property
     def sink(self) -> StoreSink:
         """Where outputs are held."""
         return self._sink
@@ -330,6 +340,7 @@ def open_run(
     about: Mapping[str, Any] | None = None,
     known: bool = True,
     segments: bool = True,
+    base: Iterable[Entry] = (),
 ) -> StoreManifest:
     """The manifest of an output, for a run that begins now.
 
@@ -339,6 +350,7 @@ def open_run(
         about: What is kept of the run, for people who look into the store.
         known: Whether what earlier runs did is read: a driver's business, not each worker's.
         segments: See `StoreManifest`.
+        base: What is known from elsewhere, older than what is of the open epoch.
 
     Raises:
         StorageError: The store does not answer, or two writers could not be told apart there.
@@ -359,7 +371,7 @@ def open_run(
     }
     index = Index()
     try:
-        latest, filed = _fill(objects, epoch, index)
+        latest, filed = _fill(objects, epoch, index, base)
         committer = Committer(objects, epoch.number, run, latest)
         sink = StoreSink(objects, listing)
         manifest = StoreManifest(
@@ -375,7 +387,7 @@ def open_run(
     return manifest
 
 
-def read_store(objects: Objects) -> list[Entry]:
+def read_store(objects: Objects, base: Iterable[Entry] = ()) -> list[Entry]:
     """What the manifest of an output knows; changes nothing, and works beside a run.
 
     Raises:
@@ -388,7 +400,7 @@ def read_store(objects: Objects) -> list[Entry]:
         )
     index = Index()
     try:
-        _, filed = _fill(objects, epoch, index)
+        _, filed = _fill(objects, epoch, index, base)
         for key in _unfiled(objects, epoch.number, filed):
             with contextlib.suppress(FileNotFoundError):
                 made = json.loads(objects.read(f"{COMMITS}/{key}"))
@@ -454,7 +466,9 @@ def _number(objects: Objects, about: Mapping[str, Any]) -> int:
     return number
 
 
-def _fill(objects: Objects, epoch: Epoch, index: Index) -> tuple[dict[str, int], set[str]]:
+def _fill(
+    objects: Objects, epoch: Epoch, index: Index, base: Iterable[Entry] = ()
+) -> tuple[dict[str, int], set[str]]:
     """Read files and segments into an index; each unit's generation, and keys that are filed."""
     latest: dict[str, int] = {}
     filed: set[str] = set()
@@ -475,6 +489,8 @@ def _fill(objects: Objects, epoch: Epoch, index: Index) -> tuple[dict[str, int],
         return gzip.decompress(data) if name.endswith(".gz") else data
 
     with ThreadPoolExecutor(_READERS) as pool:
+        if not epoch.files:
+            index.put(base)
         for name, data in zip(
             (*epoch.files, *segments), pool.map(read, (*epoch.files, *segments)), strict=True
         ):
@@ -491,6 +507,8 @@ def _fill(objects: Objects, epoch: Epoch, index: Index) -> tuple[dict[str, int],
                     unit, _, generation = key.partition("/")[2].partition(".")
                     latest[unit] = max(latest.get(unit, 0), int(generation))
             index.put(entries)
+            if epoch.files and name == epoch.files[-1]:
+                index.put(base)
     return latest, filed
 
 
