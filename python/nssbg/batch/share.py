@@ -193,11 +193,11 @@ class Share:
         recorder = Recorder(self._manifest)
         try:
             first = next(feed, None)
-            yield from self._settled(feed)
+            yield from self._known_already(feed)
             if first is not None:
                 feed.put_back(first)
                 yield from self._worked(feed, recorder)
-            yield from self._settled(feed)
+            yield from self._known_already(feed)
             if feed.fatal is not None:
                 raise feed.fatal
         finally:
@@ -215,7 +215,7 @@ class Share:
             **keywords(job.options, lambda picture: corrections_of(picture.unit)),
         ) as stream:
             for outcome in stream:
-                yield from self._settled(feed)
+                yield from self._known_already(feed)
                 if outcome.error is None:
                     made: Entry = outcome.output_path
                 else:
@@ -245,7 +245,7 @@ class Share:
             self._manifest.note(found)
         return found
 
-    def _settled(self, feed: Feed) -> Iterator[tuple[Committed, Thumb | None]]:
+    def _known_already(self, feed: Feed) -> Iterator[tuple[Committed, Thumb | None]]:
         while feed.ready:
             row, _ = feed.ready.popleft()
             yield self._told(row.input)

@@ -85,8 +85,9 @@ class CutOut:
         output: Folder or URI that outputs are committed to; a folder has to be one that all
             workers see. None: rows hold the outputs' bytes.
         results: "rows": one row a picture; "blobs": one row a file, with its bytes in `data`;
-            "webdataset": one row a picture, as `Dataset.write_webdataset` takes it. None: "rows"
-            with an output, "blobs" without one.
+            "webdataset": one row a picture, for `Dataset.write_webdataset(path, encoder=None)`; a
+            picture that failed has its JSON there and no file. None: "rows" with an output, "blobs"
+            without one.
         profile: A name, a TOML file or a `Profile`; None: transparent PNG at the picture's size.
         model: See `nssbg.Remover`; so are device, backend, license and threads.
         device: See there.

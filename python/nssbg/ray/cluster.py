@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
+import re
+import socket
 from typing import Any
 
 from nssbg._errors import NssbgError
@@ -16,6 +17,7 @@ __all__ = ["ClusterError", "join", "pool_of"]
 _SPARE = 2
 # Bytes of Ray's object store on such a cluster: rows and bounded batches of pictures go through it.
 _STORE = 512 << 20
+_KNOCK_SECONDS = 10.0
 
 
 class ClusterError(NssbgError):
@@ -40,6 +42,8 @@ def join(address: str | None, workers: int = 0) -> bool:
 
     if ray.is_initialized():
         return False
+    if address is not None:
+        _knock(address)
     quiet: dict[str, Any] = {
         "log_to_driver": False,
         "logging_level": logging.ERROR,
@@ -54,12 +58,26 @@ def join(address: str | None, workers: int = 0) -> bool:
         cores = workers or _core.usable_cores()
         ray.init(num_cpus=cores + _SPARE, object_store_memory=_STORE, **quiet)
     except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-        where = address or os.environ.get("RAY_ADDRESS", "this machine")
-        raise ClusterError(
-            f"no Ray cluster at {where}: {error}; start one (ray start --head), or leave "
-            "--address out for one on this machine"
-        ) from error
+        raise _absent(address or "this machine", error) from error
     return True
+
+
+def _knock(address: str) -> None:
+    """See that something listens at an address: Ray waits for minutes, then ends the process."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^\[\]]+)\]?:([0-9]+)", address)
+    if found is None:  # "auto", "local"
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_KNOCK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _absent(address, error) from error
+
+
+def _absent(where: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster at {where}: {error}; start one (ray start --head), or leave --address out "
+        "for one on this machine"
+    )
 
 
 def pool_of(needs: Resources, workers: int = 0) -> dict[str, Any]:
