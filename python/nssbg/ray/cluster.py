@@ -33,7 +33,7 @@ def join(address: str | None, workers: int = 0) -> bool:
         workers: That one on this machine is started for; 0: one a processor.
 
     Returns:
-        Whether one was started here, which is to be shut down again.
+        Whether this process was not of one before: the caller calls `ray.shutdown` in the end.
 
     Raises:
         ClusterError: There is no cluster at that address.
@@ -52,7 +52,7 @@ def join(address: str | None, workers: int = 0) -> bool:
     try:
         if address is not None:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            return False
+            return True
         from nssbg import _core
 
         cores = workers or _core.usable_cores()

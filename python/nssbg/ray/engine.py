@@ -85,13 +85,13 @@ class RayBatch(Batch):
                 continue
             tasks.append(Task(unit, stamp, unit_digest(unit.identity) in crashed))
         if tasks and not self._stopping:
-            started = join(self._address, self._most)
+            joined = join(self._address, self._most)
             try:
                 yield from self._run_tasks(tasks, manifest)
             except StorageError as error:
                 feed.fatal = error
             finally:
-                if started:
+                if joined:
                     import ray
 
                     ray.shutdown()

@@ -292,6 +292,8 @@ class StoreManifest:
                 for one in objects.find(folder)
                 if _epoch_of(one.name.removeprefix(f"{folder}/")) <= epoch
             )
+        # Nothing is decided in this epoch any more: parts of killed writers are of no use.
+        superfluous.update(one.name for one in objects.find(PARTS))
         objects.remove_all(sorted(superfluous.difference(names)))
         self._written = set()
 
