@@ -100,8 +100,11 @@ def pool_of(needs: Resources, workers: int = 0) -> dict[str, Any]:
     made: dict[str, Any] = {"num_cpus": needs.num_cpus, "memory": needs.memory}
     if needs.num_gpus:
         made["num_gpus"] = needs.num_gpus
-    if workers:
-        made["compute"] = ActorPoolStrategy(min_size=1, max_size=workers)
-    else:
-        made["compute"] = ActorPoolStrategy(min_size=1, max_size=None)
+    # All at the start: a pool that grows as it is needed takes a minute for each few workers. One
+    # is enough to go on with where there is less room than was thought.
+    made["compute"] = (
+        ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers)
+        if workers
+        else ActorPoolStrategy(min_size=1, max_size=None)
+    )
     return made

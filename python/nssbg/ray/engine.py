@@ -31,7 +31,7 @@ from nssbg.ray.actor import Worker, packed_task
 from nssbg.ray.cluster import ClusterError, join, pool_of
 from nssbg.ray.resources import resources_for
 
-__all__ = ["RayBatch"]
+__all__ = ["RayBatch", "be_quiet"]
 
 # Blocks of a dataset at most: a driver takes about a millisecond for each.
 _BLOCKS = 4000
@@ -151,7 +151,7 @@ class RayBatch(Batch):
         # A worker gets several batches, so that the last ones end at about the same time.
         size = max(1, min(size, -(-len(tasks) // (4 * workers))))
         blocks = max(1, min(-(-len(tasks) // size), _BLOCKS))
-        _quiet(ray)
+        be_quiet()
         rows = ray.data.from_items(
             [{"task": packed_task(job, task)} for task in tasks], override_num_blocks=blocks
         ).map_batches(
@@ -199,9 +199,11 @@ def _of_a_worker(error: BaseException) -> NssbgError:
     )
 
 
-def _quiet(ray: Any) -> None:
+def be_quiet() -> None:
     """No bars and no advice of Ray Data's own: the batch tells of itself."""
     import logging
+
+    import ray
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
