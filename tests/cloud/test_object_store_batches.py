@@ -311,3 +311,27 @@ def test_a_place_that_is_not_there(bucket):
         list(nssbg.Batch(f"{bucket}/nowhere", f"{bucket}/out", model="studio"))
     with pytest.raises(nssbg.OptionError, match="no kind of store"):
         list(nssbg.Batch("nosuch://x/y", f"{bucket}/out", model="studio"))
+
+
+def test_a_name_that_no_store_can_have_fails_alone(bucket, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.jpg").write_bytes(product_bytes(1, side=96))
+    try:
+        (folder / os.fsdecode(b"caf\xe9.jpg")).write_bytes(product_bytes(2, side=96))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    rows = list(nssbg.Batch(folder, f"{bucket}/out", model="studio", report=False))
+    assert sorted(row.status for row in rows) == ["done", "failed"]
+    assert "UTF-8; rename it" in "".join(row.error.message for row in rows if row.error)
+    again = nssbg.Batch(folder, f"{bucket}/out", model="studio", report=False)
+    assert sorted(row.status for row in again) == ["failed", "skipped"]
+
+
+def test_options_of_another_engine_are_refused():
+    from nssbg.cli.main import main
+
+    assert main(["batch", "in", "out", "--workers", "2"]) == 2
+    pytest.importorskip("ray")
+    assert main(["batch", "in", "out", "--engine", "ray", "--jobs", "2"]) == 2
+    assert main(["batch", "memory://in", "memory://out", "--engine", "ray"]) == 2

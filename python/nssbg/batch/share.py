@@ -161,6 +161,8 @@ class Share:
         Raises:
             StorageError: The store takes no more.
         """
+        # Rows of one picture are one unit.
+        tasks = list({task.unit.identity: task for task in tasks}.values())
         if not tasks:
             return
         marker = self._marker(tasks)
@@ -169,10 +171,13 @@ class Share:
         # A marker that is there already is of an earlier life of this batch, which ended with it.
         together = [task for task in tasks if fresh and not task.alone]
         apart = [task for task in tasks if not fresh or task.alone]
-        yield from self._together(together)
-        for task in apart:
-            yield self._apart(task)
-        self._objects.remove(marker)
+        try:
+            yield from self._together(together)
+            for task in apart:
+                yield self._apart(task)
+        finally:
+            # Whatever was raised, this process did not end of it.
+            self._objects.remove(marker)
 
     def _together(self, tasks: Sequence[Task]) -> Iterator[tuple[Committed, Thumb | None]]:
         if not tasks:

@@ -208,8 +208,11 @@ def _engine(arguments: argparse.Namespace) -> type[Batch]:
         if arguments.address or arguments.workers:
             raise OptionError("--address and --workers are for --engine ray")
         return Batch
-    if arguments.watch:
-        raise OptionError("--watch is for one machine: leave --engine ray out")
+    for name in ("watch", "jobs", "threads", "max_memory"):
+        if getattr(arguments, name):
+            raise OptionError(
+                f"--{name.replace('_', '-')} is for one machine: leave it or --engine ray out"
+            )
     from nssbg.ray import RayBatch
 
     return RayBatch

@@ -75,7 +75,8 @@ class CutOut:
 
     Rows have `path`, or `bytes` and `path` or `name` (as `ray.data.read_binary_files` gives with
     `include_paths=True`); `sku`, `background` and `profile` beside it override the batch's. A
-    plain item, as `ray.data.from_items` of paths gives, is a path.
+    plain item, as `ray.data.from_items` of paths gives, is a path. Rows of the same path in a batch
+    are one picture.
 
     With an output, files are committed there: each once, however often Ray runs a batch, and what
     was done before is not done again. Rows tell of them. Without one, rows hold the files.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from nssbg._errors import NssbgError
+from nssbg._errors import NssbgError, OptionError
 from nssbg.batch.address import is_uri, local_path
 from nssbg.batch.engine import Batch
 from nssbg.batch.entry import Entry, from_line
@@ -63,6 +63,9 @@ class RayBatch(Batch):
 
     def _placed(self, out: str | os.PathLike[str]) -> LocalPlace | StorePlace:
         text = os.fspath(local_path(out))
+        for one in (text, *(os.fspath(source) for source in self._sources)):
+            if one.startswith("memory://"):
+                raise OptionError(f"{one}: each worker has a memory of its own; give a store")
         return StorePlace(text if is_uri(text) else os.path.abspath(text))  # noqa: PTH100
 
     @contextlib.contextmanager

@@ -19,14 +19,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nssbg.batch.begun import Begun
 from nssbg.batch.entry import Entry, from_line, to_line
 from nssbg.batch.manifest import ManifestError
-from nssbg.batch.row import Row
+from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import StorageError, Stored
 from nssbg.batch.sources import STATE_FOLDER
 from nssbg.batch.store.commit import (
@@ -195,7 +195,10 @@ class StoreManifest:
 
     def record(self, entry: Entry) -> Entry:
         """See `Manifest.record`: commits the unit; the entry is that of who was first."""
-        made = self._committer.commit(entry, self._sink.held(entry))
+        data = self._sink.held(entry)
+        if not all(map(_is_key, data)):
+            entry, data = _unnameable(entry), {}
+        made = self._committer.commit(entry, data)
         self.keep(made)
         if self._begun is not None:
             self._begun.end(entry.identity)
@@ -539,6 +542,35 @@ def _recover(
         objects.address,
         len(found),
     )
+
+
+def _is_key(name: str) -> bool:
+    """Whether a name can be an object's: stores have UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unnameable(entry: Entry) -> Entry:
+    """The entry of a picture whose outputs cannot have their names in a store."""
+    message = (
+        f"{entry.row.input}: its outputs cannot have their names in a store, whose names are "
+        "UTF-8; rename it, or give a --name that leaves {stem} out"
+    )
+    row = replace(
+        entry.row,
+        status="failed",
+        output="",
+        outputs=(),
+        output_sha256="",
+        bytes=0,
+        error=RowError("ImageEncodeError", message),
+        verdict="fail",
+        reasons=(message,),
+    )
+    return replace(entry, row=row, outputs=())
 
 
 def _number_of(name: str) -> int:
