@@ -2,14 +2,15 @@
 
     python -m bench.batch [--pictures 40] [--megapixels 12] [--model auto] [--rounds 3]
     python -m bench.batch --rss 2000
-    python -m bench.batch --rembg u2netp.onnx
+    python -m bench.batch --rembg u2netp.onnx [--matting]
 
 Both write the same pixels as PNG through the same writer, flushed to disk; the batch reads and
 hashes each input, measures and judges each result, validates and hashes each output, keeps the
 manifest and its journal, makes thumbnails and writes the report. They take turns in one process
 with one open model. On a machine that other processes share, the processor time is what counts.
 `--rss` prints the resident memory over many small pictures; `--rembg` runs `rembg p` over the same
-folder with the same graph (see bench/rembg_whole.py for what the graph is).
+folder with the same graph (see bench/rembg_whole.py for what the graph is), `--matting` both with
+the closed-form matting Laplacian solved: `rembg p -a` beside `--refine matting`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import nssbg
 from bench.pipeline import make_images
+from bench.timing import Stopwatch, spent
 
 
 def bare(remover: nssbg.Remover, paths: list[Path], out: Path) -> None:
@@ -65,10 +66,9 @@ def overhead(arguments: argparse.Namespace) -> None:
                 shutil.rmtree(out, ignore_errors=True)
                 out.mkdir()
                 os.sync()
-                wall, cpu = time.perf_counter(), time.process_time()
-                runs[which]()
+                took = spent(runs[which])
                 if number:  # the first round opens the model and touches the memory
-                    times[which].append((time.perf_counter() - wall, time.process_time() - cpu))
+                    times[which].append((took.wall, took.processor))
     count = arguments.pictures
     print(f"{count} JPEGs of {arguments.megapixels:g} MP to PNG, {arguments.rounds} rounds, "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
@@ -131,22 +131,30 @@ def against_rembg(arguments: argparse.Namespace) -> None:
             "nssbg batch": [sys.executable, "-m", "nssbg.cli.main", "batch", "--quiet",
                             "--model", str(graph)],
         }  # fmt: skip
+        if arguments.matting:
+            lines["rembg p"].append("-a")
+            lines["nssbg batch"] += ["--refine", "matting"]
         best = dict.fromkeys(lines, float("inf"))
         for number in range(arguments.rounds):
             for which, line in lines.items():
                 out = Path(name) / f"{which}-{number}"
                 out.mkdir()
-                begun = time.perf_counter()
+                watch = Stopwatch()
                 subprocess.run(
                     [*line, str(folder), str(out)],
                     env=environment(graph),
                     stdout=subprocess.DEVNULL,
                     check=which == "rembg p",  # random weights: some results are no cut-outs
                 )
-                best[which] = min(best[which], time.perf_counter() - begun)
+                best[which] = min(best[which], watch.read().wall)
                 shutil.rmtree(out)
+    how = ", with matting" if arguments.matting else ""
+    print(
+        f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP{how}, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
     for which, seconds in best.items():
-        print(f"  {which:12} {arguments.pictures / seconds:6.2f} pictures/s")
+        print(f"  {which:12} {arguments.pictures / seconds:7.3f} pictures/s")
     print(f"  nssbg batch is {best['rembg p'] / best['nssbg batch']:.1f} times as fast")
 
 
@@ -159,6 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rss", type=int, metavar="COUNT", help="memory over COUNT pictures")
     parser.add_argument("--rembg", type=Path, metavar="GRAPH", help="against `rembg p`")
+    parser.add_argument("--matting", action="store_true", help="of --rembg: `rembg p -a`")
     arguments = parser.parse_args()
     if arguments.rss:
         rss(arguments)

@@ -25,6 +25,9 @@ _EXTRAS = {
     "fsspec": "cloud",
     "s3fs": "cloud",
     "ray": "ray",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
 }
 
 
@@ -35,14 +38,15 @@ def installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def not_installed(*modules: str) -> str:
+def not_installed(*modules: str, extra: str = "") -> str:
     """That those modules are missing, and the one command that brings them.
 
     Args:
         modules: One or more of the packages that an extra of nssbg brings.
+        extra: The one to name where several bring them.
     """
     verb = "is" if len(modules) == 1 else "are"
-    extras = ",".join(dict.fromkeys(_EXTRAS[module] for module in modules))
+    extras = extra or ",".join(dict.fromkeys(_EXTRAS[module] for module in modules))
     return f'{" and ".join(modules)} {verb} not installed; try: pip install "nssbg[{extras}]"'
 
 

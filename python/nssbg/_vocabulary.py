@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "CHANNEL_ORDERS",
     "CHROMAS",
     "COMPRESSIONS",
     "DEFAULT_COMPRESSION",
@@ -20,7 +21,9 @@ __all__ = [
     "FOREGROUND_METHODS",
     "FORMATS",
     "GOALS",
+    "GROUP_BY",
     "LICENSE_USES",
+    "LOG_LEVELS",
     "MATTES",
     "MODEL_PRECISIONS",
     "ONNXRUNTIME_DEVICES",
@@ -31,6 +34,7 @@ __all__ = [
     "SCREENS",
     "SHADOWS",
     "Backend",
+    "ChannelOrder",
     "Chroma",
     "Compression",
     "Effort",
@@ -38,6 +42,7 @@ __all__ = [
     "Filter",
     "ForegroundMethod",
     "Goal",
+    "GroupBy",
     "LicenseUse",
     "Matte",
     "ModelPrecision",
@@ -71,7 +76,11 @@ LicenseUse = Literal["any", "commercial"]
 Goal = Literal["latency", "throughput"]
 QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]
 
+# What of a batch shares one scale and one baseline.
+GroupBy = Literal["sku", "folder"]
+
 # What comes in, and what goes out.
+ChannelOrder = Literal["rgb", "bgr"]  # of arrays; OpenCV's is the second
 SourceKind = Literal["path", "bytes", "file", "pil", "array"]
 FileFormat = Literal["png", "webp", "tiff", "jpeg", "avif", "jxl"]
 Compression = Literal["fast", "default", "best"]
@@ -89,10 +98,15 @@ MODEL_PRECISIONS: tuple[ModelPrecision, ...] = get_args(ModelPrecision)
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)
 GOALS: tuple[Goal, ...] = get_args(Goal)
+GROUP_BY: tuple[GroupBy, ...] = get_args(GroupBy)
 QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
+CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
+
+#: Of a server's log lines.
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 #: What files are compressed with unless said otherwise (docs/decisions/0700-png.md).
 DEFAULT_COMPRESSION: Compression = "default"

@@ -23,6 +23,7 @@ PUBLIC = {
     "Background",
     "Batch",
     "Canvas",
+    "ChannelOrder",
     "Chroma",
     "Compression",
     "Corrections",
@@ -38,6 +39,7 @@ PUBLIC = {
     "ForegroundMethod",
     "ForkError",
     "Frame",
+    "FrameStream",
     "Gradient",
     "ImageDecodeError",
     "ImageEncodeError",
@@ -65,6 +67,7 @@ PUBLIC = {
     "Stream",
     "StreamReport",
     "StudioResult",
+    "TimeLimitError",
     "Timings",
     "__version__",
     "alpha",
@@ -156,7 +159,7 @@ def test_the_keywords_that_checkers_know_are_those_of_the_records():
     assert keys(EncodeOptionsDict) < parameters(encode).keys()
 
 
-@pytest.mark.parametrize("name", ["cutout", "alpha", "remove", "map"])
+@pytest.mark.parametrize("name", ["cutout", "alpha", "remove", "map", "frames"])
 def test_signatures_spell_out_every_option_with_the_records_default(name):
     shown = parameters(getattr(nssbg.Remover, name))
     for field in fields(CutoutOptions):
@@ -186,7 +189,9 @@ def test_all_kernels_take_all_usable_cores_by_default():
     assert set(found.values()) == {0}, found
 
 
-@pytest.mark.parametrize("function", ["remove", "Remover.remove", "Remover.cutout", "Remover.map"])
+@pytest.mark.parametrize(
+    "function", ["remove", "Remover.remove", "Remover.cutout", "Remover.map", "Remover.frames"]
+)
 def test_an_unknown_keyword_is_refused_with_the_nearest(function):
     owner, _, method = function.rpartition(".")
     call = getattr(nssbg.Remover("studio") if owner else nssbg, method)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,15 +18,25 @@ from nssbg import __version__, _fs
 from nssbg._errors import OptionError
 from nssbg._memory import available_memory
 from nssbg._options import CutoutOptions
-from nssbg._vocabulary import Backend, Effort, ForegroundMethod, LicenseUse, RefineLevel
+from nssbg._vocabulary import (
+    GROUP_BY,
+    Backend,
+    Effort,
+    ForegroundMethod,
+    GroupBy,
+    LicenseUse,
+    RefineLevel,
+)
 from nssbg.batch.address import is_uri, local_path
 from nssbg.batch.core import chosen_profile, row_of_problem
 from nssbg.batch.entry import Entry
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
+from nssbg.batch.groups import BOXES
 from nssbg.batch.inputs import Inputs
 from nssbg.batch.lock import run_lock
-from nssbg.batch.manifest import Manifest
+from nssbg.batch.manifest import Manifest, ManifestError
+from nssbg.batch.measuring import Measuring
 from nssbg.batch.place import LocalPlace, StorePlace, place_of
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
@@ -77,7 +87,8 @@ class Batch:
         max_memory: Bytes that the pictures in flight may be predicted to take; None: half of what
             is free. One that needs more is done alone.
         max_errors: End the run once so many pictures have failed; None: never.
-        time_limit: Seconds that one picture may take; a stage that runs is not cut short.
+        time_limit: Seconds that the stages of one picture may take; see `Remover.map`. One that
+            takes longer fails with "time limit", and is tried again by the next run.
         retry_failed: Whether pictures that failed, and would again for all that is known, are tried
             again.
         force: Whether everything is done again.
@@ -93,6 +104,9 @@ class Batch:
         ignore_alpha: See there.
         corrections: Folder of corrections, NAME.EXT.nssbg.toml in the tree of the pictures; those
             beside the pictures count in any case.
+        group_by: What shares one scale and one baseline on the profile's canvas: "sku" (pictures
+            of a list that have the same), "folder" (pictures of one folder); None: each stands
+            alone. The pictures are cut out once more beforehand, to measure their subjects.
         report: Whether the report (report.html and its like) is written at the end of the run.
         watch: Whether to wait for more pictures, until `stop`; needs nssbg[watch].
 
@@ -132,6 +146,7 @@ class Batch:
         strength: float = 1.0,
         ignore_alpha: bool = False,
         corrections: str | os.PathLike[str] | None = None,
+        group_by: GroupBy | None = None,
         report: bool = True,
         watch: bool = False,
     ) -> None:
@@ -162,6 +177,14 @@ class Batch:
         self._settings = Settings(force=force, retry_failed=retry_failed)
         self._nice = nice
         self._watch = watch
+        self._group_by = group_by
+        if group_by is not None and group_by not in GROUP_BY:
+            raise OptionError(f"group_by must be one of {', '.join(GROUP_BY)}, got {group_by!r}")
+        if group_by is not None and watch:
+            raise OptionError(
+                "group_by cannot be had with watch: a picture that comes later would change the "
+                "scale of those that are done"
+            )
         self._corrections = None if corrections is None else Path(corrections)
         self._report = report
         self._thumbnails: ThumbnailStore | None = None
@@ -200,6 +223,7 @@ class Batch:
             "decontaminate": decontaminate,
             "strength": strength,
             "ignore_alpha": ignore_alpha,
+            "group_by": group_by,
             "corrections": corrections and os.path.abspath(corrections),  # noqa: PTH100
             "report": report,
         }
@@ -228,6 +252,8 @@ class Batch:
             OptionError: As a run would.
         """
         planned = self._planned(self._planner())
+        if self._group_by is not None:
+            planned.units[:] = self._as_measured(planned.units, self._group_by)
         return forecast(
             planned,
             self._place,
@@ -319,20 +345,16 @@ class Batch:
             manifest.replace_problems(problems)
             for row in problems:
                 yield self._counted(row)
-            feed = Feed(
-                iter(planned.units),
-                manifest,
-                sink,
-                self._settings,
-                lambda: self._stopping,
-                len(planned.units),
-            )
-            if self._watch:
-                feed.units, feed.patient = self._watched(planner, feed), False
-            with self._ahead(feed):
-                yield from self._through(feed)
-            if feed.fatal is not None:
-                raise feed.fatal
+            for units in self._portions(planned.units, manifest):
+                feed = Feed(
+                    iter(units), manifest, sink, self._settings, lambda: self._stopping, len(units)
+                )
+                if self._watch:
+                    feed.units, feed.patient = self._watched(planner, feed), False
+                with self._ahead(feed):
+                    yield from self._through(feed)
+                if feed.fatal is not None:
+                    raise feed.fatal
             whole = not (self._stopping and not self.summary.gave_up)
             if self._report and whole:
                 self._write_report(manifest)
@@ -352,7 +374,8 @@ class Batch:
 
         Files of this machine are read when their turn comes: their disk is quick, and memory dear.
         """
-        if not self._place.writers and not any(map(is_uri, self._remote())):
+        # What is waited for (--watch) must not be waited for ahead of what is there.
+        if self._watch or not (self._place.writers or any(map(is_uri, self._remote()))):
             yield
             return
         ahead = Prefetch(
@@ -371,6 +394,36 @@ class Batch:
         yield from self._sources
         if self._files_from is not None:
             yield "list://"  # a list may name pictures of stores, wherever it lies
+
+    def _portions(
+        self, units: Sequence[WorkUnit], manifest: Manifest
+    ) -> Iterator[Sequence[WorkUnit]]:
+        """The units as they go through the stream: all, or some groups that were measured."""
+        if self._group_by is None:
+            yield units
+            return
+        measuring = self._measuring(manifest.find)
+        yield from measuring.portions(units, self._group_by, self._state_folder / BOXES)
+
+    def _as_measured(self, units: Sequence[WorkUnit], by: GroupBy) -> list[WorkUnit]:
+        """The units with the boxes that are known; nothing is cut out or written."""
+        known: dict[bytes, Entry] = {}
+        with contextlib.suppress(ManifestError):
+            known = {one.identity: one for one in self._place.known()[0]}
+        return self._measuring(known.get).as_known(units, by, self._state_folder / BOXES)
+
+    def _measuring(self, find: Callable[[bytes], Entry | None]) -> Measuring:
+        return Measuring(
+            self._remover,
+            self._options,
+            model_identity(self._model),
+            find,
+            self._inputs,
+            stopping=lambda: self._stopping,
+            workers=self._workers,
+            max_memory=self._most_memory,
+            time_limit=self._policy.time_limit,
+        )
 
     def _write_report(self, manifest: Manifest) -> None:
         """Write the report of all that the manifest holds, not of this run alone."""
@@ -407,7 +460,7 @@ class Batch:
                     if self._max_errors is not None and self.summary.failed >= self._max_errors:
                         self.summary.gave_up = True
                         self._stopping = True
-                self.summary.stages = stream.report()
+                self.summary.add_stages(stream.report())
             for entry in recorder.rest():
                 yield self._counted(entry.row)
         except StorageError as error:
@@ -422,6 +475,10 @@ class Batch:
 
         return self._jobs or self._remover._settings.threads or _core.usable_cores()
 
+    @property
+    def _most_memory(self) -> int:
+        return self._max_memory or available_memory() // 2
+
     def _opened(self, feed: Feed) -> Stream:
         def sink(picture: Any, cutout: Cutout) -> Entry:
             entry = finish(picture.unit, cutout, picture.given, sink=feed.sink, policy=self._policy)
@@ -435,7 +492,8 @@ class Batch:
             sink=sink,
             ordered=False,
             workers=self._workers,
-            max_memory=self._max_memory or available_memory() // 2,
+            max_memory=self._most_memory,
+            time_limit=self._policy.time_limit,
             **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 

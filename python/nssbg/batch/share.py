@@ -217,6 +217,7 @@ class Share:
             ordered=False,
             workers=job.threads,
             autotune=False,
+            time_limit=job.policy.time_limit,
             **keywords(job.options, lambda picture: corrections_of(picture.unit)),
         ) as stream:
             for outcome in stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nssbg.batch.row import Row
@@ -63,6 +63,21 @@ class Summary:
         if row.verdict:
             self.verdicts[row.verdict] += 1
 
+    def add_stages(self, report: StreamReport) -> None:
+        """Add where the time of a stream went."""
+        if self.stages is None:
+            self.stages = report
+            return
+        both = self.stages
+        self.stages = replace(
+            both,
+            images=both.images + report.images,
+            wall=both.wall + report.wall,
+            stage_wall=_added(both.stage_wall, report.stage_wall),
+            stage_cpu=_added(both.stage_cpu, report.stage_cpu),
+            waiting=both.waiting + report.waiting,
+        )
+
     @property
     def finished(self) -> int:
         """Rows so far."""
@@ -110,3 +125,7 @@ class Summary:
             made["workers"] = self.stages.workers
             made["waiting"] = round(self.stages.waiting, 3)
         return made
+
+
+def _added(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+    return {stage: first.get(stage, 0.0) + second.get(stage, 0.0) for stage in {**first, **second}}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nssbg import __version__
+from nssbg._compose.canvas import Box
 from nssbg._corrections import Corrections
 from nssbg._options import CutoutOptions, CutoutOptionsDict
 from nssbg.batch.address import is_uri
@@ -54,6 +55,8 @@ class WorkUnit:
         sku: For name templates, and for what shares scale.
         settings: Digest of all that decides about its outputs but its own bytes.
         corrections: Path of its corrections, and their fingerprint; None: it has none.
+        set_boxes: Boxes of the subjects that it shares scale and baseline with, its own among
+            them (see `render_outputs`); () where it stands alone.
     """
 
     input: str
@@ -65,6 +68,7 @@ class WorkUnit:
     sku: str = ""
     settings: str = ""
     corrections: tuple[str, str] | None = None
+    set_boxes: tuple[Box, ...] = ()
 
     @property
     def identity(self) -> bytes:

@@ -9,13 +9,16 @@ coding itself, is held by a plain block coded at the same quality and read back 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from nssbg._compose.background import color_from
+from nssbg._compose.canvas import Box
 from nssbg._errors import ImageDecodeError
 from nssbg._io.formats import format_of_path
 from nssbg._vocabulary import FORMATS
@@ -106,12 +109,16 @@ def validate(
     return Validation(label, profile.name, "full", checks, fill=round(measured.fill, 4))
 
 
-def validate_rendered(rendered: Rendered, profile: Profile) -> Validation:
+def validate_rendered(
+    rendered: Rendered, profile: Profile, *, set_boxes: Sequence[Box] = ()
+) -> Validation:
     """Hold an output of this process against its profile, without decoding it again.
 
     Args:
         rendered: As `render_outputs` gave it.
         profile: The profile it was made for.
+        set_boxes: As `render_outputs` had them: the fill is then that of the largest subject of
+            the set, as the others are smaller because they share its scale.
     """
     require = profile.require
     try:
@@ -120,6 +127,8 @@ def validate_rendered(rendered: Rendered, profile: Profile) -> Validation:
         unread = Check("readable", False, str(error), "a picture that can be decoded")
         return Validation(rendered.name, profile.name, "header", (unread,))
     measured = _measured_before_coding(rendered)
+    if set_boxes and rendered.subject[2]:
+        measured = replace(measured, fill=max(measured.fill, _largest_fill(rendered, set_boxes)))
     checks = (
         Check(
             "as rendered",
@@ -132,6 +141,17 @@ def validate_rendered(rendered: Rendered, profile: Profile) -> Validation:
         *_of_pixels(measured, require),
     )
     return Validation(rendered.name, profile.name, "header", checks, fill=round(measured.fill, 4))
+
+
+def _largest_fill(rendered: Rendered, set_boxes: Sequence[Box]) -> float:
+    """The fill of the largest subject of a set, at the scale that all of them have."""
+    tall = max(box[2] - box[0] for box in set_boxes) * rendered.scale / rendered.height
+    wide = max(box[3] - box[1] for box in set_boxes) * rendered.scale / rendered.width
+    # Where an edge falls between two pixels, the largest one's own picture tells to the pixel.
+    return max(
+        math.ceil(tall * rendered.height) / rendered.height,
+        math.ceil(wide * rendered.width) / rendered.width,
+    )
 
 
 def _measured_before_coding(rendered: Rendered) -> Measured:

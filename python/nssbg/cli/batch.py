@@ -15,6 +15,7 @@ from nssbg._vocabulary import (
     BACKENDS,
     EFFORTS,
     FOREGROUND_METHODS,
+    GROUP_BY,
     LICENSE_USES,
     REFINE_LEVELS,
 )
@@ -99,6 +100,12 @@ def add_parser(subparsers: Any) -> None:
         help="corrections (NAME.EXT.nssbg.toml) in the tree of the pictures; those beside pictures "
         "count in any case",
     )
+    made.add_argument(
+        "--group-by",
+        choices=GROUP_BY,
+        help="pictures of one sku (of a list's column) or one folder share scale and baseline on "
+        "the profile's canvas",
+    )
     _add_cut_options(parser.add_argument_group("how they are cut out"))
     how = parser.add_argument_group("how it runs")
     how.add_argument("--jobs", type=int, default=0, help="pictures at once (0: one a thread)")
@@ -108,7 +115,10 @@ def add_parser(subparsers: Any) -> None:
     )
     how.add_argument("--max-errors", type=int, metavar="N", help="end the run after N failures")
     how.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="give a picture up that takes longer"
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="fail a picture whose stages take longer; the run goes on, also past one that hangs",
     )
     how.add_argument("--nice", type=int, default=0, metavar="N", help="added to the niceness")
     how.add_argument(
@@ -183,7 +193,8 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
         "profile", "include", "exclude", "files_from", "name", "collide", "overwrite",
         "on_low_confidence", "metadata", "jobs", "threads", "max_errors", "time_limit",
         "retry_failed", "force", "nice", "model", "device", "backend", "license", "effort",
-        "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "report", "watch",
+        "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "group_by",
+        "report", "watch",
     )  # fmt: skip
     memory = arguments.max_memory
     made = kind(
@@ -208,7 +219,7 @@ def _engine(arguments: argparse.Namespace) -> type[Batch]:
         if arguments.address or arguments.workers:
             raise OptionError("--address and --workers are for --engine ray")
         return Batch
-    for name in ("watch", "jobs", "threads", "max_memory"):
+    for name in ("watch", "jobs", "threads", "max_memory", "group_by"):
         if getattr(arguments, name):
             raise OptionError(
                 f"--{name.replace('_', '-')} is for one machine: leave it or --engine ray out"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from nssbg.batch.address import is_uri, local_path
 from nssbg.batch.engine import Batch
 from nssbg.batch.entry import Entry, from_line
 from nssbg.batch.feed import Feed
+from nssbg.batch.manifest import Manifest
 from nssbg.batch.place import LocalPlace, StorePlace
 from nssbg.batch.resume import is_settled
 from nssbg.batch.row import Row
@@ -67,6 +68,15 @@ class RayBatch(Batch):
             if one.startswith("memory://"):
                 raise OptionError(f"{one}: each worker has a memory of its own; give a store")
         return StorePlace(text if is_uri(text) else os.path.abspath(text))  # noqa: PTH100
+
+    def _portions(
+        self, units: Sequence[WorkUnit], manifest: Manifest
+    ) -> Iterator[Sequence[WorkUnit]]:
+        if self._group_by is not None:
+            raise OptionError(
+                "group_by measures all pictures on one machine first: leave it or the cluster out"
+            )
+        yield units
 
     @contextlib.contextmanager
     def _ahead(self, feed: Feed) -> Iterator[None]:
