@@ -14,9 +14,9 @@ import argparse
 import gzip
 import json
 import statistics
-import time
 import tracemalloc
 
+from bench.timing import Stopwatch
 from nssbg import CutoutOptions
 from nssbg.batch.entry import Entry, to_line
 from nssbg.batch.planning import Planner
@@ -87,25 +87,23 @@ def rates(count: int) -> None:
     planner = Planner(DEFAULT_PROFILE, CutoutOptions(), "m")
     items = [Item(f"s3://shop/in/{n % 997}/{n:08}.jpg", f"{n % 997}") for n in range(count)]
     tracemalloc.start()
-    began = time.process_time()
     units = [planner.unit(item) for item in items]
-    planned = time.process_time() - began
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    began = time.process_time()
+    watch = Stopwatch()
     again = Planner(DEFAULT_PROFILE, CutoutOptions(), "m")
     units = [again.unit(item) for item in items]
-    planned = time.process_time() - began
+    planned = watch.read().processor
     system = fsspec.filesystem("memory")
     manifest = open_run(FsspecObjects(system, "/cost"))
     entries = [_entry(unit) for unit in units]
-    began = time.process_time()
+    watch = Stopwatch()
     for number, entry in enumerate(entries):
         manifest.keep(Committed(entry, f"000001/{number:040}.0000", True, 1))
-    kept = time.process_time() - began
-    began = time.process_time()
+    kept = watch.read().processor
+    watch = Stopwatch()
     manifest.compact()
-    compacted = time.process_time() - began
+    compacted = watch.read().processor
     lines = [to_line(entry) for entry in entries]
     packed = len(gzip.compress("\n".join(lines).encode(), 5)) / count
     manifest.close()

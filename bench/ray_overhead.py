@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import nssbg
 from bench.pipeline import make_images
-from bench.timing import print_header
+from bench.timing import Stopwatch, print_header
 
 
 class Processors:
@@ -137,10 +136,10 @@ def throughput(arguments: argparse.Namespace) -> None:
                 for folder in folders:
                     out = top / "out"
                     out.mkdir()
-                    began = time.perf_counter()
+                    watch = Stopwatch()
                     with Processors() as processors:
                         run(folder, out)
-                    took.append((time.perf_counter() - began, processors.seconds))
+                    took.append((watch.read().wall, processors.seconds))
                     shutil.rmtree(out)
                 times[way].append((took[0], took[1]))
                 shown = "; ".join(
