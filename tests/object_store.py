@@ -29,6 +29,15 @@ def environment(endpoint: str) -> dict[str, str]:
     return {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "NO_PROXY": "127.0.0.1"}
 
 
+# Ends when its standard input does, as it does with whoever started it, however that ends.
+_SERVER = """
+import os, sys, threading
+from moto.server import main
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+"""
+
+
 @contextmanager
 def s3_server():
     """moto's S3 server in a process of its own; its endpoint."""
@@ -36,7 +45,8 @@ def s3_server():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-W", "ignore", "-c", _SERVER, str(port)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **CREDENTIALS},
@@ -51,7 +61,7 @@ def s3_server():
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def request(endpoint: str, method: str, path: str, body: bytes = b"") -> bytes:

@@ -1,7 +1,14 @@
 """One S3 server for all tests of object stores; without moto and s3fs they are skipped."""
 
+import os
+import secrets
+
 import pytest
 from object_store import environment, make_bucket, s3_server
+
+# A token made up for the tests' own cluster, which refuses drivers that have none. Ray reads it
+# when it is imported, by whichever test that is.
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import importlib.util
 import json
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from ray_cluster import POISON, kill_a_worker, ray_cluster
 import nssbg
 
 pytestmark = [
-    # Not imported here: Ray reads its token when it is.
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None,
         reason="Ray is not installed: make test-ray brings it",
@@ -46,14 +44,9 @@ def site(s3_endpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cluster")
     faults = Faults()
     with faulty(s3_endpoint, faults) as endpoint:
-        # A token made up for this cluster: Ray refuses drivers that have none of its own.
-        access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        there = {**environment(endpoint), **access, "NSSBG_HOME": str(folder / "home")}
-        with pytest.MonkeyPatch.context() as patch:
-            for key, value in access.items():
-                patch.setenv(key, value)
-            with ray_cluster(folder / "hook", there) as (address, token):
-                yield Site(faults, endpoint, address, token)
+        there = {**environment(endpoint), "NSSBG_HOME": str(folder / "home")}
+        with ray_cluster(folder / "hook", there) as (address, token):
+            yield Site(faults, endpoint, address, token)
 
 
 class Site:
