@@ -41,7 +41,8 @@ def add_parser(subparsers: Any) -> None:
         "batch",
         help="cut out a whole catalog, unattended; goes on where it stopped",
         description="Cut out the pictures of files, folders and globs into the folder OUT, which "
-        "mirrors the tree. Run again, it does exactly what is missing: what is new, has changed, "
+        "mirrors the tree. Each may be the URI of an object store (s3://bucket/prefix; "
+        "nssbg[cloud]). Run again, it does exactly what is missing: what is new, has changed, "
         "or was lost. `nssbg batch status OUT` tells how an output folder stands, `batch report "
         "OUT` writes its report, `batch retry OUT` tries its failures again.",
         epilog=f"Exit codes: 0 all done, {SOME_FAILED} finished and some failed (each is told "

@@ -58,6 +58,9 @@ class Sources:
             StorageError: The store does not answer.
         """
         top, pattern = _parted(source)
+        if pattern is not None and self.stamp(source):
+            yield self._single(source)
+            return
         if output is not None and top.rstrip("/") == output.rstrip("/"):
             raise OptionError(
                 f"{source}: this is the output itself; results would lie among the pictures. Give "
