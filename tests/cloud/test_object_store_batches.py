@@ -309,6 +309,9 @@ def test_corrections_that_would_be_ignored_are_told_of(bucket):
 def test_a_place_that_is_not_there(bucket):
     with pytest.raises(nssbg.OptionError, match="no such object or folder"):
         list(nssbg.Batch(f"{bucket}/nowhere", f"{bucket}/out", model="studio"))
+    fill(f"{bucket}/in", 1)
+    with pytest.raises(nssbg.ImageEncodeError, match=r"s3://none-such/.*make the bucket"):
+        list(nssbg.Batch(f"{bucket}/in", "s3://none-such/out", model="studio"))
     with pytest.raises(nssbg.OptionError, match="no kind of store"):
         list(nssbg.Batch("nosuch://x/y", f"{bucket}/out", model="studio"))
 

@@ -257,7 +257,8 @@ class FsspecObjects:
 
     def put(self, name: str, data: bytes) -> None:
         """See `Objects.put`."""
-        self._tried("write", name, lambda: self._system.pipe_file(self._path(name), data))
+        with self._placed(name):
+            self._tried("write", name, lambda: self._system.pipe_file(self._path(name), data))
 
     def create(self, name: str, data: bytes) -> bool:
         """See `Objects.create`."""
@@ -274,7 +275,8 @@ class FsspecObjects:
                 raise
             return True
 
-        return self._tried("write", name, once)
+        with self._placed(name):
+            return self._tried("write", name, once)
 
     def move(self, source: str, target: str) -> None:
         """See `Objects.move`: copied within the store, then removed."""
@@ -336,6 +338,16 @@ class FsspecObjects:
             return _stamp_of(info) if info.get("type", "file") == "file" else None
 
         return self._tried("look at", name, once)
+
+    @contextlib.contextmanager
+    def _placed(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"cannot write {joined(self._address, name)}: {_words(error)}; make the bucket or "
+                "container first, or look after the address"
+            ) from error
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
