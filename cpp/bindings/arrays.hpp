@@ -76,5 +76,6 @@ void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_studio(nb::module_& module);
+void bind_tiles(nb::module_& module);
 
 }  // namespace nssbg::bindings

@@ -12,4 +12,5 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_runtime(module);
     nssbg::bindings::bind_studio(module);
+    nssbg::bindings::bind_tiles(module);
 }

@@ -239,3 +239,21 @@ def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, N
     """
     Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
     """
+
+@overload
+def cut_tiles(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], origins: Annotated[NDArray[numpy.int64], dict(shape=(None, 2), order='C', device='cpu', writable=False)], scale: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], shift: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], threads: int = 1) -> None: ...
+
+@overload
+def cut_tiles(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], origins: Annotated[NDArray[numpy.int64], dict(shape=(None, 2), order='C', device='cpu', writable=False)], scale: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], shift: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], threads: int = 1) -> None:
+    """
+    Fill the colours of planes (N x C x h x w) with image * scale + shift at each origin (row, column), mirrored beyond the image's edges.
+    """
+
+@overload
+def put_tile(planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], left: int = 0, top: int = 0, right: int = 0, threads: int = 1) -> bool: ...
+
+@overload
+def put_tile(planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], left: int = 0, top: int = 0, right: int = 0, threads: int = 1) -> bool:
+    """
+    Put 3 x h x w floats 0..1 over out (h x w x 3), rounded, faded in over left columns and top rows; False where one was not finite.
+    """
