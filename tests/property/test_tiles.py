@@ -102,13 +102,13 @@ def test_what_is_no_number_is_told(bad, fade, isa_level):
 
 def test_what_does_not_fit_is_refused():
     image, scale = picture(np.uint8, 4, 4), np.zeros(3, np.float32)
+    far = np.full((1, 2), np.iinfo(np.int64).min)
     planes, out = np.zeros((1, 3, 8, 8), np.float32), np.zeros((8, 8, 3), np.uint8)
     with pytest.raises(ValueError, match="origins"):
         _core.cut_tiles(image, planes, np.zeros((2, 2), np.int64), scale, scale)
     with pytest.raises(ValueError, match="C at least 3"):
         _core.cut_tiles(image, planes[:, :2].copy(), np.zeros((1, 2), np.int64), scale, scale)
     with pytest.raises(ValueError, match="too far"):
-        far = np.full((1, 2), np.iinfo(np.int64).min)
         _core.cut_tiles(image, planes, far, scale, scale)
     with pytest.raises(ValueError, match="size of the part"):
         _core.put_tile(planes[0, :, :7], out)
