@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nssbg._cutout import Report as Report
     from nssbg._delivery import DeliveryOptionsDict as DeliveryOptionsDict
     from nssbg._delivery import RemoveOptionsDict as RemoveOptionsDict
+    from nssbg._enhancement import EnhanceOptionsDict as EnhanceOptionsDict
+    from nssbg._enhancement import enhance as enhance
     from nssbg._errors import DeviceError as DeviceError
     from nssbg._errors import ForkError as ForkError
     from nssbg._errors import ImageDecodeError as ImageDecodeError
@@ -93,6 +95,7 @@ _HOMES = {
     "DeviceError": "_errors",
     "Effort": "_vocabulary",
     "EncodeOptionsDict": "_cutout",
+    "EnhanceOptionsDict": "_enhancement",
     "FileFormat": "_vocabulary",
     "Filter": "_vocabulary",
     "ForegroundMethod": "_vocabulary",
@@ -129,6 +132,7 @@ _HOMES = {
     "alpha": "alpha",
     "cut_rows": "batch.core",
     "decontaminate": "_ops.foreground",
+    "enhance": "_enhancement",
     "estimate_colors": "_ops.foreground",
     "layer_from_strength": "_compose.shadow",
     "prepare": "_ops.prepare",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from nssbg._compose.background import Background
+    from nssbg._enhance.tiling import Progress
+    from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of"]
 
@@ -249,6 +252,69 @@ class Cutout:
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile
         return image
+
+    def enhance(
+        self,
+        *,
+        upscale: int | None = None,
+        denoise: float | None = None,
+        deblock: float | Literal["auto"] = "auto",
+        model: PathLikeText | ModelDescription | None = None,
+        device: str = "auto",
+        backend: str = "auto",
+        threads: int = 0,
+        license: str | None = None,
+        progress: Progress | None = None,
+    ) -> Cutout:
+        """The cut-out of the enhanced photograph, at its size.
+
+        The photograph goes through the network; the alpha is enlarged by `refine` with the result
+        as guide; the edge's colours are estimated anew. "auto" deblocks nothing here: the
+        photograph's file is no longer at hand.
+
+        Args:
+            upscale: Times the sides; see `nssbg.enhance`, also for the others.
+            denoise: 0 to 1, or None.
+            deblock: 0 to 1, or "auto".
+            model: A name, a path to weights with a sidecar, or a description; None: a network that
+                comes with nssbg.
+            device: See `Remover`.
+            backend: See `Remover`.
+            threads: 0: all usable cores.
+            license: See `Remover`.
+            progress: Called with tiles done and tiles in all.
+
+        Raises:
+            ModelError: No network was named and none comes with nssbg, or it cannot be had.
+            LicenseError: Its weights do not allow the use asked for.
+            OptionError: A value outside these, or the network cannot do what is asked for.
+        """
+        from nssbg import _core
+        from nssbg._enhance.image import EnhanceOptions, enhanced_alpha, enhanced_frame
+        from nssbg._enhance.opening import chosen_model, image_network
+
+        threads = threads or _core.usable_cores()
+        options = EnhanceOptions(upscale, denoise, deblock)
+        named = Path(model) if isinstance(model, PathLike) else model
+        network = image_network(
+            chosen_model(named, "image", options),
+            device=device,
+            backend=backend,
+            threads=threads,
+            license=license,
+        )
+        timings = Timings(dict(self.timings.stages))
+        frame = enhanced_frame(
+            network, self.frame, options, threads=threads, timings=timings, progress=progress
+        )
+        with timings.measure("enlarge alpha"):
+            alpha = enhanced_alpha(self.alpha, frame.rgb, threads=threads)
+        colored = None
+        if self.colored is not None:
+            with timings.measure("foreground"):
+                colored = decontaminate(frame.rgb, alpha, threads=threads)
+            alpha = colored[..., 3]
+        return replace(self, alpha=alpha, colored=colored, frame=frame, timings=timings)
 
     def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
         """The same account with other pixels."""

@@ -31,6 +31,7 @@ __all__ = [
     "REFINE_LEVELS",
     "SCREENS",
     "SHADOWS",
+    "UPSCALES",
     "Backend",
     "Chroma",
     "Compression",
@@ -100,6 +101,8 @@ FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
 
+#: Times the sides of an enhanced picture.
+UPSCALES = (1, 2, 3, 4)
 #: What files are compressed with unless said otherwise (docs/decisions/0700-png.md).
 DEFAULT_COMPRESSION: Compression = "default"
 #: Quality of lossy files, 0 (smallest) to 100 (finest).
