@@ -83,6 +83,7 @@ def image_network(
     batch: int | str = "batch",
     everywhere: bool = False,
     window: int = 0,
+    unshuffle: int = 1,
     gain: float = 0.3,
     seed: int = 0,
 ) -> Path:
@@ -98,11 +99,16 @@ def image_network(
         batch: Its first dimension.
         everywhere: A mean over the whole tile is mixed in, as NAFNet's channel attention does.
         window: Means over windows of that side are mixed in, as window attention does; 0: none.
+        unshuffle: The sides are halved (2) into channels first, as Real-ESRGAN's x2 does.
         gain: Of the last convolution: how far the image is changed.
         seed: Of the weights.
     """
     graph = _Graph(seed)
-    at = graph.conv("input", 3 + conditions, width)
+    at, channels = "input", 3 + conditions
+    if unshuffle > 1:
+        at = graph.add("SpaceToDepth", at, blocksize=unshuffle)
+        channels *= unshuffle * unshuffle
+    at = graph.conv(at, channels, width)
     for _ in range(depth - 2):
         at = graph.conv(graph.add("LeakyRelu", at, alpha=0.2), width, width)
     if everywhere:
@@ -110,10 +116,12 @@ def image_network(
     if window:
         means = graph.add("AveragePool", at, kernel_shape=[window] * 2, strides=[window] * 2)
         at = graph.add("Add", at, graph.enlarged(means, window))
-    at = graph.conv(graph.add("LeakyRelu", at, alpha=0.2), width, 3 * scale * scale, gain=gain)
+    block = scale * unshuffle
+    at = graph.conv(graph.add("LeakyRelu", at, alpha=0.2), width, 3 * block * block, gain=gain)
     base = graph.colors("input") if conditions else "input"
+    if block > 1:
+        at = graph.add("DepthToSpace", at, blocksize=block, mode="CRD")
     if scale > 1:
-        at = graph.add("DepthToSpace", at, blocksize=scale, mode="CRD")
         base = graph.enlarged(base, scale)
     at = graph.add("Add", at, base)
     sides: list[object] = list(tile) if tile else ["height", "width"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nssbg._delivery import DeliveryOptionsDict as DeliveryOptionsDict
     from nssbg._delivery import RemoveOptionsDict as RemoveOptionsDict
     from nssbg._enhancement import EnhanceOptionsDict as EnhanceOptionsDict
+    from nssbg._enhancement import depth as depth
     from nssbg._enhancement import enhance as enhance
     from nssbg._errors import DeviceError as DeviceError
     from nssbg._errors import ForkError as ForkError
@@ -132,6 +133,7 @@ _HOMES = {
     "alpha": "alpha",
     "cut_rows": "batch.core",
     "decontaminate": "_ops.foreground",
+    "depth": "_enhancement",
     "enhance": "_enhancement",
     "estimate_colors": "_ops.foreground",
     "layer_from_strength": "_compose.shadow",

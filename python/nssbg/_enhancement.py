@@ -1,4 +1,4 @@
-"""`enhance`: enlarges, denoises and deblocks one picture with a network of the caller's choice."""
+"""`enhance` and `depth`: one picture through a network of the caller's choice."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from nssbg import _core
 from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._cutout import EncodeOptionsDict
+from nssbg._enhance.depth import enlarged_map
 from nssbg._enhance.image import EnhanceOptions, enhanced_frame
 from nssbg._enhance.jpeg_quality import deblock_strength
-from nssbg._enhance.opening import chosen_model, image_network
+from nssbg._enhance.opening import chosen_model, depth_network, image_network
 from nssbg._enhance.tiling import Progress
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._models.sidecar import ModelDescription
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from typing_extensions import Unpack
 
-__all__ = ["EnhanceOptionsDict", "enhance", "enhanced_picture"]
+__all__ = ["EnhanceOptionsDict", "depth", "enhance", "enhanced_picture"]
 
 # What a picture takes while it is enhanced, beside itself and its result: tiles, the runtime.
 _SCRATCH = 256 << 20
@@ -251,6 +252,50 @@ def enhanced_picture(
         threads=threads,
         progress=progress,
     )
+
+
+def depth(
+    image: ImageSource,
+    *,
+    model: PathLikeText | ModelDescription | None = None,
+    device: str = "auto",
+    backend: str = "auto",
+    threads: int = 0,
+    license: str | None = None,
+    max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
+) -> NDArray[np.float32]:
+    """Relative depth of a photograph by a network, for blurs that follow it (`Blur`).
+
+    Args:
+        image: A path, file bytes, an open binary file, a PIL image or an array.
+        model: A name of `nssbg models list`, a path to weights with a sidecar, or a description of
+            task "depth"; None: a network that comes with nssbg.
+        device: See `Remover`; so for backend, threads and license.
+        backend: See `Remover`.
+        threads: 0: all usable cores.
+        license: See `Remover`.
+        max_pixels: Pictures with more pixels are refused before they are decoded.
+        max_memory: Bytes that a picture may be predicted to take; None: three quarters of what is
+            free.
+
+    Returns:
+        H x W float32, inverse depth stretched to 0 (the farthest of this picture) to 1 (nearest).
+
+    Raises:
+        ImageDecodeError: The picture cannot be read.
+        ModelError: No network was named and none comes with nssbg, or it cannot be had.
+        LicenseError: Its weights do not allow the use asked for.
+        DeviceError: The device asked for is not what would run.
+    """
+    threads = threads or _core.usable_cores()
+    chosen = Path(model) if isinstance(model, os.PathLike) else model
+    described = chosen_model(chosen, "depth")
+    frame = image_io.decode(image, max_pixels=max_pixels, max_memory=max_memory)
+    network = depth_network(
+        described, device=device, backend=backend, threads=threads, license=license
+    )
+    return enlarged_map(network.coarse(frame), frame.height, frame.width)
 
 
 def _target(image: Any, output: PathLikeText | None, format: FileFormat | None) -> Path | None:

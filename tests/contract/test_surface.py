@@ -71,6 +71,7 @@ PUBLIC = {
     "alpha",
     "cut_rows",
     "decontaminate",
+    "depth",
     "enhance",
     "estimate_colors",
     "layer_from_strength",

@@ -1,11 +1,13 @@
-"""Which network enhances, and one of each settings held open between calls."""
+"""Which network enhances or gives depth, and one of each settings held open between calls."""
 
 from __future__ import annotations
 
 import os
 import threading
 from pathlib import Path
+from typing import TypeVar
 
+from nssbg._enhance.depth import DepthNetwork
 from nssbg._enhance.image import EnhanceOptions, check_fit
 from nssbg._enhance.network import ImageNetwork
 from nssbg._errors import ModelError, OptionError
@@ -15,11 +17,13 @@ from nssbg._models.sidecar import ModelDescription, Task
 from nssbg._models.task import check_task, named_models
 from nssbg._planner.opening import resolve_model
 
-__all__ = ["chosen_model", "image_network"]
+__all__ = ["chosen_model", "depth_network", "image_network"]
+
+Network = TypeVar("Network", ImageNetwork, DepthNetwork)
 
 # Networks held open at once between calls.
 _MOST = 2
-_opened: dict[tuple[object, ...], ImageNetwork] = {}
+_opened: dict[tuple[object, ...], ImageNetwork | DepthNetwork] = {}
 _lock = threading.Lock()
 
 
@@ -68,22 +72,43 @@ def chosen_model(
 def image_network(
     model: ModelDescription, *, device: str, backend: str, threads: int, license: str | None
 ) -> ImageNetwork:
-    """An open network, shared by all calls with these settings in this process.
+    """An open network of task "image", shared by all calls with these settings in this process.
 
     Raises:
         ModelError, LicenseError, DeviceError: See `ImageNetwork`.
     """
+    return _shared(ImageNetwork, model, device, backend, threads, license)
+
+
+def depth_network(
+    model: ModelDescription, *, device: str, backend: str, threads: int, license: str | None
+) -> DepthNetwork:
+    """The same of task "depth".
+
+    Raises:
+        ModelError, LicenseError, DeviceError: See `DepthNetwork`.
+    """
+    return _shared(DepthNetwork, model, device, backend, threads, license)
+
+
+def _shared(
+    kind: type[Network],
+    model: ModelDescription,
+    device: str,
+    backend: str,
+    threads: int,
+    license: str | None,
+) -> Network:
     use = wanted_use(license)
     model = resolve_model(model, license=use)
-    key = (os.getpid(), model, device, backend, threads, use)
+    key = (os.getpid(), kind, model, device, backend, threads, use)
     with _lock:
         network = _opened.pop(key, None)
         if network is None:
-            network = ImageNetwork(
-                model, device=device, backend=backend, threads=threads, license=use
-            )
+            network = kind(model, device=device, backend=backend, threads=threads, license=use)
         _opened[key] = network  # newest last
         while len(_opened) > _MOST:
             # Let go of, not closed: another thread may be using it.
             _opened.pop(next(iter(_opened)))
+    assert isinstance(network, kind)
     return network
