@@ -70,6 +70,7 @@ nb::ndarray<nb::numpy, T> pooled_array(Scratch<T> block, std::initializer_list<s
 void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
+void bind_defocus(nb::module_& module);
 void bind_refine(nb::module_& module);
 void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);

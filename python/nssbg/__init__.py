@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nssbg._compose.background import Background as Background
     from nssbg._compose.background import Gradient as Gradient
     from nssbg._compose.canvas import Canvas as Canvas
+    from nssbg._compose.defocus import Blur as Blur
     from nssbg._compose.output import Output as Output
     from nssbg._compose.shadow import Shadow as Shadow
     from nssbg._compose.shadow import layer_from_strength as layer_from_strength
@@ -85,6 +86,7 @@ _HOMES = {
     "Backend": "_vocabulary",
     "Background": "_compose.background",
     "Batch": "batch.engine",
+    "Blur": "_compose.defocus",
     "Canvas": "_compose.canvas",
     "Chroma": "_vocabulary",
     "Compression": "_vocabulary",

@@ -94,6 +94,15 @@ def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None
     """
 
 @overload
+def defocus(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], radii: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], blades: int = 0, rotation: float = 0.0, threads: int = 1) -> NDArray[numpy.uint8]: ...
+
+@overload
+def defocus(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], radii: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], blades: int = 0, rotation: float = 0.0, threads: int = 1) -> NDArray[numpy.uint16]:
+    """
+    H x W x 3: the image's background without the subject (straight rgba), blurred by circles of confusion of radii pixels (h x w, negative in front of the focus).
+    """
+
+@overload
 def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
 
 @overload

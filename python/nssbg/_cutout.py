@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
+from nssbg._compose.defocus import BLUR, Blur, blur_from, blurred_by_depth
 from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
 from nssbg._ops.foreground import decontaminate
@@ -138,17 +139,32 @@ class Cutout:
             second_pass=self.second_pass,
         )
 
-    def over(self, background: Background) -> NDArray[Any]:
-        """Lay the cut-out over a colour or a picture.
+    def over(
+        self, background: Background, *, blur: NDArray[Any] | None = None, threads: int = 1
+    ) -> NDArray[Any]:
+        """Lay the cut-out over a colour or a picture, or its own background out of focus.
 
         Args:
-            background: Colour name, "#rrggbb", (r, g, b) of 0..255, or a picture (path, PIL
-                image, array) that is scaled to cover.
+            background: Colour name, "#rrggbb", (r, g, b) of 0..255, a picture (path, PIL
+                image, array) that is scaled to cover, or "blur" or a `Blur`: the photograph's own.
+            blur: With background="blur", the depth that it follows: see `Blur.depth`.
+            threads: Threads to use; 0: all usable cores. Never changes the result.
 
         Returns:
             H x W x 3, the dtype of rgba.
+
+        Raises:
+            OptionError: blur without background="blur", or not a background.
         """
-        return over(self.rgba, background, icc_profile=self.frame.icc_profile)
+        blurred = blur_from(background)
+        if blur is not None:
+            if background != BLUR:
+                raise OptionError("blur= is a depth map for background='blur'; else use nssbg.Blur")
+            blurred = Blur(depth=blur)
+        if blurred is not None:
+            behind = blurred_by_depth(self.frame.rgb, self.rgba, blurred, threads=threads)
+            return over(self.rgba, behind, threads=threads)
+        return over(self.rgba, background, icc_profile=self.frame.icc_profile, threads=threads)
 
     def render(self, output: Output) -> NDArray[Any]:
         """The pixels of one result: trimmed, on a canvas, with a shadow, as a mask, ...

@@ -22,6 +22,7 @@ PUBLIC = {
     "Backend",
     "Background",
     "Batch",
+    "Blur",
     "Canvas",
     "Chroma",
     "Compression",

@@ -62,6 +62,16 @@ MUTATIONS = (
         "1.0f;",
     ),
     Mutation(
+        "defocus: what lies behind a sharp surface shines through",
+        "float seen = 1.0f - covered[x];",
+        "float seen = 1.0f;",
+    ),
+    Mutation(
+        "defocus: a polygon's light goes the wrong way round",
+        "runs.push_back({-row, ",
+        "runs.push_back({row, ",
+    ),
+    Mutation(
         "refine: cubic rows round down",
         "static_cast<int16_t>(low + high + 16) >> 5",
         "static_cast<int16_t>(low + high) >> 5",
