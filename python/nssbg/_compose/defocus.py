@@ -157,12 +157,15 @@ def radii_of_plane(alpha: NDArray[Any], radius: float) -> NDArray[np.float32]:
     top, foot = float(rows[0]), float(rows[-1] + 1)
     middles = (np.arange(_MAP_SIDE) + 0.5) * (height / _MAP_SIDE)
     radii = radius * (foot - middles) / (foot - top)
-    return np.clip(radii, -radius, radius).astype(np.float32)[:, None]
+    column: NDArray[np.float32] = np.clip(radii, -radius, radius).astype(np.float32)[:, None]
+    return column
 
 
 def _reduced(depth: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = (min(side, _MAP_SIDE) for side in depth.shape)
-    return depth if depth.shape == (height, width) else _reduced_to(depth, height, width)
+    if depth.shape == (height, width):
+        return depth
+    return _reduced_to(depth, height, width)
 
 
 def _reduced_to(plane: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
