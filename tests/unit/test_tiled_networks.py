@@ -13,7 +13,11 @@ from nssbg._enhance.network import ImageNetwork
 from nssbg._enhance.receptive_field import TOLERANCE, kept_reach
 from nssbg._enhance.tiling import Tiling, _spans, chosen_tiling, run_tiled
 from nssbg._errors import ModelError, OptionError
-from nssbg._models.sidecar import description_from_mapping
+from nssbg._models.onnx_header import read_header
+from nssbg._models.sidecar import description_from_mapping, read_sidecar
+from nssbg._models.suggest import suggested_sidecar
+from nssbg._planner import PlanRequest
+from nssbg._planner.store import plan_key
 from nssbg._runtime import open_backend
 
 
@@ -129,13 +133,14 @@ def test_windows_stay_where_they_are(tmp_path):
     assert np.abs(wrong - untiled(model, image, 16)).max() > 2
 
 
-def test_a_network_that_sees_everything_is_mixed_over_the_seams(tmp_path):
+def test_a_network_that_sees_everything_is_mixed_over_the_seams(tmp_path, caplog):
     """No overlap makes its tiles equal; mixed, the image has no step where two tiles meet."""
     path = image_network(tmp_path / "net.onnx", everywhere=True, gain=2.0)
     model = described(path)
     network = ImageNetwork(model, backend="onnxruntime", device="cpu")
     assert not network.reach.is_local
     assert network.reach.difference > TOLERANCE
+    assert "mixed over their seams" in caplog.text
     # Dark on the left, light on the right: the tiles' means differ.
     ramp = np.broadcast_to(np.linspace(40, 215, 200).astype(np.uint8)[None, :, None], (60, 200, 3))
     faded = network.run(np.ascontiguousarray(ramp)).astype(int)
@@ -273,6 +278,52 @@ def test_every_pixel_has_a_part_and_no_part_is_longer_than_a_tile_can(multiple, 
         for span in spans:
             own = span.end - span.after // 2 - span.begin - span.before // 2
             assert 1 <= own <= tiling.height - 2 * tiling.overlap
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"scale": 2, "tile": (48, 64)}, {"scale": 2, "height": 48, "width": 64}),
+        ({"scale": 3}, {"scale": 1, "height": 256, "width": 256}),
+    ],
+)
+def test_a_first_sidecar_is_suggested_and_can_be_read(tmp_path, keys, expected):
+    path = image_network(tmp_path / "net.onnx", **keys)
+    text = suggested_sidecar(path, read_header(path))
+    (tmp_path / "net.onnx.toml").write_text(text)
+    model = read_sidecar(tmp_path / "net.onnx.toml", weights=path)
+    assert model.task == "image"
+    assert {key: getattr(model, key) for key in expected} == expected
+    conditioned = image_network(tmp_path / "told.onnx", conditions=1)
+    assert "its 1 further planes" in suggested_sidecar(conditioned, read_header(conditioned))
+
+
+def test_one_measurement_serves_tiles_of_every_size(tmp_path):
+    model = described(image_network(tmp_path / "net.onnx"))
+    request = PlanRequest()
+    other = replace(model, height=96, width=32)
+    assert plan_key(model, "x", request) == plan_key(other, "x", request)
+    matte = replace(model, task="matte")
+    assert plan_key(matte, "x", request) != plan_key(replace(other, task="matte"), "x", request)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_scratch_does_not_grow_with_the_picture(dtype):
+    """Beyond picture and result: the tensors of one run, whatever the size."""
+    import tracemalloc
+
+    peaks = []
+    for side in (600, 3000):
+        image = np.zeros((side, side, 3), dtype)
+        tiling = chosen_tiling((side, side), (256, 256), 16)
+        tracemalloc.start()
+        result = run_tiled(image, lambda tensor: tensor.repeat(2, 2).repeat(2, 3), tiling, scale=2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        # 8-bit results come from the core's pool, which is not traced.
+        peaks.append(peak - (result.nbytes if dtype == np.uint16 else 0))
+    assert max(peaks) < 16 << 20
+    assert peaks[1] < peaks[0] + (1 << 20)
 
 
 def test_a_tile_of_nothing_of_its_own_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +22,8 @@ from nssbg._runtime import Backend
 from nssbg._types import ImageArray, Plan
 
 __all__ = ["ImageNetwork"]
+
+log = logging.getLogger("nssbg")
 
 # Tile shapes held open: a picture's own and the last one's.
 _OPEN = 2
@@ -79,6 +82,13 @@ class ImageNetwork:
                         fixed=self._fixed,
                     ),
                 )
+                if not self._reach.is_local:
+                    log.warning(
+                        "%s: looks at all of a tile: its tiles differ by up to %.1f of 255, and "
+                        "are mixed over their seams",
+                        self.model.name,
+                        255 * self._reach.difference,
+                    )
             return self._reach
 
     def run(

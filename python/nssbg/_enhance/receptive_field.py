@@ -174,6 +174,7 @@ def kept_reach(model: ModelDescription, measure: Callable[[], Reach]) -> Reach:
             return Reach(int(overlap), float(difference))
     except (KeyError, TypeError, ValueError):
         pass
+    log.info("%s: how far it looks is measured, once for these weights", model.name)
     found = measure()
     log.info(
         "%s: tiles have to see %d pixels beyond their part: overlap = %d in its sidecar keeps that",
