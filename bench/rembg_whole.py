@@ -20,8 +20,9 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from bench.timing import Stopwatch
 
 SIDECAR = """\
 name = "u2netp-random"
@@ -57,24 +58,25 @@ def run_nssbg(graph: Path, sources: list[Path], out: Path) -> None:
             outcome.result()
 
 
-_clock: dict[str, float] = {}
+_clock: list[Stopwatch] = []
 
 
 def start_clock() -> None:
     """From here on time counts."""
-    _clock["wall"], _clock["cpu"] = time.perf_counter(), time.process_time()
+    _clock[:] = [Stopwatch()]
 
 
 def worker(which: str, graph: Path, folder: Path, out: Path) -> None:
     """Run one of the two over a folder and print its figures as JSON."""
     sources = sorted(folder.glob("*.jpg"))
     {"rembg": run_rembg, "nssbg": run_nssbg}[which](graph, sources, out)
+    took = _clock[0].read()
     print(
         json.dumps(
             {
                 "pictures": len(sources),
-                "wall": time.perf_counter() - _clock["wall"],
-                "cpu": time.process_time() - _clock["cpu"],
+                "wall": took.wall,
+                "cpu": took.processor,
                 "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         )
@@ -113,9 +115,9 @@ def command(which: str, graph: Path, source: Path, target: Path) -> dict[str, fl
         ],
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = time.perf_counter()
+    watch = Stopwatch()
     subprocess.run(lines[which], env=environment(graph), check=True, stdout=subprocess.DEVNULL)
-    wall = time.perf_counter() - wall
+    wall = watch.read().wall
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"wall": wall, "cpu": cpu}

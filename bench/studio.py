@@ -8,27 +8,15 @@ the corners, and GrabCut), each with its mask brought to full size. Run: python 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
 
 from bench.studio_cases import make_case
-from bench.timing import interleaved
+from bench.timing import interleaved, read_floor
 from nssbg._ops.studio import studio_alpha
 
 SIZES = {12: (3000, 4000), 24: (4000, 6000)}
-
-
-def read_rate() -> float:
-    """Bytes a second of one thread reading warm memory that no cache holds."""
-    block = np.ones(256 << 20, np.uint8).view(np.uint64)
-    best = 1e9
-    for _ in range(5):
-        start = time.perf_counter()
-        int(block.sum())
-        best = min(best, time.perf_counter() - start)
-    return block.nbytes / best
 
 
 def peers(image: np.ndarray) -> dict[str, Callable[[], object]]:
@@ -65,7 +53,6 @@ def main() -> None:
     parser.add_argument("--megapixels", type=int, choices=SIZES, nargs="*", default=list(SIZES))
     parser.add_argument("--grab-cut", action="store_true", help="also time GrabCut (seconds a run)")
     arguments = parser.parse_args()
-    rate = read_rate()
     for megapixels in arguments.megapixels:
         height, width = SIZES[megapixels]
         image = make_case("headset", "graded", height=height, width=width, noise=3).image
@@ -81,7 +68,7 @@ def main() -> None:
             others.pop("cv2 grabCut x 2, 1 thread", None)
         calls.update(others)
         traffic = image.nbytes + image.nbytes // 3
-        floor = {f"read {image.nbytes / 1e6:.0f} MB, write alpha": 1e3 * traffic / rate}
+        floor = {f"read {image.nbytes / 1e6:.0f} MB, write alpha": read_floor(traffic)}
         table = interleaved(calls, runs=5, warmup=1, floors=floor, title=f"{megapixels} MP studio")
         print(f"  studio, 1 thread: {traffic / table.timings[0].median / 1e6:.2f} GB/s of picture")
 

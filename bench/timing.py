@@ -16,9 +16,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,11 +35,14 @@ class Timing:
         samples: One wall time a round, in milliseconds, in the order they were taken.
         ratio: Median over rounds of (first callable's time / this one's time): how many times
             faster this one is than the baseline, each round compared with itself.
+        processor: Processor time of the process in each of these rounds, in milliseconds: on a
+            machine that others use too it says more than wall time.
     """
 
     name: str
     samples: tuple[float, ...]
     ratio: float
+    processor: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -49,6 +53,38 @@ class Timing:
     def minimum(self) -> float:
         """Minimum in milliseconds."""
         return min(self.samples)
+
+    @property
+    def processor_median(self) -> float:
+        """Median of the processor time in milliseconds."""
+        return statistics.median(self.processor)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What something took, in seconds, and what it gave."""
+
+    wall: float
+    processor: float
+    result: Any
+
+
+class Stopwatch:
+    """Runs from when it is made; for what is no single call."""
+
+    def __init__(self) -> None:
+        self._processor, self._wall = time.process_time(), time.perf_counter()
+
+    def read(self, result: Any = None) -> Spent:
+        """What went by so far."""
+        wall = time.perf_counter() - self._wall
+        return Spent(wall, time.process_time() - self._processor, result)
+
+
+def spent(call: Call) -> Spent:
+    """One call's wall time and this process's processor time."""
+    watch = Stopwatch()
+    return watch.read(call())
 
 
 @dataclass(frozen=True)
@@ -83,9 +119,11 @@ class Timings:
     def table(self) -> str:
         """The table as text, floors last."""
         width = max(len(name) for name in [*self.medians, *self.floors, self.title])
-        lines = [f"{self.title:<{width}}  {'median ms':>10}  {'min ms':>10}  {'x baseline':>10}"]
+        head = ("median ms", "min ms", "CPU ms", "x baseline")
+        lines = [f"{self.title:<{width}}" + "".join(f"  {name:>10}" for name in head)]
         lines += [
-            f"{t.name:<{width}}  {t.median:>10.3f}  {t.minimum:>10.3f}  {t.ratio:>10.2f}"
+            f"{t.name:<{width}}  {t.median:>10.3f}  {t.minimum:>10.3f}"
+            f"  {t.processor_median:>10.3f}  {t.ratio:>10.2f}"
             for t in self.timings
         ]
         lines += [f"{name:<{width}}  {ms:>10.3f}  (floor)" for name, ms in self.floors.items()]
@@ -118,6 +156,7 @@ def interleaved(
         raise ValueError("interleaved needs at least one callable, runs >= 1 and warmup >= 0")
     names = list(callables)
     samples: dict[str, list[float]] = {name: [] for name in names}
+    processor: dict[str, list[float]] = {name: [] for name in names}
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -126,14 +165,12 @@ def interleaved(
             # A rotating order, so that nobody always runs behind the same neighbour's caches.
             shift = round_number % len(names)
             for name in names[shift:] + names[:shift]:
-                call = callables[name]
-                begin = time.perf_counter_ns()
-                result = call()
-                elapsed = (time.perf_counter_ns() - begin) / 1e6
-                # Freed here: a result's deallocation is not part of the next one's time.
-                del result
+                took = spent(callables[name])
                 if round_number >= warmup:
-                    samples[name].append(elapsed)
+                    samples[name].append(1e3 * took.wall)
+                    processor[name].append(1e3 * took.processor)
+                # Freed here: a result's deallocation is not part of the next one's time.
+                del took
     finally:
         if collecting:
             gc.enable()
@@ -143,6 +180,7 @@ def interleaved(
             name,
             tuple(samples[name]),
             statistics.median(b / own for b, own in zip(baseline, samples[name], strict=True)),
+            tuple(processor[name]),
         )
         for name in names
     )
@@ -191,9 +229,21 @@ def _bandwidth() -> dict[str, float]:
 
 
 def _once(call: Call) -> float:
-    begin = time.perf_counter_ns()
-    call()
-    return (time.perf_counter_ns() - begin) / 1e6
+    return 1e3 * spent(call).wall
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as Markdown whose columns line up in a terminal too; figures to the right."""
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    first, *others = widths
+
+    def line(row: Sequence[str]) -> str:
+        right = [cell.rjust(width) for cell, width in zip(row[1:], others, strict=True)]
+        return "| " + " | ".join([row[0].ljust(first), *right]) + " |"
+
+    rule = ["-" * first, *("-" * (width - 1) + ":" for width in others)]
+    return "\n".join([line(head), "| " + " | ".join(rule) + " |", *map(line, cells)])
 
 
 def processor_name() -> str:

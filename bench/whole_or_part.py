@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ import simplejpeg
 
 import nssbg
 from bench.photos import photograph
+from bench.timing import spent
 from nssbg._vocabulary import COMPRESSIONS, Compression
 
 Bytes = npt.NDArray[np.uint8]
@@ -33,9 +33,8 @@ def best(steps: dict[str, Callable[[], int]], rounds: int) -> dict[str, tuple[fl
     found: dict[str, tuple[float, float, int]] = {}
     for _ in range(rounds + 1):  # the first also opens the model and fills the pool
         for name, step in steps.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            size = step()
-            cpu, wall = (time.process_time() - cpu) * 1e3, (time.perf_counter() - wall) * 1e3
+            took = spent(step)
+            wall, cpu, size = took.wall * 1e3, took.processor * 1e3, took.result
             before = found.get(name, (wall, cpu, size))
             found[name] = min(wall, before[0]), min(cpu, before[1]), size
     return found

@@ -27,7 +27,9 @@ FOREGROUND_SHARES = {
     "procedural": 0.25,
     "rendered": 0.25,
     "clear": 0.30,
+    "models": 0.40,
 }
+FRAMED = ("rendered", "models")  # kinds that bring a shadow of their own
 ELSEWHERE = {"open": "clear"}  # whose cut-outs stand for a kind over another backdrop
 PRODUCT_SHARE = 0.22  # of the composites: whole rendered frames with their own shadow
 BACKDROP_SHARES = {
@@ -150,7 +152,10 @@ class Generator(Photographs, Backdrops, Objects):
     def product(self) -> tuple[memmap_dataset.Pixels, memmap_dataset.Pixels]:
         """A rendered frame with its own shadow on a clean backdrop."""
         size = self.size
-        five = self.picture(self.sources.foregrounds["rendered"])
+        here = [kind for kind in FRAMED if kind in self.sources.foregrounds]
+        # One kind, one draw fewer: the measured sets stay what they are.
+        kind = here[0] if len(here) == 1 else str(self.rng.choice(here))
+        five = self.picture(self.sources.foregrounds[kind])
         source = five.shape[0]
         five = shrunk_frame(five, source / size)
         scale = size / five.shape[0] * self.between(0.85, 1.5)

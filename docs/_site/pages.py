@@ -1,8 +1,9 @@
 """MkDocs hooks: the pages that are made from the code, and links that point out of docs/.
 
 Made: the API reference from `nssbg.__all__`, the command-line reference from the argparse parser,
-the index of decisions from their first lines, the table of benches from their docstrings, and the
-pages that stand in the checkout's root (changelog, security, contributing).
+the index of decisions from their first lines, the table of benches from their docstrings, the
+fields of bench.json from its schema, and the pages that stand in the checkout's root (changelog,
+security, contributing).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import json
 import os
 import re
 import typing
@@ -29,6 +31,7 @@ FROM_ROOT = {
     "changelog.md": "CHANGELOG.md",
 }
 _LINK = re.compile(r"(?<!!)\[([^\]\[]*)\]\(([^)\s]+)\)")
+_EXAMPLE = re.compile(r"^<!-- example: (\S+) -->$", re.M)
 _HELP_COLUMNS = "92"
 
 
@@ -114,12 +117,48 @@ def decisions_page() -> str:
 def bench_table() -> str:
     """What each bench that can be run measures, from its docstring."""
     lines = ["| command | measures |", "|---|---|"]
-    for path in sorted((ROOT / "bench").glob("*.py")):
+    for path in sorted((ROOT / "bench").glob("[a-z]*.py")):
         source = path.read_text(encoding="utf-8")
         if "__main__" in source:
             first = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")[0]
-            lines.append(f"| `python -m bench.{path.stem}` | {' '.join(first.split())} |")
+            lines.append(f"| `python -m bench run {path.stem}` | {' '.join(first.split())} |")
     return "\n".join(lines)
+
+
+def with_examples(markdown: str) -> str:
+    """A page's text with the files of examples/ that it asks for, whole.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+
+    def shown(match: re.Match[str]) -> str:
+        source = (ROOT / "examples" / match[1]).read_text(encoding="utf-8")
+        return f'```python title="examples/{match[1]}"\n{source.rstrip()}\n```'
+
+    return _EXAMPLE.sub(shown, markdown)
+
+
+def schema_tables() -> str:
+    """Every field of the documents of `nssbg bench`, from their JSON Schema."""
+    from nssbg.bench.document import schema_text
+
+    schema = json.loads(schema_text())
+    lines: list[str] = []
+    waiting = [("", schema)]
+    while waiting:
+        name, node = waiting.pop(0)
+        lines += ["", f"**{name or schema['title']}**: {node['description']}", ""]
+        lines += ["| field | type | |", "|---|---|---|"]
+        for field, value in node["properties"].items():
+            kind = value.get("type", "constant")
+            shown = kind if isinstance(kind, str) else " or ".join(kind)
+            lines.append(f"| `{field}` | {shown} | {value['description']} |")
+            inner = value.get("items", value)
+            inner = inner.get("items", inner)
+            if "properties" in inner:
+                waiting.append((f"{name}.{field}".lstrip("."), inner))
+    return "\n".join(lines).strip()
 
 
 def _source_of(page: str) -> Path:
@@ -176,10 +215,15 @@ def on_files(files: Files, config: Any) -> Files:
     }
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
+    from nssbg.bench.document import schema_text
+
+    files.append(File.generated(config, "reference/bench-1.schema.json", content=schema_text()))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Links, and the table of benches where a page asks for it."""
+    """Links, and the table of benches and the examples where a page asks for them."""
     text = markdown.replace("<!-- generated: bench -->", bench_table())
-    return relinked(text, page.file.src_uri, config.repo_url or "")
+    text = text.replace("<!-- generated: bench schema -->", schema_tables())
+    linked = relinked(text, page.file.src_uri, config.repo_url or "")
+    return with_examples(linked)  # last: an example's brackets are no links

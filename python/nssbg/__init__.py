@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nssbg._errors import ModelError as ModelError
     from nssbg._errors import NssbgError as NssbgError
     from nssbg._errors import OptionError as OptionError
+    from nssbg._errors import TimeLimitError as TimeLimitError
     from nssbg._ops.foreground import decontaminate as decontaminate
     from nssbg._ops.foreground import estimate_colors as estimate_colors
     from nssbg._ops.foreground import suppress_spill as suppress_spill
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from nssbg._options import CutoutOptions as CutoutOptions
     from nssbg._options import CutoutOptionsDict as CutoutOptionsDict
     from nssbg._options import RemoverOptionsDict as RemoverOptionsDict
+    from nssbg._pipeline.frames import FrameStream as FrameStream
     from nssbg._pipeline.outcome import Outcome as Outcome
     from nssbg._pipeline.outcome import StreamReport as StreamReport
     from nssbg._pipeline.stream import Stream as Stream
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from nssbg._types import Plan as Plan
     from nssbg._types import Timings as Timings
     from nssbg._vocabulary import Backend as Backend
+    from nssbg._vocabulary import ChannelOrder as ChannelOrder
     from nssbg._vocabulary import Chroma as Chroma
     from nssbg._vocabulary import Compression as Compression
     from nssbg._vocabulary import Effort as Effort
@@ -88,6 +91,7 @@ _HOMES = {
     "Batch": "batch.engine",
     "Blur": "_compose.defocus",
     "Canvas": "_compose.canvas",
+    "ChannelOrder": "_vocabulary",
     "Chroma": "_vocabulary",
     "Compression": "_vocabulary",
     "Corrections": "_corrections",
@@ -104,6 +108,7 @@ _HOMES = {
     "ForegroundMethod": "_vocabulary",
     "ForkError": "_errors",
     "Frame": "_types",
+    "FrameStream": "_pipeline.frames",
     "Gradient": "_compose.background",
     "ImageDecodeError": "_errors",
     "ImageEncodeError": "_errors",
@@ -131,6 +136,7 @@ _HOMES = {
     "Stream": "_pipeline.stream",
     "StreamReport": "_pipeline.outcome",
     "StudioResult": "_ops.studio",
+    "TimeLimitError": "_errors",
     "Timings": "_types",
     "alpha": "alpha",
     "cut_rows": "batch.core",

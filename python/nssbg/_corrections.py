@@ -46,7 +46,7 @@ class Corrections:
         mask: h x w uint8, painted: 224 to 255 keep, 0 to 31 drop, grey between says nothing. It
             covers the whole picture, at its size or at another of the same proportions.
         size: width, height that the coordinates are meant for; they are scaled to the picture's.
-            None: the picture's own.
+            None: the picture's own. (1, 1): they are shares of its width and height.
 
     Raises:
         OptionError: None of these are given, or one is not what it must be.
@@ -116,7 +116,8 @@ class Corrections:
         """
         result = self
         if self.size is not None:
-            _same_proportions("size", self.size, width, height, name)
+            if self.size != (1.0, 1.0):
+                _same_proportions("size", self.size, width, height, name)
             sx, sy = width / self.size[0], height / self.size[1]
             box = self.box
             result = Corrections(

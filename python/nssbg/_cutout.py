@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
+from nssbg._compose.checkerboard import checkerboard
 from nssbg._compose.defocus import BLUR, Blur, blur_from, blurred_by_depth
 from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from nssbg._enhance.tiling import Progress
     from nssbg._models.sidecar import ModelDescription
 
-__all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of"]
+__all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of", "report_record"]
 
 
 class EncodeOptionsDict(TypedDict, total=False):
@@ -76,9 +77,13 @@ class Report:
     second_pass: SecondPassReport | None = None
 
 
-@dataclass(frozen=True)
+# Longer side, in pixels, of the picture that a notebook shows: a cell's width, at most 1 MB.
+_SHOWN = 640
+
+
+@dataclass(frozen=True, repr=False)
 class Cutout:
-    """A picture without its background.
+    """A picture without its background. A notebook shows it on a checkerboard, 640 pixels at most.
 
     Attributes:
         alpha: H x W, uint8 or uint16 as the picture was; full scale = foreground.
@@ -332,6 +337,23 @@ class Cutout:
             alpha = colored[..., 3]
         return replace(self, alpha=alpha, colored=colored, frame=frame, timings=timings)
 
+    def __repr__(self) -> str:
+        """Size, what ran and how far it is to be trusted; no pixels."""
+        trusted = "" if self.confidence is None else f", confidence {self.confidence:.2f}"
+        return (
+            f"<Cutout of {self.frame.name}: {self.frame.width} x {self.frame.height}, "
+            f"{self.plan.model} on {self.plan.device}{trusted}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the cut-out on a checkerboard, scaled down to a cell's width."""
+        small = self.render(Output(longest_side=_SHOWN))
+        board = checkerboard(*small.shape[:2])
+        if small.dtype != np.uint8:
+            small = eight_bits(small)
+        shown = over(small, board, icc_profile=self.frame.icc_profile)
+        return image_io.encode(shown, format="png", icc_profile=self.frame.icc_profile)
+
     def with_rgba(self, rgba: NDArray[Any]) -> Cutout:
         """The same account with other pixels."""
         return replace(self, alpha=rgba[..., 3], colored=rgba)
@@ -343,3 +365,36 @@ def inputs_of(
     """What a result is made from: files whose paths are among these are never written over."""
     source = Path(cutout.frame.name) if cutout.frame.kind == "path" else None
     return source, background, None if output is None else output.background
+
+
+def report_record(report: Report) -> dict[str, Any]:
+    """A report as JSON holds it: the command line's lines and the server's answers."""
+    plan = report.plan
+    second = report.second_pass
+    return {
+        "width": report.width,
+        "height": report.height,
+        "model": plan.model,
+        "license": plan.license,
+        "backend": plan.backend,
+        "device": plan.device,
+        "precision": plan.precision,
+        "threads": plan.threads,
+        "reasons": list(plan.reasons),
+        "fallbacks": list(plan.fallbacks),
+        "confidence": None if report.confidence is None else round(report.confidence, 4),
+        "low_confidence": report.low_confidence,
+        "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
+        "second_pass": None
+        if second is None
+        else {
+            "runs": second.runs,
+            "crops": [astuple(crop) for crop in second.crops],
+            "tiles": second.tiles,
+            "gain": round(second.gain, 3),
+            "changed": round(second.changed, 4),
+            "milliseconds": round(second.seconds * 1000, 2),
+            "notes": list(second.notes),
+        },
+        "notes": list(report.notes),
+    }

@@ -19,6 +19,7 @@ from nssbg._models.sidecar import ModelDescription
 from nssbg._models.store import locate
 from nssbg._planner import PlanRequest, measured, plan
 from nssbg._planner.candidates import Candidate
+from nssbg._planner.known_costs import known_cost
 from nssbg._planner.opening import int8_form
 from nssbg._planner.resource_estimate import Fit, fit
 from nssbg._runtime.compiled_cache import CompiledCache
@@ -27,7 +28,16 @@ from nssbg._runtime.devices import Hardware, hardware
 from nssbg._runtime_imports import telemetry_doubts, telemetry_measures
 from nssbg._types import Plan
 
-__all__ = ["CacheReport", "Extra", "ModelReport", "Privacy", "Report", "examine", "require_device"]
+__all__ = [
+    "CacheReport",
+    "Extra",
+    "ModelReport",
+    "Privacy",
+    "Report",
+    "examine",
+    "model_report",
+    "require_device",
+]
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,10 @@ class Extra:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """A model that is here, and how it would run.
+    """A model, and how it would run here.
 
     Attributes:
-        model: Its description; path says where the weights lie.
+        model: Its description; path says where the weights lie, or None.
         plan: What would run, and why; None where nothing can.
         fit: Predicted memory and time; None where the graph cannot be read.
         problem: What is wrong with it, or "".
@@ -149,16 +159,24 @@ def _cache() -> CacheReport:
     )
 
 
-def _model_report(model: ModelDescription, machine: Hardware, request: PlanRequest) -> ModelReport:
+def model_report(model: ModelDescription, machine: Hardware, request: PlanRequest) -> ModelReport:
+    """How a model would run here, and what that takes.
+
+    Args:
+        model: With its path set, by its graph and what was measured; without, by rules and by
+            what its architecture is known to cost.
+        machine: The hardware.
+        request: What the plan is made for.
+    """
     try:
-        ready = prepared(model)
+        ready = model if model.path is None else prepared(model)
         chosen: Candidate
         made, chosen = plan(
             machine,
             model,
             request,
-            measured(model, request),
-            has_int8=int8_form(ready) is not None,
+            () if model.path is None else measured(model, request),
+            has_int8=model.path is not None and int8_form(ready) is not None,
         )
     except NssbgError as error:
         return ModelReport(model, None, None, str(error))
@@ -175,18 +193,21 @@ def _model_report(model: ModelDescription, machine: Hardware, request: PlanReque
 def examine(
     models: tuple[str, ...] = (),
     *,
+    all_models: bool = False,
     request: PlanRequest | None = None,
     machine: Hardware | None = None,
 ) -> Report:
     """Look at the machine and at the models that are here, or at those named.
 
     Args:
-        models: Names or paths; empty: every model whose weights are here.
+        models: Names or paths, with weights here or a known architecture; empty: every model
+            whose weights are here.
+        all_models: Also those whose weights are not here.
         request: What the plans are made for.
         machine: The hardware; None: probe it.
 
     Raises:
-        ModelError: A model that was named is unknown or not here.
+        ModelError: A model that was named is unknown, or neither is here nor known what it costs.
     """
     here = machine or hardware()
     wanted = request or PlanRequest()
@@ -197,6 +218,9 @@ def examine(
         except ModelError as error:
             reports.append(ModelReport(described, None, None, str(error)))
             continue
+        if where is None and (all_models or (models and known_cost(described) is not None)):
+            reports.append(model_report(described, here, wanted))
+            continue
         if where is None:
             if models:
                 raise ModelError(
@@ -204,7 +228,7 @@ def examine(
                     f"try: nssbg models pull {described.name}"
                 )
             continue
-        reports.append(_model_report(described.at(where), here, wanted))
+        reports.append(model_report(described.at(where), here, wanted))
     extras = tuple(Extra(name, _version(name), adds) for name, adds in _EXTRAS)
     doubts = telemetry_doubts()
     own = "nssbg: connects only to pull a model that was named (NSSBG_OFFLINE=1: never)"

@@ -6,6 +6,7 @@ NssbgError                     anything nssbg raises on purpose            exit 
 ├── ModelError                 a model that is unknown, missing or wrong   exit 5
 │   └── LicenseError           weights whose licence was refused           exit 6
 ├── DeviceError                a device or runtime that is not there       exit 7
+├── TimeLimitError             a picture that takes longer than it may     exit 1
 ├── ForkError                  a runtime that does not survive a fork      exit 7
 └── OptionError (ValueError)   an argument outside what is allowed         exit 2
 
@@ -24,6 +25,8 @@ __all__ = [
     "ModelError",
     "NssbgError",
     "OptionError",
+    "TimeLimitError",
+    "kind_of",
 ]
 
 
@@ -73,6 +76,10 @@ class DeviceError(NssbgError):
     exit_code = 7
 
 
+class TimeLimitError(NssbgError):
+    """A picture took longer than it may."""
+
+
 class ForkError(NssbgError):
     """A process was forked, and what it asks for works only in one that was started anew.
 
@@ -80,3 +87,21 @@ class ForkError(NssbgError):
     """
 
     exit_code = 7
+
+
+# What a failure is called in JSON, the command line's and the server's; the first that fits.
+_KINDS = (
+    (ImageDecodeError, "decode"),
+    (ImageEncodeError, "encode"),
+    (LicenseError, "license"),
+    (ModelError, "model"),
+    (DeviceError, "device"),
+    (OptionError, "option"),
+    (TimeLimitError, "time_limit"),
+    (MemoryError, "memory"),
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """The word that an error is called by in JSON; "unexpected" where none fits."""
+    return next((word for base, word in _KINDS if isinstance(error, base)), "unexpected")

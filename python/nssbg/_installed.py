@@ -22,6 +22,9 @@ _EXTRAS = {
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
     "watchfiles": "watch",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
 }
 
 
@@ -32,14 +35,15 @@ def installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def not_installed(*modules: str) -> str:
+def not_installed(*modules: str, extra: str = "") -> str:
     """That those modules are missing, and the one command that brings them.
 
     Args:
         modules: One or more of the packages that an extra of nssbg brings.
+        extra: The one to name where several bring them.
     """
     verb = "is" if len(modules) == 1 else "are"
-    extras = ",".join(dict.fromkeys(_EXTRAS[module] for module in modules))
+    extras = extra or ",".join(dict.fromkeys(_EXTRAS[module] for module in modules))
     return f'{" and ".join(modules)} {verb} not installed; try: pip install "nssbg[{extras}]"'
 
 

@@ -21,16 +21,19 @@ from nssbg._delivery import SourceFiles, give_back, target_of, write
 from nssbg._errors import OptionError
 from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
+from nssbg._pipeline.frames import FrameStream, copied, reordered
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._pipeline.settings import Settings
 from nssbg._pipeline.stages import Pipeline
 from nssbg._pipeline.stream import Stream
 from nssbg._types import ArrayLike, BytesLike, ImageSource, PathLikeText, SupportsRead
 from nssbg._vocabulary import (
+    CHANNEL_ORDERS,
     COMPRESSIONS,
     DEFAULT_COMPRESSION,
     FORMATS,
     Backend,
+    ChannelOrder,
     Compression,
     FileFormat,
     LicenseUse,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from nssbg._delivery import DeliveryOptionsDict
     from nssbg._options import CutoutOptionsDict
+    from nssbg._pipeline.analysis import Analysis
     from nssbg._planner import BatchRun
 
 __all__ = ["Remover"]
@@ -221,6 +225,16 @@ class Remover:
         """As `cutout`, for the package's own edges, which may want the alpha alone."""
         return self._open().run(image, options)
 
+    def _analyse(
+        self,
+        image: ImageSource,
+        options: CutoutOptions,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+    ) -> Analysis:
+        """Up to the estimate, for edges whose users correct a picture again and again."""
+        return self._open().analyse(image, options, on_stage=on_stage)
+
     @spelled_out(CutoutOptions)
     def alpha(self, image: ImageSource, **options: Unpack[CutoutOptionsDict]) -> NDArray[Any]:
         """Only the alpha, at the picture's size; no colours are estimated and no RGBA is made.
@@ -346,6 +360,7 @@ class Remover:
         workers: int = 0,
         max_in_flight: int | None = None,
         max_memory: int | None = None,
+        time_limit: float | None = None,
         autotune: bool | None = None,
         **options: Unpack[CutoutOptionsDict],
     ) -> Stream:
@@ -375,6 +390,13 @@ class Remover:
             workers: Threads; 0 means the Remover's own number.
             max_in_flight: Pictures between pull and hand-over; None: workers + 2.
             max_memory: Bound in bytes on what the pictures in flight are predicted to take.
+            time_limit: Seconds that a picture's stages may take, the opening of the network left
+                out; None: any. One whose stage has not ended by then gives an outcome with
+                `TimeLimitError`, and the others go on. No thread can be cut short: the one that
+                hangs is left behind with its memory, and close, `with` and the end of the loop do
+                not wait for it. (The interpreter's own end waits for native code, ten minutes at
+                most.) Once four pictures for each worker hang, the stream ends with that error.
+                Time in `images` itself and in a look at a source's header does not count.
             autotune: Whether to measure first which runtime and precision is fastest here,
                 where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
@@ -398,6 +420,8 @@ class Remover:
         for name, value in (("workers", count), ("max_in_flight", in_flight)):
             if value < 1:
                 raise OptionError(f"{name} must be at least 1, got {value}")
+        if time_limit is not None and not time_limit > 0:
+            raise OptionError(f"time_limit must be more than 0 seconds, got {time_limit}")
         if output is not None and sink is not None:
             raise OptionError("give output or sink, not both: a sink does the writing itself")
         if output is not None:
@@ -434,7 +458,93 @@ class Remover:
             predict=predicted_bytes,
             sink=sink,
             ordered=ordered,
+            time_limit=time_limit,
         )
+
+    def _map_each(
+        self,
+        images: Iterable[Any],
+        options: Callable[[Any], CutoutOptions],
+        sink: Callable[[Any, Cutout], Any],
+        *,
+        max_memory: int | None = None,
+        time_limit: float | None = None,
+    ) -> Stream:
+        """As `map` with a sink, as completed, with options for each source: for the edges."""
+        count = self._settings.thread_count
+        return Stream(
+            self._open_for_many(count, None, [], None),
+            images,
+            options,
+            workers=count,
+            max_in_flight=count + 2,
+            max_memory=max_memory,
+            predict=predicted_bytes,
+            sink=sink,
+            ordered=False,
+            time_limit=time_limit,
+        )
+
+    @spelled_out(CutoutOptions)
+    def frames(
+        self,
+        frames: Iterable[ArrayLike],
+        *,
+        channels: ChannelOrder = "rgb",
+        background: Background | None = None,
+        mask: bool = False,
+        workers: int = 0,
+        max_in_flight: int | None = None,
+        **options: Unpack[CutoutOptionsDict],
+    ) -> FrameStream:
+        """Cut out the frames of a film or a camera, several at once, in order.
+
+        Each frame is cut out by itself: nothing is smoothed over time. Open the Remover with a
+        model by name, as "auto" may choose differently from frame to frame. Frames are pulled one
+        at a time, from a worker thread, only while fewer than `max_in_flight` are in work or wait
+        to be taken: a slow taker holds the reader up, and memory stays bounded. A frame is copied
+        as it is pulled, so a reader may fill one buffer again.
+
+        Args:
+            frames: Arrays as `cutout` takes them: H x W, H x W x 1/3/4 of uint8, uint16 or float
+                0..1; may be endless. A generator is closed at the end, from the taker's thread.
+            channels: "rgb", or "bgr" as OpenCV has them: blue first, coming in and going out.
+            background: As in `remove`; given as red, green, blue in either case.
+            mask: The alpha alone.
+            workers: Threads; 0 means the Remover's own number.
+            max_in_flight: Frames between pull and hand-over; None: workers + 2. Less is less
+                delay, more evens out a reader that stalls.
+            options: See `cutout`. effort="fast" is what keeps up with a camera.
+
+        Returns:
+            An iterator of arrays of the frame's dtype (float32 for every float): H x W x 4,
+            H x W x 3 over a background, H x W for a mask. Close it, or use `with`, to stop. The
+            first frame that cannot be cut out ends it, with an error that has its number, once
+            all before it were handed over.
+
+        Raises:
+            OptionError: An argument outside what is allowed.
+        """
+        options_from(self.frames, options)
+        one_of("channels", channels, CHANNEL_ORDERS)
+        if mask and background is not None:
+            raise OptionError("mask=True returns the alpha alone: leave out background")
+
+        def sink(_: Any, cutout: Cutout) -> NDArray[Any]:
+            result: Any = give_back(cutout, None, background=background, mask=mask, format=None)
+            return reordered(result, channels)
+
+        reader = iter(frames)
+        stream = self.map(
+            copied(reader, channels),
+            sink=sink,
+            mask=mask,
+            workers=workers,
+            max_in_flight=max_in_flight,
+            autotune=False,
+            **options,
+        )
+        return FrameStream(stream, reader)
 
     @overload
     async def remove_async(

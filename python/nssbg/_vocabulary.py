@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 __all__ = [
     "BACKENDS",
+    "CHANNEL_ORDERS",
     "CHROMAS",
     "COMPRESSIONS",
     "DEFAULT_COMPRESSION",
@@ -22,6 +23,7 @@ __all__ = [
     "GOALS",
     "GROUP_BY",
     "LICENSE_USES",
+    "LOG_LEVELS",
     "MATTES",
     "MODEL_PRECISIONS",
     "ONNXRUNTIME_DEVICES",
@@ -33,6 +35,7 @@ __all__ = [
     "SHADOWS",
     "UPSCALES",
     "Backend",
+    "ChannelOrder",
     "Chroma",
     "Compression",
     "Effort",
@@ -78,6 +81,7 @@ QuantizeMethod = Literal["auto", "nncf", "onnxruntime"]
 GroupBy = Literal["sku", "folder"]
 
 # What comes in, and what goes out.
+ChannelOrder = Literal["rgb", "bgr"]  # of arrays; OpenCV's is the second
 SourceKind = Literal["path", "bytes", "file", "pil", "array"]
 FileFormat = Literal["png", "webp", "tiff", "jpeg", "avif", "jxl"]
 Compression = Literal["fast", "default", "best"]
@@ -97,12 +101,16 @@ LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)
 GOALS: tuple[Goal, ...] = get_args(Goal)
 GROUP_BY: tuple[GroupBy, ...] = get_args(GroupBy)
 QUANTIZE_METHODS: tuple[QuantizeMethod, ...] = get_args(QuantizeMethod)
+CHANNEL_ORDERS: tuple[ChannelOrder, ...] = get_args(ChannelOrder)
 FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
 
 #: Times the sides of an enhanced picture.
 UPSCALES = (1, 2, 3, 4)
+#: Of a server's log lines.
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
 #: What files are compressed with unless said otherwise (docs/decisions/0700-png.md).
 DEFAULT_COMPRESSION: Compression = "default"
 #: Quality of lossy files, 0 (smallest) to 100 (finest).

@@ -24,6 +24,7 @@ PUBLIC = {
     "Batch",
     "Blur",
     "Canvas",
+    "ChannelOrder",
     "Chroma",
     "Compression",
     "Corrections",
@@ -40,6 +41,7 @@ PUBLIC = {
     "ForegroundMethod",
     "ForkError",
     "Frame",
+    "FrameStream",
     "Gradient",
     "ImageDecodeError",
     "ImageEncodeError",
@@ -67,6 +69,7 @@ PUBLIC = {
     "Stream",
     "StreamReport",
     "StudioResult",
+    "TimeLimitError",
     "Timings",
     "__version__",
     "alpha",
@@ -160,7 +163,7 @@ def test_the_keywords_that_checkers_know_are_those_of_the_records():
     assert keys(EncodeOptionsDict) < parameters(encode).keys()
 
 
-@pytest.mark.parametrize("name", ["cutout", "alpha", "remove", "map"])
+@pytest.mark.parametrize("name", ["cutout", "alpha", "remove", "map", "frames"])
 def test_signatures_spell_out_every_option_with_the_records_default(name):
     shown = parameters(getattr(nssbg.Remover, name))
     for field in fields(CutoutOptions):
@@ -190,7 +193,9 @@ def test_all_kernels_take_all_usable_cores_by_default():
     assert set(found.values()) == {0}, found
 
 
-@pytest.mark.parametrize("function", ["remove", "Remover.remove", "Remover.cutout", "Remover.map"])
+@pytest.mark.parametrize(
+    "function", ["remove", "Remover.remove", "Remover.cutout", "Remover.map", "Remover.frames"]
+)
 def test_an_unknown_keyword_is_refused_with_the_nearest(function):
     owner, _, method = function.rpartition(".")
     call = getattr(nssbg.Remover("studio") if owner else nssbg, method)

@@ -71,6 +71,11 @@ def check(
         for outcome in stream:
             reveal_type(outcome)  # Outcome
             reveal_type(outcome.error)  # Exception | None
+    with remover.frames([array], channels="bgr", effort="fast") as cutouts:
+        reveal_type(cutouts)  # FrameStream
+        for cutout in cutouts:
+            reveal_type(cutout)  # ndarray
+    remover.frames([array], channels="gbr")  # error
     nssbg.no_such  # error
     nssbg.remove("a.jpg", bckground=3)  # error
     nssbg.remove("a.jpg", alpha_only=True)  # error

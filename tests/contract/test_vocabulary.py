@@ -23,6 +23,7 @@ ALPHA = np.tile(np.linspace(0, 255, 9).astype(np.uint8), (8, 1))
 # Type -> the tuple beside it.
 PAIRS = {
     "Backend": "BACKENDS",
+    "ChannelOrder": "CHANNEL_ORDERS",
     "Chroma": "CHROMAS",
     "Compression": "COMPRESSIONS",
     "Effort": "EFFORTS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,6 @@ import pytest
 from conftest import drawn_product
 from PIL import Image
 
-from nssbg.cli import rembg as command
 from nssbg.cli.main import main
 
 
@@ -144,25 +144,118 @@ def test_p_leaves_its_own_results_alone(tree):
     assert files(out) == first
 
 
-def test_p_watches_until_it_is_told_to_stop(tmp_path, rgb, monkeypatch):
-    monkeypatch.setattr(command, "_PAUSE", 0.05)
-    source, out = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    codes = []
-    watcher = threading.Thread(
-        target=lambda: codes.append(main(["rembg", "p", "-w", str(source), str(out)])), daemon=True
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """Starts `rembg p -w` on a folder, with files taken a second after a change."""
+    pytest.importorskip("watchfiles", reason="nssbg[watch] is not installed")
+    from nssbg.batch import watch
+
+    real = watch.arrivals
+    monkeypatch.setattr(
+        watch, "arrivals", lambda folders, stopping: real(folders, stopping, quiet=1.0)
     )
-    watcher.start()
-    time.sleep(0.2)
-    Image.fromarray(rgb).save(source / "late.png")
+    source, codes = tmp_path / "in", []
+    source.mkdir(exist_ok=True)
+
+    def start(out, *flags):
+        watcher = threading.Thread(
+            target=lambda: codes.append(main(["rembg", "p", "-w", *flags, str(source), str(out)])),
+            daemon=True,
+        )
+        watcher.start()
+        return watcher
+
+    yield source, start, codes
+    (source / "stop.txt").write_text("")
+
+
+def wait_for(path):
     deadline = time.monotonic() + 30
-    while not (out / "late.png").exists() and time.monotonic() < deadline:
+    while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert path.exists()
+
+
+def test_p_watches_until_it_is_told_to_stop(tmp_path, rgb, watched):
+    source, start, codes = watched
+    out = tmp_path / "out"
+    (source / "early").mkdir()
+    Image.fromarray(rgb).save(source / "early" / "1.jpg")
+    watcher = start(out, "-d")
+    wait_for(out / "early" / "1.png")
+    (source / "late").mkdir()
+    Image.fromarray(rgb).save(source / "late" / "2.png")
+    wait_for(out / "late" / "2.png")
     (source / "stop.txt").write_text("")
     watcher.join(30)
     assert codes == [0]
-    assert read(out / "late.png").mode == "RGBA"
-    assert not (source / "stop.txt").exists()
+    assert files(out) == ["early/1.png", "late/2.png"]
+    assert read(out / "late" / "2.png").mode == "RGBA"
+    assert files(source) == []  # each was deleted, and so was stop.txt
+
+
+def test_p_does_what_was_whole_before_it_was_told_to_stop(tmp_path, rgb, watched):
+    source, start, codes = watched
+    (source / "damaged.jpg").write_bytes(b"no picture")
+    Image.fromarray(rgb).save(source / "z.png")
+    (source / "stop.txt").write_text("")
+    start(tmp_path / "out").join(30)
+    assert codes == [8]
+    assert files(tmp_path / "out") == ["z.png"]
+    assert files(source) == ["damaged.jpg", "z.png"]
+
+
+def test_p_takes_a_file_only_once_it_is_whole(tmp_path, rgb, watched):
+    source, start, codes = watched
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "PNG")
+    data = stream.getvalue()
+    watcher = start(tmp_path / "out")
+    with (source / "slow.png").open("wb") as slow:
+        for begin in range(0, len(data), len(data) // 8):  # for 1.6 s, more than the wait
+            slow.write(data[begin : begin + len(data) // 8])
+            slow.flush()
+            time.sleep(0.2)
+    wait_for(tmp_path / "out" / "slow.png")
+    (source / "stop.txt").write_text("")
+    watcher.join(30)
+    assert codes == [0]
+
+
+def test_p_does_not_take_its_results_for_pictures_where_both_folders_are_one(rgb, watched):
+    source, start, codes = watched
+    Image.fromarray(rgb).save(source / "1.jpg")
+    watcher = start(source)
+    wait_for(source / "1.png")
+    time.sleep(2.0)
+    (source / "stop.txt").write_text("")
+    watcher.join(30)
+    assert codes == [0]
+    assert files(source) == ["1.jpg", "1.png"]
+
+
+def test_p_w_ends_by_a_signal_with_its_code(tmp_path, rgb):
+    pytest.importorskip("watchfiles", reason="nssbg[watch] is not installed")
+    (tmp_path / "in").mkdir()
+    Image.fromarray(rgb).save(tmp_path / "in" / "1.png")
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        out = tmp_path / f"out{number}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nssbg.cli.main", "rembg", "p", "-w", tmp_path / "in", out],
+            stderr=subprocess.PIPE,
+        )
+        wait_for(out / "1.png")
+        process.send_signal(number)
+        with process.stderr:
+            assert process.wait(30) == code
+            assert process.stderr.read().count(b"\n") == 1  # which model is taken
+
+
+def test_p_w_without_watchfiles_names_what_brings_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "in").mkdir()
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    assert main(["rembg", "p", "-w", str(tmp_path / "in"), str(tmp_path / "out")]) == 2
+    assert 'pip install "nssbg[watch]"' in capsys.readouterr().err
 
 
 def test_b_takes_frames(tmp_path, rgb):
@@ -185,9 +278,26 @@ def test_b_says_where_the_stream_broke(tmp_path, rgb):
     assert nssbg("rembg", "b", 0, 90).returncode == 2
 
 
-def test_s_and_d_say_what_they_cannot(capsys):
-    assert main(["rembg", "s", "-p", "7000", "--no-ui"]) == 1
-    assert "nssbg serve" in capsys.readouterr().err
+def test_s_serves_rembgs_api(tmp_path, rgb):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    from http_server import command_serving, multipart
+
+    Image.fromarray(rgb).save(tmp_path / "in.png")
+    body, head = multipart({"om": "true"}, {"file": ("in.png", (tmp_path / "in.png").read_bytes())})
+    with command_serving("rembg", "s", "-p", "0", "--no-ui", "-l", "error", "-t", "1") as server:
+        status, headers, data = server.request("POST", "/api/remove", body, head)
+        assert (status, headers["content-type"]) == (200, "image/png")
+        assert Image.open(io.BytesIO(data)).mode == "L"
+    assert server.process.returncode == 143
+
+
+def test_s_and_d_say_what_they_cannot(capsys, monkeypatch):
+    pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
+    monkeypatch.delenv("NSSBG_TOKEN", raising=False)
+    assert main(["rembg", "s", "-h", "0.0.0.0"]) == 2
+    assert "NSSBG_TOKEN" in capsys.readouterr().err
+    assert main(["rembg", "s", "-l", "loud"]) == 2
+    assert main(["rembg", "s", "-p", "70000"]) == 2
     assert main(["rembg", "d", "nope"]) == 2
     assert main(["rembg", "d", "u2netp"]) == 5
     assert "NSSBG_OFFLINE" in capsys.readouterr().err

@@ -11,9 +11,9 @@ from nssbg import Corrections, OptionError
 from nssbg._segment.base import Estimate
 from nssbg._segment.corrections import (
     _geodesic,
-    _mixed,
     corrected_alpha,
     corrected_estimate,
+    mixed,
 )
 from nssbg._types import Frame, Plan
 
@@ -316,7 +316,7 @@ def test_rows_away_from_a_change_are_the_methods_own(rows):
 
     near = np.array(Image.fromarray(changed).resize((410, 333), Image.Resampling.BILINEAR))
     whole = before + (after.astype(np.float32) - before) * near
-    assert np.array_equal(_mixed(before, after, changed), (whole + 0.5).astype(np.uint8))
+    assert np.array_equal(mixed(before, after, changed), (whole + 0.5).astype(np.uint8))
 
 
 def test_the_command_takes_a_file_of_corrections(pair, tmp_path, capsys):

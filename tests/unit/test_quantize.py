@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 
 import numpy as np
+import onnx
 import pytest
 from model_graphs import mask_network
+from onnx import TensorProto
 
 from nssbg import _planner as planner
 from nssbg._errors import ModelError
@@ -127,3 +129,24 @@ def test_weights_kept_small_are_widened_and_other_casts_stay(net):
     assert "w1_cast" not in widened
     onnx.checker.check_model(model)
     assert [node.op_type for node in model.graph.node].count("Cast") == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_network_of_float16_weights_is_quantised_from_float32(tmp_path):
+    half = TensorProto.FLOAT16
+    path = mask_network(
+        tmp_path / "half.onnx",
+        size=(48, 64),
+        batch=1,
+        smooth=True,
+        input_type=half,
+        output_type=half,
+    )
+    model = ModelDescription(
+        name="half", file="half.onnx", height=48, width=64, precision="float16"
+    ).at(path)
+    made = quantization.quantize(model, method="onnxruntime", keep_float=0)
+    assert made.accepted, (255 * made.mean_error, 255 * made.max_error)
+    kinds = {node.op_type for node in onnx.load(str(made.path)).graph.node}
+    assert "QuantizeLinear" in kinds
+    assert "Cast" not in kinds

@@ -21,7 +21,7 @@ from nssbg._color.convert import converted_color, converted_image
 from nssbg._color.depth import eight_bits, sixteen_bits
 from nssbg._compose.defocus import Blur, blur_from
 from nssbg._errors import ImageDecodeError, OptionError
-from nssbg._types import ArrayLike, ImageArray, PathLikeText
+from nssbg._types import ArrayLike, Frame, ImageArray, PathLikeText
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,9 +46,10 @@ _kernels: Any = _core
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
 #: What a cut-out may be laid over: a colour (name, "#rrggbb", (r, g, b) of 0..255), a gradient,
-#: a picture (path, PIL image, array), or its own background out of focus ("blur", `Blur`).
+#: a picture (path, PIL image, array, decoded `Frame`), or its own background out of focus ("blur",
+#: `Blur`).
 Background: TypeAlias = Union[
-    str, Sequence[int], "Gradient", Blur, PathLikeText, "Image", ArrayLike
+    str, Sequence[int], "Gradient", Blur, PathLikeText, "Image", ArrayLike, Frame
 ]
 
 # Colours along a gradient: finer than 8 bits can show and than 16 bits show to an eye.
@@ -92,8 +93,8 @@ def over(
     Args:
         rgba: H x W x 4, uint8 or uint16, straight.
         background: A colour (name, "#rgb", "#rrggbb" or (r, g, b) of 0..255, in sRGB), a
-            `Gradient`, or a picture: path, PIL image (its own profile is honoured), or H x W x 3
-            array (taken as sRGB; scaled if its size differs).
+            `Gradient`, or a picture: path, PIL image or `Frame` (its own profile is honoured), or
+            H x W x 3 array (taken as sRGB); scaled if its size differs.
         icc_profile: The cut-out's profile; None means sRGB.
         fit: How a picture of another size is placed: "cover" fills and crops, "contain" shows
             all of it, its mean colour on the bars.
@@ -277,7 +278,9 @@ def _background_image(
 ) -> ImageArray:
     """The background as H x W x 3 in the cut-out's dtype and encoding."""
     own_profile: bytes | None = None
-    if isinstance(background, (str, Path)):
+    if isinstance(background, Frame):
+        image, own_profile = background.rgb, background.icc_profile
+    elif isinstance(background, (str, Path)):
         image, own_profile = _decoded(Path(background), f"the background picture {background}")
     elif isinstance(background, np.ndarray):
         image = background

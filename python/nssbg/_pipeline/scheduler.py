@@ -9,6 +9,10 @@ that the caller has not taken yet count as in flight, which is the back-pressure
 Whatever goes wrong with a picture is that picture's error. What asks for the end (SystemExit,
 KeyboardInterrupt and their like) ends the stream and is raised in the caller's thread. A thread
 that waits in the caller's own code for a source is not waited for: it ends when that returns.
+
+No thread can be cut short. With a time limit, a picture whose stage does not come to an end is
+given up: its outcome is an error, another thread takes its worker's place, and the one that hangs
+is left behind, waited for by nobody. Whoever waits for the workers looks at the clock too.
 """
 
 from __future__ import annotations
@@ -22,10 +26,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nssbg._cutout import Cutout
+from nssbg._errors import TimeLimitError
 from nssbg._lifecycle import stop_at_exit
 from nssbg._options import CutoutOptions
 from nssbg._pipeline.outcome import Outcome, StreamReport
+from nssbg._pipeline.stage_clock import StageClock
 from nssbg._pipeline.stages import Job, Stage
+from nssbg._types import Timings
 
 __all__ = ["Scheduler"]
 
@@ -34,6 +41,9 @@ _PULL = -1
 # Seconds that the interpreter's end waits for stages that run. The core waits for native calls in
 # any case; beyond that there are a file to be written and the caller's own `output`.
 _PATIENCE_AT_EXIT = 10.0
+# Pictures that may hang for each worker, each with a thread and its memory, before the stream is
+# ended: by then it is no picture's fault.
+_MOST_HUNG = 4
 
 
 @dataclass
@@ -42,6 +52,7 @@ class _Item:
     job: Job
     cost: int
     output_path: Any = None
+    given_up: bool = False  # its outcome is handed over: what its stage still does is dropped
 
 
 def _release_locals(error: BaseException) -> None:
@@ -66,7 +77,7 @@ class Scheduler:
         self,
         stages: tuple[Stage, ...],
         sources: Iterator[Any],
-        options: CutoutOptions,
+        options: CutoutOptions | Callable[[Any], CutoutOptions],
         *,
         workers: int,
         max_in_flight: int,
@@ -74,6 +85,7 @@ class Scheduler:
         predict: Callable[[Any], int],
         sink: Callable[[Any, Cutout], Any] | None,
         ordered: bool,
+        time_limit: float | None = None,
     ) -> None:
         self._options = options
         self._sources = sources
@@ -101,10 +113,10 @@ class Scheduler:
         self._finished: dict[int, tuple[Outcome, int]] = {}
         self._counts = StreamReport(workers)
         self._started = time.perf_counter()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"nssbg-worker-{i}", daemon=True)
-            for i in range(workers)
-        ]
+        self._clock = StageClock(time_limit)
+        self._hung = 0  # threads of pictures that were given up, and are still where they were
+        self._begun_threads = 0
+        self._threads = [self._new_thread() for _ in range(workers)]
         self._at_work = set(self._threads)
         # Those of them that are in the caller's code for a source, which may never return.
         self._with_caller: set[threading.Thread] = set()
@@ -118,6 +130,7 @@ class Scheduler:
         """The caller's next outcome, waiting for it; None at the end."""
         with self._changed:
             while self._ended_by is None:
+                self._give_up_overdue()
                 taken = self._take_finished()
                 if taken is not None:
                     return taken
@@ -125,7 +138,7 @@ class Scheduler:
                 # so a thread in the caller's code, which may never return.
                 if (self._stopped and self._at_work <= self._with_caller) or self._drained():
                     break
-                self._changed.wait()
+                self._changed.wait(self._clock.seconds_left())
             error = self._ended_by or self._source_error
             self._ended_by = self._source_error = None
             if error is not None:
@@ -147,23 +160,84 @@ class Scheduler:
         self.stop()
         self.join(_PATIENCE_AT_EXIT)
 
-    def join(self, patience: float | None = None) -> None:
+    def join(self, patience: float | None = None, *, with_caller: bool = False) -> bool:
         """Wait for the workers to end, but for those that wait in the caller's code for a source.
 
         Args:
             patience: Seconds to wait at most; None: as long as it takes.
+            with_caller: Wait for those too.
+
+        Returns:
+            Whether all that was waited for has ended.
         """
         here = threading.current_thread()
         with self._changed:
-            ended = self._changed.wait_for(
-                lambda: not self._at_work - self._with_caller - {here}, patience
-            )
-            over = [thread for thread in self._threads if thread not in self._at_work]
-        for thread in over:
+
+            def over() -> bool:
+                left = self._at_work - {here}
+                return not (left if with_caller else left - self._with_caller)
+
+            ended = self._wait_for(over, patience)
+            done = [thread for thread in self._threads if thread not in self._at_work]
+        for thread in done:
             thread.join()  # at its very end
         if ended and here not in self._at_work:
             # An error that the caller keeps leads to its worker's frames, and they lead here.
             self._stages, self._sink = (), None
+        return ended
+
+    def _wait_for(self, over: Callable[[], bool], patience: float | None) -> bool:
+        """Wait until something is so, giving up what hangs; whether it is. Needs the lock."""
+        end = None if patience is None else time.monotonic() + patience
+        while True:
+            self._give_up_overdue()
+            if over():
+                return True
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            overdue = self._clock.seconds_left()
+            self._changed.wait(
+                min((one for one in (left, overdue) if one is not None), default=None)
+            )
+
+    def _give_up_overdue(self) -> None:
+        """End the pictures whose stages do not end in time; see the module. Needs the lock."""
+        for stay in self._clock.take_overdue():
+            item, name = stay.item, self._name(stay.stage)
+            item.given_up = True
+            self._running[stay.stage] -= 1
+            self._threads.remove(stay.worker)
+            self._at_work.discard(stay.worker)
+            self._with_caller.discard(stay.worker)
+            item.job.timings = Timings(dict(item.job.timings.stages))  # its worker has the other
+            error = TimeLimitError(
+                f"time limit: still in the stage {name!r} after {stay.seconds:.1f} s, more than "
+                f"the {self._clock.limit:g} s that a picture may; it was given up"
+            )
+            self._finish(item, error)
+            self._hung += 1
+            if self._hung >= _MOST_HUNG * self._counts.workers:
+                self._stopped = True
+                self._ended_by = self._ended_by or TimeLimitError(
+                    f"time limit: {self._hung} pictures hang in stages that do not end (the last "
+                    f"in {name!r}): no picture does that; look at the disk or share that is read "
+                    "or written, and at the device and its driver"
+                )
+            elif not self._stopped:
+                thread = self._new_thread()
+                self._threads.append(thread)
+                self._at_work.add(thread)
+                thread.start()
+            self._changed.notify_all()
+
+    def _new_thread(self) -> threading.Thread:
+        name = f"nssbg-worker-{self._begun_threads}"
+        self._begun_threads += 1
+        return threading.Thread(target=self._work, name=name, daemon=True)
+
+    def _name(self, stage: int) -> str:
+        return self._stages[stage].name if stage < len(self._stages) else "write"
 
     def begun(self) -> int:
         """Sources pulled so far."""
@@ -188,8 +262,9 @@ class Scheduler:
         except BaseException as error:
             _release_locals(error)
             with self._changed:
-                self._ended_by = self._ended_by or error
-                self._stopped = True
+                if here in self._at_work:  # not of a picture that was given up
+                    self._ended_by = self._ended_by or error
+                    self._stopped = True
         finally:
             with self._changed:
                 self._at_work.discard(here)
@@ -198,6 +273,8 @@ class Scheduler:
     def _work_to_the_end(self, here: threading.Thread) -> None:
         while True:
             with self._changed:
+                if here not in self._at_work:
+                    return  # its picture was given up, and another thread is in its place
                 self._with_caller.discard(here)
                 before = time.perf_counter()
                 while (task := self._next_task()) is None:
@@ -210,6 +287,8 @@ class Scheduler:
                 if task != _PULL:
                     item = self._ready[task].popleft()
                     self._running[task] += 1
+                    spent = item.job.timings.total / 1000
+                    self._clock.enter(item.index, item, task, here, spent)
                     if task == 0 and hasattr(item.job.source, "read"):
                         self._with_caller.add(here)
                 else:
@@ -254,7 +333,7 @@ class Scheduler:
         item: _Item | None = None
         error: Exception | None = None
         try:
-            item = _Item(0, Job(next(self._sources), self._options), 0)
+            item = _Item(0, self._job(next(self._sources)), 0)
         except StopIteration:
             pass
         except Exception as caught:  # the caller's own code: raised in the caller's thread
@@ -284,6 +363,10 @@ class Scheduler:
                     self._held_back = item
             self._changed.notify_all()
 
+    def _job(self, source: Any) -> Job:
+        options = self._options
+        return Job(source, options if isinstance(options, CutoutOptions) else options(source))
+
     def _admits(self, cost: int) -> bool:
         if self._in_flight == 0:
             return True
@@ -299,7 +382,7 @@ class Scheduler:
     def _advance(self, index: int, item: _Item) -> None:
         """Run one stage of one picture and put it where it goes next."""
         # No stage is kept in a local: an error's traceback leads to this frame.
-        name = self._stages[index].name if index < len(self._stages) else "write"
+        name = self._name(index)
         last = len(self._stages) - (self._sink is None)
         wall, cpu = time.perf_counter(), time.thread_time()
         error, ran = self._attempt(index, item)
@@ -307,6 +390,17 @@ class Scheduler:
         if error is not None:
             _release_locals(error)
         with self._changed:
+            if item.given_up:
+                self._hung -= 1
+                item.job.release()  # what its stage left there since
+                return
+            self._clock.leave(item.index, index, came_through=ran and error is None)
+            spent = item.job.timings.total / 1000
+            if error is None and self._clock.exceeded(spent):
+                error = TimeLimitError(
+                    f"time limit: took {spent:.1f} s up to the stage {name!r}, more than the "
+                    f"{self._clock.limit:g} s that a picture may"
+                )
             report = self._counts
             if ran:
                 report.stage_wall[name] = report.stage_wall.get(name, 0.0) + wall

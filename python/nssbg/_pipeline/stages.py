@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
-from nssbg._ops.alpha_depth import alpha_as
-from nssbg._ops.foreground import decontaminate
-from nssbg._ops.refine import refine_with_report
 from nssbg._options import CutoutOptions, check_corrections
+from nssbg._pipeline.analysis import Analysis
+from nssbg._pipeline.finish import estimate_foreground, merge_alpha, refine_alpha
+from nssbg._pipeline.job import Job
 from nssbg._pipeline.memory_estimate import bytes_in_flight
 from nssbg._pipeline.settings import Settings
 from nssbg._segment.base import Estimate, Method
-from nssbg._segment.corrections import Region, corrected_alpha, corrected_estimate, region_of
+from nssbg._segment.corrections import region_of
 from nssbg._segment.opening import open_method
-from nssbg._types import Frame, Timings
 
 if TYPE_CHECKING:
     from nssbg._planner import BatchRun
@@ -35,50 +31,8 @@ __all__ = ["Job", "Pipeline", "Stage"]
 
 log = logging.getLogger("nssbg")
 
-
-@dataclass
-class Job:
-    """One picture on its way through the stages.
-
-    Attributes:
-        source: What the caller handed in.
-        options: How it is to be cut out.
-        timings: Milliseconds per stage so far.
-        frame: After decode.
-        region: After decode, where a person corrected the picture: the part that is worked on.
-        corrections: What was said, in the region's pixels.
-        studio: After the studio stage: what the studio method says; None where it was not asked.
-        prepared: After prepare: the network's input; None where none is asked.
-        estimate: After segment; second pass and post-process replace it.
-        alpha: After refine: H x W.
-        cutout: After foreground.
-        notes: What the stages had to say so far.
-    """
-
-    source: Any
-    options: CutoutOptions
-    timings: Timings = field(default_factory=Timings)
-    frame: Frame | None = None
-    studio: Estimate | None = None
-    region: Region | None = None
-    corrections: Corrections | None = None
-    prepared: Any = None
-    estimate: Estimate | None = None
-    alpha: NDArray[Any] | None = None
-    cutout: Cutout | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def view(self) -> Frame:
-        """The part of the picture that the method looks at: the frame, or the region's."""
-        frame = self.frame if self.region is None else self.region.frame
-        assert frame is not None
-        return frame
-
-    def release(self) -> None:
-        """Let go of everything large; who wants the cut-out has taken it."""
-        self.frame = self.region = self.studio = self.prepared = self.estimate = None
-        self.alpha = self.corrections = self.cutout = None
+# Decode to post-process: what depends on the picture, the model and the effort alone.
+_STAGES_OF_ANALYSIS = 6
 
 
 @dataclass(frozen=True)
@@ -170,6 +124,30 @@ class Pipeline:
         assert job.cutout is not None
         return job.cutout
 
+    def analyse(
+        self,
+        source: Any,
+        options: CutoutOptions,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+    ) -> Analysis:
+        """Run a picture up to its estimate, which `Analysis.finished` makes cut-outs of.
+
+        Args:
+            source: As `run` takes it.
+            options: Of these effort, ignore_alpha and the box of corrections count.
+            on_stage: Called with each stage's name before it begins; what it raises ends the work.
+
+        Raises:
+            ImageDecodeError: The picture cannot be read.
+        """
+        job = Job(source, options)
+        for stage in self.stages[:_STAGES_OF_ANALYSIS]:
+            if on_stage is not None:
+                on_stage(stage.name)
+            stage.work(job)
+        return Analysis.of(job)
+
     def _decode(self, job: Job) -> None:
         with job.timings.measure("decode"):
             job.frame = image_io.decode(
@@ -223,79 +201,13 @@ class Pipeline:
         return "post-process" in job.timings.stages
 
     def _refine(self, job: Job) -> bool:
-        assert job.frame is not None
-        assert job.estimate is not None
-        job.alpha = job.estimate.alpha
-        if job.region is not None:
-            self._correct(job, job.region)
-        elif not job.estimate.full_size:
-            with job.timings.measure("refine"):
-                job.alpha, report = refine_with_report(
-                    job.frame.rgb, job.alpha, level=job.options.refine, threads=self._threads
-                )
-            job.notes.extend(report.notes)
-        return not job.timings.stages.keys().isdisjoint(("refine", "correct"))
+        return refine_alpha(job, self._threads)
 
     def _merge_alpha(self, job: Job) -> bool:
-        """The picture's own alpha counts too, unless it was left out."""
-        assert job.frame is not None
-        assert job.alpha is not None
-        if job.frame.alpha is not None:
-            with job.timings.measure("merge alpha"):
-                job.alpha = _multiplied(job.alpha, job.frame.alpha)
-        return "merge alpha" in job.timings.stages
-
-    def _correct(self, job: Job, region: Region) -> None:
-        """Refine as a person said; the alpha of the whole picture."""
-        assert job.frame is not None
-        assert job.estimate is not None
-        assert job.corrections is not None
-        with job.timings.measure("correct"):
-            estimate, changed = corrected_estimate(
-                region.frame, job.estimate, job.corrections, threads=self._threads
-            )
-            alpha, notes = corrected_alpha(
-                region.frame,
-                job.estimate.alpha,
-                estimate,
-                changed,
-                job.corrections,
-                level=job.options.refine,
-                threads=self._threads,
-            )
-            job.alpha = region.placed(alpha, job.frame.height, job.frame.width)
-        job.notes.extend((*estimate.notes[len(job.estimate.notes) :], *notes))
+        return merge_alpha(job)
 
     def _foreground(self, job: Job) -> None:
-        assert job.frame is not None
-        assert job.estimate is not None
-        assert job.alpha is not None
-        rgba = None
-        if job.options.alpha_only:
-            alpha: NDArray[Any] = alpha_as(job.alpha, job.frame.rgb.dtype)
-        else:
-            with job.timings.measure("foreground"):
-                rgba = decontaminate(
-                    job.frame.rgb,
-                    job.alpha,
-                    method=job.options.decontaminate,
-                    strength=job.options.strength,
-                    matte=job.options.matte,
-                    threads=self._threads,
-                )
-            alpha = rgba[..., 3]
-        job.alpha = None
-        job.cutout = Cutout(
-            alpha=alpha,
-            colored=rgba,
-            frame=job.frame,
-            plan=job.estimate.plan,
-            timings=job.timings,
-            confidence=job.estimate.confidence,
-            low_confidence=job.estimate.low_confidence,
-            second_pass=job.estimate.second_pass,
-            notes=tuple(job.notes),
-        )
+        estimate_foreground(job, self._threads)
 
 
 def _doubts(estimate: Estimate) -> tuple[str, ...]:
@@ -312,17 +224,3 @@ def _doubts(estimate: Estimate) -> tuple[str, ...]:
         f"low confidence ({confidence:.2f}): look at the result, or try another model "
         "(nssbg models list)",
     )
-
-
-def _multiplied(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:
-    """The product of a new alpha with the one that the picture came with, rounded.
-
-    uint8 or float32 times uint8 or uint16; the result keeps the finer of the two.
-    """
-    full = np.iinfo(existing.dtype).max
-    if alpha.dtype == np.float32:
-        product32: NDArray[np.float32] = alpha * (existing.astype(np.float32) / np.float32(full))
-        return product32
-    # alpha / 255 * existing, in existing's own range, so that 16 bits stay 16 bits.
-    product = (alpha.astype(np.uint32) * existing.astype(np.uint32) + 127) // 255
-    return product.astype(existing.dtype)

@@ -25,7 +25,7 @@ class Stream(Iterator[Outcome]):
     Args:
         pipeline: Opened with one thread per picture.
         sources: Pulled lazily, one at a time, from a worker thread.
-        options: The same for all pictures.
+        options: The same for all pictures, or what gives those of a source.
         workers: Threads, at least 1.
         max_in_flight: Pictures between pull and hand-over, at least 1.
         max_memory: Bound on the predicted bytes of the pictures in flight; None: no bound. A
@@ -33,13 +33,14 @@ class Stream(Iterator[Outcome]):
         predict: Predicted bytes of a source in flight; called outside all locks.
         sink: Runs in a worker as the last stage and replaces the cut-out in the outcome.
         ordered: Results in the order of the sources; else as completed.
+        time_limit: Seconds that a picture's stages may take; see `Remover.map`. None: any.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         sources: Iterable[Any],
-        options: CutoutOptions,
+        options: CutoutOptions | Callable[[Any], CutoutOptions],
         *,
         workers: int,
         max_in_flight: int,
@@ -47,6 +48,7 @@ class Stream(Iterator[Outcome]):
         predict: Callable[[Any], int],
         sink: Callable[[Any, Cutout], Any] | None = None,
         ordered: bool = True,
+        time_limit: float | None = None,
     ) -> None:
         self._pid = os.getpid()
         self._scheduler = Scheduler(
@@ -59,6 +61,7 @@ class Stream(Iterator[Outcome]):
             predict=predict,
             sink=sink,
             ordered=ordered,
+            time_limit=time_limit,
         )
 
     def __next__(self) -> Outcome:
@@ -95,6 +98,10 @@ class Stream(Iterator[Outcome]):
             return
         self._scheduler.stop()
         self._scheduler.join()
+
+    def wait_for_source(self, seconds: float) -> bool:
+        """After `close`: wait for a thread in the caller's code for a source; whether none is."""
+        return os.getpid() != self._pid or self._scheduler.join(seconds, with_caller=True)
 
     def __enter__(self) -> Stream:
         """Use as `with remover.map(...) as results:`."""

@@ -21,6 +21,7 @@ from nssbg._errors import ModelError
 from nssbg._installed import NO_RUNTIME, RUNTIMES, installed, not_installed
 from nssbg._models.fingerprint import weights_fingerprint
 from nssbg._models.graph_passes.constants import widen_weights
+from nssbg._models.graph_passes.float32 import to_float32
 from nssbg._models.paths import home_problem, models_folder
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.prepared import prepared
@@ -56,11 +57,12 @@ class Quantized:
 
 
 def _readable_graph(source: Path) -> Any:
-    """The graph as the quantisers want it: weights as constants, every node with a name."""
+    """The graph as the quantisers want it: float32 weights as constants, every node with a name."""
     import onnx
 
     model = onnx.load(os.fspath(source))
     widen_weights(model)
+    to_float32(model)
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"node_{index}"
     return model

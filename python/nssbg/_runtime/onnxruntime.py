@@ -2,7 +2,8 @@
 
 Comes in: a model description and OpenOptions. Goes out: a Backend whose plan tells the
 provider that the session really has. Memory does not grow: shapes are fixed before the
-session is made, the output buffer is allocated once a shape, threads do not spin.
+session is made, buffers are allocated once a shape, threads do not spin. On CUDA devices input and
+output stand in the device's memory: one copy each way a run, and none that the runtime makes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,23 @@ from nssbg._types import Plan
 
 __all__ = ["OnnxRuntimeBackend"]
 
+# Providers whose tensors may be kept in the device's memory, by onnxruntime's name of it. The other
+# providers copy for themselves.
+_MEMORIES = {
+    "CUDAExecutionProvider": "cuda",
+    "TensorrtExecutionProvider": "cuda",
+}
+
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
+
+@dataclass(frozen=True)
+class _Buffers:
+    """What a run leaves for the next one of the same shape: OrtValues in the device's memory."""
+
+    shape: tuple[int, ...]
+    source: Any  # the input's; None on the CPU, where the caller's own array is bound
+    result: Any
 
 
 def _load() -> Any:
@@ -97,8 +115,8 @@ class OnnxRuntimeBackend:
         # Concurrent runs of a session each take their caller's thread and a share of the others.
         self._streams = max(1, min(options.streams, self._threads))
         self._free = threading.Semaphore(self._streams)
-        # Output buffers of runs that ended, at most one a stream.
-        self._buffers: list[tuple[tuple[int, ...], Any]] = []
+        # Buffers of runs that ended, at most one a stream.
+        self._buffers: list[_Buffers] = []
         providers = _providers(options.device, ort.get_available_providers())
         self._session: Any = self._open(ort, options, providers)
         actual = self._session.get_providers()
@@ -113,6 +131,9 @@ class OnnxRuntimeBackend:
                 raise DeviceError(line)
             log.warning("%s: %s", model.name, line)
             fallbacks = (line,)
+        # Where the session's own provider keeps tensors.
+        self._memory = _MEMORIES.get(actual[0], "cpu")
+        self._make_value = ort.OrtValue.ortvalue_from_numpy
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             raise ModelError(
@@ -249,27 +270,40 @@ class OnnxRuntimeBackend:
 
     def _run(self, session: Any, data: NDArray[Any]) -> NDArray[np.float32]:
         binding = session.io_binding()
-        binding.bind_cpu_input(self._input_name, data)
-        buffer = self._buffer(data.shape)
-        if buffer is None:
-            binding.bind_output(self._output_name, "cpu")
+        found = self._buffer(data.shape)
+        source: Any = None
+        if self._memory == "cpu":
+            binding.bind_cpu_input(self._input_name, data)
         else:
-            binding.bind_ortvalue_output(self._output_name, buffer)
+            if found is None:
+                source = self._make_value(data, self._memory, 0)
+            else:
+                source = found.source
+                source.update_inplace(data)
+            binding.bind_ortvalue_input(self._input_name, source)
+        if found is None:
+            binding.bind_output(self._output_name, self._memory)
+        else:
+            binding.bind_ortvalue_output(self._output_name, found.result)
         with NativeCall():
+            binding.synchronize_inputs()
             session.run_with_iobinding(binding, self._run_options)
+            binding.synchronize_outputs()
         result = binding.get_outputs()[0]
         answer = answer_from_output(result.numpy(), data.shape, self._model)
         with self._lock:
             # Kept for the next runs; of one shape, so that varying sizes do not add up.
-            kept = [item for item in self._buffers if item[0] == data.shape]
-            self._buffers = [*kept, (data.shape, result)][: self._streams]
+            kept = [item for item in self._buffers if item.shape == data.shape]
+            mine = _Buffers(data.shape, source, result)
+            if self._session is not None:  # closed meanwhile: nothing is kept
+                self._buffers = [*kept, mine][: self._streams]
         return answer
 
-    def _buffer(self, shape: tuple[int, ...]) -> Any:
+    def _buffer(self, shape: tuple[int, ...]) -> _Buffers | None:
         with self._lock:
-            for index, (known, _) in enumerate(self._buffers):
-                if known == shape:
-                    return self._buffers.pop(index)[1]
+            for index, item in enumerate(self._buffers):
+                if item.shape == shape:
+                    return self._buffers.pop(index)
         return None
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ over a colour edge is long, and each cell goes to the nearer side.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,16 @@ from nssbg._segment.base import Estimate
 from nssbg._types import Frame
 from nssbg._vocabulary import RefineLevel
 
-__all__ = ["Region", "corrected_alpha", "corrected_estimate", "region_of"]
+__all__ = [
+    "CorrectionGrid",
+    "Region",
+    "corrected_alpha",
+    "corrected_estimate",
+    "mixed",
+    "region_of",
+    "resized",
+    "trimap_of",
+]
 
 # Cells of the longer side that points grow on; the outline is refined at full size afterwards.
 GRID = 256
@@ -105,7 +115,7 @@ def region_of(frame: Frame, corrections: Corrections) -> tuple[Region, Correctio
     part = replace(frame, rgb=rgb, alpha=None)
     mask = found.mask
     if mask is not None:
-        mask = np.ascontiguousarray(_resized(mask, frame.height, frame.width)[y0:y1, x0:x1])
+        mask = np.ascontiguousarray(resized(mask, frame.height, frame.width)[y0:y1, x0:x1])
     within = (inner[1], inner[0], inner[3], inner[2])
     moved = Corrections(
         box=(float(within[0]), float(within[1]), float(within[2]), float(within[3])),
@@ -119,8 +129,63 @@ def region_of(frame: Frame, corrections: Corrections) -> tuple[Region, Correctio
     return Region(part, y0, x0, inner), moved
 
 
+class CorrectionGrid:
+    """What corrections of one estimate have in common: made once where they come one by one.
+
+    Args:
+        frame: What the estimate is of.
+        estimate: As the method gave it; its alpha may be full size.
+        threads: Threads of the kernels.
+
+    Attributes:
+        shape: Rows and columns of the map that goes on: as fine as the finer of the grid that
+            points grow on and the estimate's own map.
+        base: The estimate at that size, float32 0..1.
+    """
+
+    def __init__(self, frame: Frame, estimate: Estimate, *, threads: int) -> None:
+        self._frame, self._estimate, self._threads = frame, estimate, threads
+        self._size = rows, columns = _grid_size(frame.height, frame.width)
+        self._grown: dict[Any, tuple[Bools, Bools]] = {}
+        full = np.float32(255.0 if estimate.alpha.dtype == np.uint8 else 1.0)
+        self.shape: tuple[int, int] = (
+            (rows, columns)
+            if estimate.full_size or estimate.alpha.shape[0] < rows
+            else estimate.alpha.shape
+        )
+        self.base: Floats = resized(estimate.alpha, *self.shape).astype(np.float32) / full
+        self._full = full
+
+    def regions(self, corrections: Corrections) -> tuple[Bools, Bools]:
+        """Cells of the grid that the keep and the drop points take; the last few are kept."""
+        key = (corrections.keep, corrections.drop)
+        found = self._grown.get(key)
+        if found is None:
+            rows, columns = self._size
+            height, width = self._frame.height, self._frame.width
+            alpha = resized(self._estimate.alpha, rows, columns).astype(np.float32) / self._full
+            scale = (columns / width, rows / height)
+            found = _regions(self._rgb, alpha, corrections, scale)
+            self._grown = dict([*self._grown.items()][-3:])
+            self._grown[key] = found
+        return found
+
+    @cached_property
+    def _rgb(self) -> Floats:
+        planes = prepare(
+            self._frame.rgb, self._size, filter="box", dtype="uint8", threads=self._threads
+        )[0]
+        rgb: Floats = np.moveaxis(planes, 0, -1).astype(np.float32)
+        return rgb
+
+
 def corrected_estimate(
-    frame: Frame, estimate: Estimate, corrections: Corrections, *, threads: int
+    frame: Frame,
+    estimate: Estimate,
+    corrections: Corrections,
+    *,
+    threads: int,
+    grid: CorrectionGrid | None = None,
 ) -> tuple[Estimate, NDArray[np.float32] | None]:
     """The estimate with points and painted pixels obeyed at the size of a coarse map.
 
@@ -129,6 +194,7 @@ def corrected_estimate(
         estimate: As the method gave it; its alpha may be full size.
         corrections: In the frame's pixels.
         threads: Threads of the kernels.
+        grid: Of this frame and estimate, where there is one already.
 
     Returns:
         The estimate, its alpha coarse; and how far each cell of it was changed or lies near one
@@ -137,28 +203,18 @@ def corrected_estimate(
     told = f"corrected by hand: {_counted(corrections)}"
     if not corrections.keep and not corrections.drop and corrections.mask is None:
         return replace(estimate, notes=(*estimate.notes, told)), None
-    height, width = frame.height, frame.width
-    rows, columns = _grid_size(height, width)
-    rgb = np.moveaxis(
-        prepare(frame.rgb, (rows, columns), filter="box", dtype="uint8", threads=threads)[0], 0, -1
-    ).astype(np.float32)
-    full = np.float32(255.0 if estimate.alpha.dtype == np.uint8 else 1.0)
-    alpha = _resized(estimate.alpha, rows, columns).astype(np.float32) / full
-    scale = (columns / width, rows / height)
-    keep, drop = _regions(rgb, alpha, corrections, scale)
-    # The map that goes on is as fine as the finer of the two.
-    shape = (
-        (rows, columns)
-        if estimate.full_size or estimate.alpha.shape[0] < rows
-        else estimate.alpha.shape
-    )
-    base = _resized(estimate.alpha, *shape).astype(np.float32) / full
-    kept, dropped = (_resized(part.astype(np.float32), *shape) for part in (keep, drop))
-    edited = np.maximum(base * (np.float32(1) - dropped), kept)
+    grid = grid or CorrectionGrid(frame, estimate, threads=threads)
+    base, shape = grid.base, grid.shape
+    edited = base
+    if corrections.keep or corrections.drop:
+        kept, dropped = (
+            resized(part.astype(np.float32), *shape) for part in grid.regions(corrections)
+        )
+        edited = np.maximum(base * (np.float32(1) - dropped), kept)
     if corrections.mask is not None:
         # Of a cell only what is painted through and through counts here, the rest at full size.
-        kept = _resized((corrections.mask >= KEPT_FROM).astype(np.float32), *shape)
-        dropped = _resized((corrections.mask <= DROPPED_UP_TO).astype(np.float32), *shape)
+        kept = resized((corrections.mask >= KEPT_FROM).astype(np.float32), *shape)
+        dropped = resized((corrections.mask <= DROPPED_UP_TO).astype(np.float32), *shape)
         edited = np.clip(np.maximum(edited, kept) - dropped, 0, 1)
     changed = _widened(np.abs(edited - base) > np.float32(_FAINT), 4).astype(np.float32)
     coarse: NDArray[Any] = edited
@@ -202,39 +258,39 @@ def corrected_alpha(
     else:
         trimap = None
         if changed is not None and level in ("matting", "auto"):
-            trimap = _trimap(estimate.alpha, height, width)
+            trimap = trimap_of(estimate.alpha, height, width)
             trimap[keep], trimap[drop] = 255, 0
         alpha, report = refine_with_report(
             frame.rgb, estimate.alpha, level=level, trimap=trimap, threads=threads
         )
         notes = report.notes
         if estimate.full_size and changed is not None:
-            alpha = _mixed(before, alpha, changed)
+            alpha = mixed(before, alpha, changed)
     alpha[keep], alpha[drop] = full, 0
     return alpha, notes
 
 
-def _mixed(before: NDArray[Any], after: NDArray[Any], changed: Floats) -> NDArray[Any]:
+def mixed(before: NDArray[Any], after: NDArray[Any], changed: Floats) -> NDArray[Any]:
     """The method's own full-size alpha, and the refined one where something was changed."""
     height, width = before.shape
     rows = np.flatnonzero(changed.any(axis=1))
     # Whole rows of cells, and one more for the slope between them.
     top = max(0, (int(rows[0]) - 1) * height // changed.shape[0])
     bottom = min(height, (int(rows[-1]) + 2) * height // changed.shape[0] + 1)
-    near = _resized(changed, height, width)[top:bottom]
-    mixed = before.copy()
+    near = resized(changed, height, width)[top:bottom]
+    result = before.copy()
     made = before[top:bottom] + (after[top:bottom].astype(np.float32) - before[top:bottom]) * near
-    mixed[top:bottom] = (
+    result[top:bottom] = (
         (made + np.float32(0.5)).astype(np.uint8) if before.dtype == np.uint8 else made
     )
-    return mixed
+    return result
 
 
 def _said(corrections: Corrections, height: int, width: int) -> tuple[Bools, Bools]:
     """Pixels of the picture that a person said are subject, and background."""
     keep, drop = np.zeros((height, width), bool), np.zeros((height, width), bool)
     if corrections.mask is not None:
-        mask = _resized(corrections.mask, height, width)
+        mask = resized(corrections.mask, height, width)
         keep, drop = mask >= KEPT_FROM, mask <= DROPPED_UP_TO
     for into, points in ((keep, corrections.keep), (drop, corrections.drop)):
         for x, y in points:
@@ -242,7 +298,7 @@ def _said(corrections: Corrections, height: int, width: int) -> tuple[Bools, Boo
     return keep & ~drop, drop
 
 
-def _trimap(coarse: NDArray[Any], height: int, width: int) -> NDArray[np.uint8]:
+def trimap_of(coarse: NDArray[Any], height: int, width: int) -> NDArray[np.uint8]:
     """Sure where the coarse map is, two cells away from where it is not."""
     full = 255 if coarse.dtype == np.uint8 else 1
     unsure = _widened((coarse > 0.03 * full) & (coarse < 0.97 * full), 2)
@@ -443,7 +499,7 @@ def _grid_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _resized(values: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+def resized(values: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """Box when smaller, bilinear when larger; uint8 stays uint8, float32 float32."""
     if values.shape == (height, width):
         return values

@@ -19,6 +19,7 @@ from nssbg._models.sidecar import ModelDescription
 from nssbg._models.task import check_task
 from nssbg._ops.prepare import prepare
 from nssbg._planner import BatchRun, open_model
+from nssbg._runtime import Backend
 from nssbg._segment.base import Estimate
 from nssbg._segment.cleanup import cleaned
 from nssbg._segment.confidence import Confidence, confidence
@@ -104,6 +105,19 @@ class NetworkMethod:
         )
         if run is not None:
             run.samples.clear()
+
+    @classmethod
+    def on(cls, model: ModelDescription, backend: Backend, *, threads: int) -> NetworkMethod:
+        """The method on a network that is open already, which it owns from here on.
+
+        Args:
+            model: What the backend runs.
+            backend: An open one.
+            threads: Threads for the prepare kernel, at least 1.
+        """
+        method = cls.__new__(cls)
+        method._threads, method._model, method._backend = threads, model, backend
+        return method
 
     @property
     def selector(self) -> SelectorWeights | None:

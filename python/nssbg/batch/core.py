@@ -69,7 +69,9 @@ def cut_rows(
         metadata: Policy in place of the profile's.
         on_low_confidence: See `nssbg.batch.work.Policy`.
         overwrite: Whether outputs that are there are replaced.
-        time_limit: Seconds that one picture may take.
+        time_limit: Seconds that the stages of one picture may take; one that took longer is a
+            failed row. Looked at between stages: there is no thread here that could go on past one
+            that hangs (`Remover.map` and `Batch` do).
         manifest: What is done already is left out, and what becomes of each row is kept; None: all
             rows are done.
         threads: For kernels and the runtime; 0: all usable cores.

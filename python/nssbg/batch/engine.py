@@ -31,7 +31,7 @@ from nssbg.batch.core import chosen_profile, row_of_problem
 from nssbg.batch.entry import Entry
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
-from nssbg.batch.groups import BOXES, BoxStore, chunks, shared
+from nssbg.batch.groups import BOXES
 from nssbg.batch.lock import run_lock
 from nssbg.batch.manifest import Manifest, ManifestError, SqliteManifest, read_manifest
 from nssbg.batch.measuring import Measuring
@@ -82,7 +82,8 @@ class Batch:
         max_memory: Bytes that the pictures in flight may be predicted to take; None: half of what
             is free. One that needs more is done alone.
         max_errors: End the run once so many pictures have failed; None: never.
-        time_limit: Seconds that one picture may take; a stage that runs is not cut short.
+        time_limit: Seconds that the stages of one picture may take; see `Remover.map`. One that
+            takes longer fails with "time limit", and is tried again by the next run.
         retry_failed: Whether pictures that failed, and would again for all that is known, are tried
             again.
         force: Whether everything is done again.
@@ -242,7 +243,7 @@ class Batch:
         """
         planned = self._planned(self._planner())
         if self._group_by is not None:
-            planned.units[:] = self._as_measured(planned.units)
+            planned.units[:] = self._as_measured(planned.units, self._group_by)
         return forecast(
             planned,
             self._out,
@@ -391,25 +392,14 @@ class Batch:
             yield units
             return
         measuring = self._measuring(manifest.find)
-        with BoxStore(self._state_folder / BOXES) as store:
-            for groups in chunks(units, self._group_by):
-                boxes = measuring.boxes(groups, store)
-                if self._stopping:
-                    return
-                yield shared(groups, boxes)
-            store.retain(measuring.keys)
+        yield from measuring.portions(units, self._group_by, self._state_folder / BOXES)
 
-    def _as_measured(self, units: Sequence[WorkUnit]) -> list[WorkUnit]:
+    def _as_measured(self, units: Sequence[WorkUnit], by: GroupBy) -> list[WorkUnit]:
         """The units with the boxes that are known; nothing is cut out or written."""
-        assert self._group_by is not None
-        groups = [group for some in chunks(units, self._group_by) for group in some]
+        known: dict[bytes, Entry] = {}
         with contextlib.suppress(ManifestError):
             known = {one.identity: one for one in read_manifest(self._state_folder)[0]}
-            path = self._state_folder / BOXES
-            if path.exists():
-                with BoxStore(path) as store:
-                    return shared(groups, self._measuring(known.get).known(groups, store))
-        return list(units)
+        return self._measuring(known.get).as_known(units, by, self._state_folder / BOXES)
 
     def _measuring(self, find: Callable[[bytes], Entry | None]) -> Measuring:
         return Measuring(
@@ -420,6 +410,7 @@ class Batch:
             stopping=lambda: self._stopping,
             workers=self._workers,
             max_memory=self._most_memory,
+            time_limit=self._policy.time_limit,
         )
 
     def _write_report(self, manifest: SqliteManifest) -> None:
@@ -482,6 +473,7 @@ class Batch:
             ordered=False,
             workers=self._workers,
             max_memory=self._most_memory,
+            time_limit=self._policy.time_limit,
             **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 

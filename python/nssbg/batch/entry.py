@@ -6,7 +6,7 @@ The same line stands in a manifest's SQLite file and in its journal, and would i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from nssbg.batch.row import Row, RowError
@@ -43,8 +43,8 @@ def to_line(entry: Entry) -> str:
         "identity": entry.identity.hex(),
         "settings": entry.settings,
         "stamp": entry.stamp,
-        "row": asdict(entry.row),
-        "outputs": [asdict(stored) for stored in entry.outputs],
+        "row": entry.row.plain(),
+        "outputs": [vars(stored) for stored in entry.outputs],
     }
     return json.dumps(record)
 

@@ -16,8 +16,9 @@ from nssbg._compose.canvas import Box, subject_box
 from nssbg._errors import NssbgError
 from nssbg._io import NamedBytes
 from nssbg._options import CutoutOptions
+from nssbg._vocabulary import GroupBy
 from nssbg.batch.entry import Entry
-from nssbg.batch.groups import BoxStore, box_key
+from nssbg.batch.groups import BoxStore, box_key, chunks, shared
 from nssbg.batch.resume import load_file
 from nssbg.batch.sink import file_stamp
 from nssbg.batch.units import WorkUnit, keywords
@@ -50,6 +51,7 @@ class Measuring:
         stopping: Whether nothing new is to begin.
         workers: Pictures at once.
         max_memory: Bytes that they may be predicted to take.
+        time_limit: Seconds that one may take; see `Remover.map`.
 
     Attributes:
         keys: Of all boxes that were asked for.
@@ -65,6 +67,7 @@ class Measuring:
         stopping: Callable[[], bool],
         workers: int,
         max_memory: int,
+        time_limit: float | None = None,
     ) -> None:
         self._remover = remover
         self._options = options
@@ -73,7 +76,28 @@ class Measuring:
         self._stopping = stopping
         self._workers = workers
         self._max_memory = max_memory
+        self._time_limit = time_limit
         self.keys: set[str] = set()
+
+    def portions(
+        self, units: Sequence[WorkUnit], by: GroupBy, path: Path
+    ) -> Iterator[Sequence[WorkUnit]]:
+        """Whole groups at a time, their boxes measured and kept in a file."""
+        with BoxStore(path) as store:
+            for groups in chunks(units, by):
+                boxes = self.boxes(groups, store)
+                if self._stopping():
+                    return
+                yield shared(groups, boxes)
+            store.retain(self.keys)
+
+    def as_known(self, units: Sequence[WorkUnit], by: GroupBy, path: Path) -> list[WorkUnit]:
+        """The units with the boxes that the file has; nothing is cut out or written."""
+        if not path.exists():
+            return list(units)
+        groups = [group for some in chunks(units, by) for group in some]
+        with BoxStore(path) as store:
+            return shared(groups, self.known(groups, store))
 
     def boxes(self, groups: Sequence[Sequence[WorkUnit]], store: BoxStore) -> list[list[Box]]:
         """The subjects' boxes of each group, in its order.
@@ -139,6 +163,7 @@ class Measuring:
             ordered=False,
             workers=self._workers,
             max_memory=self._max_memory,
+            time_limit=self._time_limit,
             **options,
         ) as stream:
             for outcome in stream:

@@ -27,7 +27,7 @@ from nssbg._corrections import Corrections
 from nssbg._errors import NssbgError, OptionError
 from nssbg.batch.toml_table import read_toml
 
-__all__ = ["SUFFIX", "corrections_for", "read_corrections", "sidecar_path"]
+__all__ = ["SUFFIX", "corrections_for", "painted_mask", "read_corrections", "sidecar_path"]
 
 SUFFIX = ".nssbg.toml"
 _UNKNOWN = 128
@@ -87,7 +87,7 @@ def read_corrections(path: str | os.PathLike[str]) -> Corrections:
             keep=values["keep"] or (),
             drop=values["drop"] or (),
             size=_tuple(values["size"]),
-            mask=None if mask is None else _painted(path.parent / mask),
+            mask=None if mask is None else painted_mask(path.parent / mask),
         )
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
@@ -97,10 +97,17 @@ def _tuple(values: list[float] | None) -> Any:
     return None if values is None else tuple(values)
 
 
-def _painted(path: Path) -> NDArray[np.uint8]:
-    """A painted mask: grey of the mean of its channels; what is not painted on is unknown."""
+def painted_mask(source: Path | bytes | bytearray) -> NDArray[np.uint8]:
+    """A painted mask: grey of the mean of its channels; what is not painted on is unknown.
+
+    Args:
+        source: A file, or the bytes of one.
+
+    Raises:
+        OptionError: It cannot be read.
+    """
     try:
-        frame = image_io.decode(path)
+        frame = image_io.decode(source)
     except NssbgError as error:
         raise OptionError(f"mask: {error}") from error
     grey = frame.rgb.mean(axis=-1, dtype=np.float32)

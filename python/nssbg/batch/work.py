@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._corrections import Corrections
-from nssbg._errors import NssbgError, OptionError
+from nssbg._errors import NssbgError, OptionError, TimeLimitError
 from nssbg.batch.entry import Entry
 from nssbg.batch.output import Rendered, render_outputs
 from nssbg.batch.row import Row, RowError, Status
@@ -33,7 +33,6 @@ __all__ = [
     "Input",
     "Policy",
     "RejectedError",
-    "TimeLimitError",
     "corrections_of",
     "failure",
     "finish",
@@ -49,10 +48,6 @@ class EmptyResultError(NssbgError):
 
 class RejectedError(NssbgError):
     """The outputs of a picture do not pass its profile."""
-
-
-class TimeLimitError(NssbgError):
-    """A picture took longer than it may."""
 
 
 class CrashError(NssbgError):
@@ -82,8 +77,9 @@ class Policy:
         on_low_confidence: "write": written, and judged as the profile says; "review": written, and
             at best to be reviewed; "skip": nothing is written.
         overwrite: Whether outputs that are there may be replaced.
-        time_limit: Seconds that one picture may take up to its files; None: any. A stage that
-            runs is not cut short: what comes of it is thrown away.
+        time_limit: Seconds that the stages of one picture may take up to its files; None: any.
+            Looked at between stages: one that runs is not cut short, and what comes of it is thrown
+            away. (`Remover.map` gives up a picture within a stage too.)
     """
 
     on_low_confidence: Literal["write", "review", "skip"] = "review"
@@ -191,7 +187,7 @@ def finish(
         plan=_plan(cutout),
         timings=timings,
         features={
-            **{name: _short(value) for name, value in asdict(features).items()},
+            **{name: _short(value) for name, value in vars(features).items()},
             "width": cutout.frame.width,
             "height": cutout.frame.height,
             "notes": [*cutout.notes, *notes],
@@ -260,7 +256,7 @@ def _judged(judged: Verdict, cutout: Cutout, policy: Policy) -> Verdict:
 def _check_time(unit: WorkUnit, milliseconds: float, policy: Policy) -> None:
     if policy.time_limit is not None and milliseconds > policy.time_limit * 1000:
         raise TimeLimitError(
-            f"{unit.input}: took {milliseconds / 1000:.1f} s, more than the "
+            f"{unit.input}: time limit: took {milliseconds / 1000:.1f} s, more than the "
             f"{policy.time_limit:g} s that a picture may; nothing was written"
         )
 

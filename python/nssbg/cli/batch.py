@@ -116,7 +116,10 @@ def add_parser(subparsers: Any) -> None:
     )
     how.add_argument("--max-errors", type=int, metavar="N", help="end the run after N failures")
     how.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="give a picture up that takes longer"
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="fail a picture whose stages take longer; the run goes on, also past one that hangs",
     )
     how.add_argument("--nice", type=int, default=0, metavar="N", help="added to the niceness")
     how.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nssbg.cli.console import printable
@@ -11,7 +12,7 @@ from nssbg.cli.console import printable
 if TYPE_CHECKING:
     from nssbg._doctor import ModelReport, Privacy, Report
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "predicted_cells", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,6 +20,11 @@ def add_parser(subparsers: Any) -> None:
     text = "what this machine has, the plan for each model here, and what is in the way"
     parser = subparsers.add_parser("doctor", help=text, description=text)
     parser.add_argument("model", nargs="*", help="only these; default: every model that is here")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="also every model whose weights are not here: whether it fits, how long it takes",
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument(
         "--require-device",
@@ -32,7 +38,8 @@ def _gigabytes(count: float) -> str:
 
 
 def _model_lines(item: ModelReport) -> list[str]:
-    lines = [f"  {item.model.name}  ({item.model.license}, {item.model.path})"]
+    where = item.model.path or "weights not here: predicted by its architecture"
+    lines = [f"  {item.model.name}  ({item.model.license}, {where})"]
     if item.plan is not None:
         made = item.plan
         lines.append(
@@ -52,6 +59,38 @@ def _model_lines(item: ModelReport) -> list[str]:
     return lines
 
 
+def _every_model_lines(items: Sequence[ModelReport]) -> list[str]:
+    """A table of all models, then what would fit in place of those that do not."""
+    rows = [("MODEL", "HERE", "FITS", "MEMORY", "SECONDS", "WOULD RUN ON")]
+    advice = []
+    for item in items:
+        needs = predicted_cells(item)
+        made = item.plan
+        runs = f"{made.backend} {made.device} {made.precision}" if made else "-"
+        rows.append((item.model.name, "yes" if item.model.path else "-", *needs, runs))
+        if item.fit is not None and not item.fit.fits:
+            advice.append(f"  {item.model.name} does not fit")
+            advice += [f"    instead  {line}" for line in item.fit.advice[1:]]
+        elif item.fit is None and item.problem:
+            advice.append(f"  {item.model.name}: {item.problem}")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    table = [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()  # noqa: B905
+        for row in rows
+    ]
+    return [*table, *advice]
+
+
+def predicted_cells(item: ModelReport) -> tuple[str, str, str]:
+    """Whether a model fits, its memory, and its seconds an image; "-" where nothing is known."""
+    if item.fit is None:
+        return "-", "-", "-"
+    fits = "yes" if item.fit.fits else "NO"
+    seconds = item.fit.seconds
+    shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+    return fits, _gigabytes(item.fit.peak_bytes), shown
+
+
 def _privacy_lines(privacy: Privacy) -> list[str]:
     state = "yes" if privacy.sends_nothing else "NOT SURE"
     return [
@@ -62,7 +101,7 @@ def _privacy_lines(privacy: Privacy) -> list[str]:
     ]
 
 
-def _text(report: Report) -> str:
+def _text(report: Report, *, named: bool = False, every: bool = False) -> str:
     machine = report.hardware
     cpu = machine.processor
     lines = [
@@ -106,12 +145,19 @@ def _text(report: Report) -> str:
         f"  weights {_gigabytes(cache.models_bytes)}, {cache.compiled} compiled networks "
         f"{_gigabytes(cache.compiled_bytes)}",
         "",
-        "Models here",
+        "Models" if named else "Models here",
     ]
-    for item in report.models:
+    shown = [item for item in report.models if named or item.model.path is not None]
+    for item in shown:
         lines += _model_lines(item)
-    if not report.models:
+    if not shown:
         lines.append("  none; `nssbg models list` shows what there is")
+    if every:
+        lines += [
+            "",
+            "Every known model, of one image at a time",
+            *_every_model_lines(report.models),
+        ]
     missing = [extra for extra in report.extras if not extra.installed]
     if missing:
         lines += ["", "For more"]
@@ -133,8 +179,9 @@ def run(args: argparse.Namespace) -> int:
     from nssbg._runtime.devices import hardware
 
     machine = hardware()
-    report = examine(tuple(args.model), machine=machine)
-    print(_json(report) if args.json else _text(report))
+    report = examine(tuple(args.model), machine=machine, all_models=args.all)
+    told = _json(report) if args.json else _text(report, named=bool(args.model), every=args.all)
+    print(told)
     if args.require_device:
         require_device(machine, args.require_device)
     return 0

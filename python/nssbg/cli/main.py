@@ -31,10 +31,13 @@ COMMANDS = {
     "models": "nssbg.cli.models",
     "doctor": "nssbg.cli.doctor",
     "tune": "nssbg.cli.tune",
+    "bench": "nssbg.cli.bench",
     "quantize": "nssbg.cli.quantize",
     "profiles": "nssbg.cli.profiles",
     "validate": "nssbg.cli.validate",
     "rembg": "nssbg.cli.rembg",
+    "studio": "nssbg.cli.studio",
+    "serve": "nssbg.cli.serve",
 }
 
 # A shell's own convention for "ended by Ctrl-C".

@@ -14,6 +14,7 @@ from nssbg._vocabulary import LICENSE_USES
 from nssbg.cli.console import printable
 
 if TYPE_CHECKING:
+    from nssbg._doctor import ModelReport
     from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["add_parser", "run"]
@@ -79,10 +80,31 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
         print(printable("  ".join(cells).rstrip()))
 
 
+def _prediction(report: ModelReport) -> dict[str, Any] | None:
+    """What running the model here would take; None where that is not known."""
+    if report.plan is None or report.fit is None:
+        return None
+    return {
+        "backend": report.plan.backend,
+        "device": report.plan.device,
+        "precision": report.plan.precision,
+        "seconds": report.fit.seconds,
+        "peak_bytes": report.fit.peak_bytes,
+        "available_bytes": report.fit.available_bytes,
+        "fits": report.fit.fits,
+        "advice": list(report.fit.advice),
+    }
+
+
 def _list(args: argparse.Namespace) -> int:
+    from nssbg._doctor import model_report
     from nssbg._errors import ModelError
     from nssbg._models.catalog import catalog
+    from nssbg._planner import PlanRequest
+    from nssbg._runtime.devices import hardware
+    from nssbg.cli.doctor import predicted_cells
 
+    machine = hardware()
     models = []
     for model in catalog().values():
         if args.license == "commercial" and model.commercial is not True:
@@ -92,10 +114,15 @@ def _list(args: argparse.Namespace) -> int:
         except ModelError as error:
             print(f"nssbg: {printable(str(error))}", file=sys.stderr)
             models.append(model)
+    reports = [model_report(model, machine, PlanRequest()) for model in models]
     if args.json:
-        print(json.dumps([_record(model) for model in models], indent=1))
+        records = [
+            {**_record(report.model), "prediction": _prediction(report)} for report in reports
+        ]
+        print(json.dumps(records, indent=1))
         return 0
-    rows = [("MODEL", "INPUT", "SIZE", "LICENCE", "COMMERCIAL", "HERE", "FOR")]
+    heads = ("MODEL", "INPUT", "SIZE", "LICENCE", "COMMERCIAL", "HERE")
+    rows = [(*heads, "FITS", "MEMORY", "SECONDS", "FOR")]
     rows += [
         (
             model.name,
@@ -104,9 +131,10 @@ def _list(args: argparse.Namespace) -> int:
             model.license,
             _commercial(model),
             "yes" if model.path else "-",
+            *predicted_cells(report),
             model.summary,
         )
-        for model in models
+        for model, report in zip(models, reports, strict=True)
     ]
     _table(rows)
     return 0
@@ -167,6 +195,8 @@ def _info(args: argparse.Namespace) -> int:
             value = "not on this machine" if key == "path" else "-"
         if key in ("confidence", "selector"):
             value = "none fitted" if value == "-" else "fitted"
+        if key == "npm" and isinstance(value, dict):
+            value = f"{value['package']} {value['version']}, {len(value['chunks'])} chunks"
         if isinstance(value, dict):
             value = ", ".join(f"{count} {name}" for name, count in value.items())
         if isinstance(value, (list, tuple)):

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +18,14 @@ from nssbg import _fs
 from nssbg._errors import (
     SOME_FAILED,
     ImageDecodeError,
-    ImageEncodeError,
-    NssbgError,
     OptionError,
 )
-from nssbg.cli.console import printable
+from nssbg.cli.rembg_folder import Work, every_picture, tell, watch_folder, write_result
 
 if TYPE_CHECKING:
     from nssbg.compat.rembg.sessions import BaseSession
 
 __all__ = ["add_parser", "run"]
-
-# Seconds between two visits of a watched folder; a file counts once its size stood still.
-_PAUSE = 1.0
-# A file of this name in a watched folder ends the watch, as in rembg.
-_STOP = "stop.txt"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -52,7 +44,12 @@ def add_parser(subparsers: Any) -> None:
     one.add_argument("output", nargs="?", default="-", metavar="OUT")
     folder = commands.add_parser("p", help="a folder and all folders in it")
     _add_options(folder)
-    folder.add_argument("-w", "--watch", action="store_true", help="go on for new files")
+    folder.add_argument(
+        "-w",
+        "--watch",
+        action="store_true",
+        help="go on for new files, until stop.txt is put there; needs nssbg[watch]",
+    )
     folder.add_argument(
         "-d",
         "--delete_input",
@@ -154,7 +151,7 @@ def _file(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.write(result)
         sys.stdout.buffer.flush()
     else:
-        _write(Path(target), result, overwrite=True)
+        write_result(Path(target), result, overwrite=True)
     return 0
 
 
@@ -185,106 +182,27 @@ def _read(source: str | Path) -> bytes:
     return bytes(read_source(source, "path", str(source)))
 
 
-def _write(path: Path, data: bytes, *, overwrite: bool) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _fs.write(path, data, overwrite=overwrite)
-    except OSError as error:
-        raise ImageEncodeError(f"cannot write {path}: {error.strerror or error}") from error
-
-
 def _folder(arguments: argparse.Namespace) -> int:
     """Every picture below a folder, to the same place below another."""
     source, target = Path(arguments.input), Path(arguments.output)
     if not source.is_dir():
         raise OptionError(f"{source}: no such folder")
     how, session = _how(arguments), _session(arguments)
-    done: set[Path] = set()
-    begun = failed = 0
-    sizes: dict[Path, int] = {}
-    while True:
-        for path, goal in _goals(source, target):
-            if path in done or (arguments.watch and not _stands_still(path, sizes)):
-                continue
-            done.add(path)
-            begun += 1
-            try:
-                _one_of_folder(path, goal, session, how, delete=arguments.delete_input)
-            except Exception as error:
-                failed += 1
-                _tell(f"{path}: {error}" if str(path) not in str(error) else str(error))
-        if not arguments.watch:
-            break
-        stop = source / _STOP
-        if stop.exists():
-            stop.unlink()
-            break
-        time.sleep(_PAUSE)
-    if not begun and not arguments.watch:
-        _tell(f"{source}: no picture is in it")
-    return 0 if not failed else SOME_FAILED
+    work = Work(source, target, arguments.delete_input)
 
+    def cut(path: Path) -> bytes:
+        from nssbg.compat.rembg import remove
 
-def _stands_still(path: Path, sizes: dict[Path, int]) -> bool:
-    """Whether a file has the size that it had at the last visit: it is not being written."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return False
-    return sizes.get(path) == size or sizes.update({path: size}) is not None
+        with _named(path):
+            return bytes(remove(_read(path), session=session, **how))
 
-
-def _goals(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Each picture below `source` and where its result goes; no two share a place.
-
-    photo.jpg becomes photo.png; where photo.jpg and photo.webp lie side by side, photo.jpg.png
-    and photo.webp.png.
-    """
-    from nssbg._io import has_picture_suffix
-
-    inside = target.resolve()
-    paths = [
-        path
-        for path in sorted(source.rglob("*"))
-        if has_picture_suffix(path.name)
-        and path.is_file()
-        and (inside == source.resolve() or not path.resolve().is_relative_to(inside))
-    ]
-    stems: dict[tuple[Path, str], int] = {}
-    for path in paths:
-        key = (path.parent, path.stem.casefold())
-        stems[key] = stems.get(key, 0) + 1
-    taken: set[str] = set()
-    for path in paths:
-        alone = stems[path.parent, path.stem.casefold()] == 1
-        name = f"{path.stem if alone else path.name}.png"
-        place = path.relative_to(source)
-        while str(place.with_name(name)).casefold() in taken:  # of a picture photo.jpg.png
-            name = f"{name}.png"
-        taken.add(str(place.with_name(name)).casefold())
-        yield path, target / place.with_name(name)
-
-
-def _one_of_folder(
-    path: Path, goal: Path, session: BaseSession, how: dict[str, Any], *, delete: bool
-) -> None:
-    """One picture; its input goes only after this run wrote its result."""
-    from nssbg.compat.rembg import remove
-
-    if _fs.identity(goal) is not None:
-        if _fs.identity(goal) != _fs.identity(path):
-            _tell(f"{path}: {goal} is there already; left as it is")
-            return
-        raise ImageEncodeError(f"{goal}: the result would be written over the picture itself")
-    with _named(path):
-        result = remove(_read(path), session=session, **how)
-    _write(goal, result, overwrite=False)
-    if delete:
-        path.unlink()
-
-
-def _tell(line: str) -> None:
-    print(f"nssbg: {printable(line)}", file=sys.stderr, flush=True)
+    if arguments.watch:
+        watch_folder(work, cut)
+    else:
+        every_picture(work, cut)
+        if not work.begun:
+            tell(f"{source}: no picture is in it")
+    return 0 if not work.failed else SOME_FAILED
 
 
 def _frames(arguments: argparse.Namespace) -> int:
@@ -316,16 +234,32 @@ def _frames(arguments: argparse.Namespace) -> int:
             sys.stdout.buffer.write(result)
             sys.stdout.buffer.flush()
         else:
-            _write(Path(pattern % index), result, overwrite=True)
+            write_result(Path(pattern % index), result, overwrite=True)
         index += 1
     return 0
 
 
 def _server(arguments: argparse.Namespace) -> int:
-    raise NssbgError(
-        "`rembg s` is served by `nssbg serve`, which this version does not have yet; until then "
-        "put nssbg.compat.rembg.remove behind a server of your own"
+    """`nssbg serve` at rembg's port, for whom rembg's flags say."""
+    from nssbg._vocabulary import LOG_LEVELS
+    from nssbg.cli.serve import check_installed, serve, token_of
+
+    check_installed()
+    from nssbg._http.engine import EngineSettings
+    from nssbg._http.listener import ListenerSettings
+    from nssbg.server.app import ServerSettings
+
+    level = {"critical": "error", "trace": "debug"}.get(arguments.log_level, arguments.log_level)
+    if level not in LOG_LEVELS:
+        raise OptionError(f"-l must be one of {', '.join(LOG_LEVELS)}, got {level!r}")
+    if not 0 <= arguments.port <= 65535:
+        raise OptionError(f"-p must be 0 to 65535, got {arguments.port}")
+    settings = ServerSettings(
+        listener=ListenerSettings(host=arguments.host, port=arguments.port),
+        engine=EngineSettings(threads=arguments.threads or 0),
+        token=token_of(None),
     )
+    return serve(settings, level)
 
 
 def _download(arguments: argparse.Namespace) -> int:

@@ -13,18 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from nssbg._errors import (
-    DeviceError,
-    ImageDecodeError,
-    ImageEncodeError,
-    LicenseError,
-    ModelError,
-    NssbgError,
-    OptionError,
-)
+from nssbg._errors import ImageEncodeError, NssbgError, kind_of
 from nssbg.cli.console import STDOUT, printable, say, stdout_problem, stopped
 
 if TYPE_CHECKING:
@@ -32,21 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Teller", "tell_failure"]
 
-# What a failure is called in JSON; the first that fits. Its exit code is the error's own.
-_KINDS = (
-    (ImageDecodeError, "decode"),
-    (ImageEncodeError, "encode"),
-    (LicenseError, "license"),
-    (ModelError, "model"),
-    (DeviceError, "device"),
-    (OptionError, "option"),
-    (MemoryError, "memory"),
-)
-
 
 def tell_failure(error: Exception) -> None:
     """One JSON line on stdout about an error that ended a command which has no pictures."""
-    say(json.dumps({"error": {"kind": _kind(error), "message": _message(error)}}))
+    say(json.dumps({"error": {"kind": kind_of(error), "message": _message(error)}}))
 
 
 # Seconds from the last file that could be written to the last words.
@@ -111,7 +91,7 @@ class Teller:
         if self._as_json and stopped() is None:
             source, output = self.pairs[0] if len(self.pairs) == 1 else (None, None)
             if 0 not in self._told:
-                say(_failure_line(source, output, _kind(error), _message(error)))
+                say(_failure_line(source, output, kind_of(error), _message(error)))
 
     def _tell(self, index: int, report: Report | None, error: Exception | None) -> None:
         self._told.add(index)
@@ -127,7 +107,7 @@ class Teller:
             if not isinstance(error, NssbgError):
                 # Whatever raised it did not know the picture's name.
                 message = f"{source}: {message}"
-            self._failure(source, output, _kind(error), message)
+            self._failure(source, output, kind_of(error), message)
             return
         assert report is not None
         if self._as_json:
@@ -144,10 +124,6 @@ class Teller:
 def _was_stopped(error: Exception) -> bool:
     """Whether it failed because no more files are written, as the process ends."""
     return any(getattr(one, "errno", None) == errno.ECANCELED for one in (error, error.__cause__))
-
-
-def _kind(error: Exception) -> str:
-    return next((word for base, word in _KINDS if isinstance(error, base)), "unexpected")
 
 
 def _message(error: Exception) -> str:
@@ -180,34 +156,6 @@ def _for_people(report: Report, source: str, written: str) -> None:
 
 
 def _as_json(report: Report, source: str, written: str) -> dict[str, Any]:
-    plan = report.plan
-    look = report.second_pass
-    return {
-        "input": source,
-        "output": written,
-        "width": report.width,
-        "height": report.height,
-        "model": plan.model,
-        "license": plan.license,
-        "backend": plan.backend,
-        "device": plan.device,
-        "precision": plan.precision,
-        "threads": plan.threads,
-        "reasons": list(plan.reasons),
-        "fallbacks": list(plan.fallbacks),
-        "confidence": None if report.confidence is None else round(report.confidence, 4),
-        "low_confidence": report.low_confidence,
-        "milliseconds": {stage: round(ms, 2) for stage, ms in report.timings.stages.items()},
-        "second_pass": None
-        if look is None
-        else {
-            "runs": look.runs,
-            "crops": [astuple(crop) for crop in look.crops],
-            "tiles": look.tiles,
-            "gain": round(look.gain, 3),
-            "changed": round(look.changed, 4),
-            "milliseconds": round(look.seconds * 1000, 2),
-            "notes": list(look.notes),
-        },
-        "notes": list(report.notes),
-    }
+    from nssbg._cutout import report_record
+
+    return {"input": source, "output": written, **report_record(report)}

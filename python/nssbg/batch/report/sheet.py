@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nssbg import _fs
+from nssbg._compose.checkerboard import checkerboard
 from nssbg._io import encode
 from nssbg.batch.report.tables import state_of
 from nssbg.batch.report.thumbnails import SIDE, Thumb
 from nssbg.batch.row import Row
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 __all__ = ["MOST", "write_sheet"]
 
@@ -38,7 +35,7 @@ def write_sheet(path: Path, rows: Sequence[Row], thumb_of: Callable[[Row], Thumb
     lines = max(1, -(-len(shown) // columns))
     sheet = Image.new("RGB", (columns * wide, lines * high), "#ffffff")
     draw = ImageDraw.Draw(sheet)
-    checker = _checker()
+    checker = Image.fromarray(checkerboard(SIDE, SIDE))
     for number, row in enumerate(shown):
         left, top = number % columns * wide + _GAP, number // columns * high + _GAP
         color = _COLORS.get(state_of(row), "#1a7f37" if state_of(row) == "pass" else "#555555")
@@ -61,13 +58,3 @@ def write_sheet(path: Path, rows: Sequence[Row], thumb_of: Callable[[Row], Thumb
         draw.text((left + 13, top + SIDE + 3), name[:50], fill=color)
     _fs.write(path, encode(np.asarray(sheet), format="png", compression="fast"), sync=False)
     return path
-
-
-def _checker() -> Image.Image:
-    from PIL import Image as Images
-
-    tile = Images.new("RGB", (SIDE, SIDE), "#ffffff")
-    for y in range(0, SIDE, 10):
-        for x in range(y // 10 % 2 * 10, SIDE, 20):
-            tile.paste("#cccccc", (x, y, x + 10, y + 10))
-    return tile

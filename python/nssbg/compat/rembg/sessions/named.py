@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from nssbg._color.depth import eight_bits
 from nssbg._cutout import Cutout
 from nssbg._errors import DeviceError, ModelError, OptionError
-from nssbg._models.catalog import builtin_catalog, bundled_models
+from nssbg._models.catalog import builtin_catalog, bundled_models, find_model
 from nssbg._models.sidecar import ModelDescription, find_sidecar, read_sidecar
 from nssbg._models.store import pull
 from nssbg._ops.rembg_steps import Triple, mask_from_output
@@ -60,6 +60,18 @@ class RemoverSession(BaseSession):
         model = type(self)._described(self._network.path)
         place = self._place
         return Remover(model, device=place.device, backend=place.backend, threads=self._threads)
+
+    @classmethod
+    def description(cls) -> ModelDescription | str:
+        """What `nssbg.Remover` takes for its model; weights that are not here are pulled."""
+        return cls._described(Path(cls.download_models()))
+
+    @classmethod
+    def has_weights(cls) -> bool:
+        """Whether its weights are on this machine, so that nothing would be pulled."""
+        if cls.checksum_disabled() and cls.resolve_existing(f"{cls.name()}.onnx") is not None:
+            return True
+        return find_model(cls.catalog_name).path is not None
 
     @classmethod
     def _described(cls, path: Path) -> ModelDescription | str:
