@@ -335,7 +335,17 @@ class Cutout:
             with timings.measure("foreground"):
                 colored = decontaminate(frame.rgb, alpha, threads=threads)
             alpha = colored[..., 3]
-        return replace(self, alpha=alpha, colored=colored, frame=frame, timings=timings)
+        ran = network.plan
+        assert ran is not None
+        note = f"enhanced by {ran.model} on {ran.backend}, {ran.device}, {ran.precision}"
+        return replace(
+            self,
+            alpha=alpha,
+            colored=colored,
+            frame=frame,
+            timings=timings,
+            notes=(*self.notes, note, *ran.fallbacks),
+        )
 
     def __repr__(self) -> str:
         """Size, what ran and how far it is to be trusted; no pixels."""

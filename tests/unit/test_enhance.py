@@ -10,7 +10,11 @@ from PIL import Image, ImageCms
 
 import nssbg
 from nssbg._enhance.image import EnhanceOptions, enhanced_alpha
-from nssbg._enhance.jpeg_quality import deblock_strength, quality_from_tables
+from nssbg._enhance.jpeg_quality import (
+    deblock_strength,
+    quality_from_tables,
+    quantization_tables,
+)
 from nssbg._io import decode, encode
 from nssbg.cli.main import main
 
@@ -191,14 +195,31 @@ def test_the_quality_of_a_jpeg_is_read_from_its_tables(quality, tmp_path):
     Image.fromarray(image()).save(data, "JPEG", quality=quality)
     with Image.open(data) as opened:
         assert abs(quality_from_tables(opened.quantization) - quality) < 3
+        same = {number: tuple(table) for number, table in opened.quantization.items()}
     expected = np.clip((95 - quality) / 75, 0, 1)
     raw = data.getvalue()
+    found = quantization_tables(io.BytesIO(raw))
+    # Pillow gives them in zigzag's order or not, by its version: the same numbers.
+    assert {key: sorted(table) for key, table in found.items()} == {
+        key: sorted(table) for key, table in same.items()
+    }
     assert abs(deblock_strength(raw, decode(raw)) - expected) < 0.05
     (tmp_path / "a.jpg").write_bytes(raw)
     path = tmp_path / "a.jpg"
     assert abs(deblock_strength(path, decode(path)) - expected) < 0.05
     png = encode(image(), format="png")
     assert deblock_strength(png, decode(png)) == 0
+
+
+@pytest.mark.parametrize("end", range(0, 700, 37))
+def test_a_damaged_jpeg_header_gives_the_tables_that_are_whole(end):
+    data = io.BytesIO()
+    Image.fromarray(image()).save(data, "JPEG", quality=30)
+    raw = bytearray(data.getvalue())
+    whole = quantization_tables(io.BytesIO(raw))
+    assert quantization_tables(io.BytesIO(raw[:end])).items() <= whole.items()
+    raw[end] ^= 0xFF
+    quantization_tables(io.BytesIO(raw))  # whatever it finds, it ends
 
 
 def test_a_cutout_is_enhanced_with_its_photograph(x2, product):
@@ -214,6 +235,7 @@ def test_a_cutout_is_enhanced_with_its_photograph(x2, product):
     opaque = larger.alpha == 255
     assert np.array_equal(larger.rgba[opaque][:, :3], larger.frame.rgb[opaque])
     assert larger.plan == cutout.plan
+    assert larger.notes[-1] == "enhanced by x2 on onnxruntime, CPU, float32"
     only_alpha = nssbg.Remover("studio").cutout(rgb)
     assert only_alpha.enhance(upscale=1, **options(x2)).alpha.shape == rgb.shape[:2]
 

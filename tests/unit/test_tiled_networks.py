@@ -1,6 +1,7 @@
 """Image-to-image networks in tiles: the same image as in one piece, whatever the size and shape."""
 
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from image_graphs import image_network
 from onnx import numpy_helper
 
 from nssbg._enhance.network import ImageNetwork
-from nssbg._enhance.receptive_field import TOLERANCE, kept_reach
+from nssbg._enhance.receptive_field import TOLERANCE, Reach, kept_reach
 from nssbg._enhance.tiling import Tiling, _spans, chosen_tiling, run_tiled
 from nssbg._errors import ModelError, OptionError
 from nssbg._models.onnx_header import read_header
@@ -163,6 +164,27 @@ def test_the_receptive_field_is_measured_once_or_read(tmp_path):
     assert kept_reach(replace(model, overlap=9), lambda: pytest.fail("measured")).overlap == 9
 
 
+@pytest.mark.parametrize("held", [[1], [-3, 0.0], ["x", 0.0], [400, 0.0], None, {}])
+def test_a_damaged_record_of_it_is_measured_again(tmp_path, monkeypatch, held):
+    from nssbg._models.fingerprint import weights_fingerprint
+
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path))
+    model = described(image_network(tmp_path / "net.onnx"))
+    key = f"{weights_fingerprint(model.path)} {model.size} {model.multiple} {model.scale}"
+    (tmp_path / "receptive-fields.json").write_text(json.dumps({key: held}))
+    assert kept_reach(model, lambda: Reach(7, 0.0)) == Reach(7, 0.0)
+    assert kept_reach(model, lambda: pytest.fail("measured again")) == Reach(7, 0.0)
+
+
+def test_without_a_place_to_keep_it_a_network_runs_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("no folder")
+    network = ImageNetwork(
+        described(image_network(tmp_path / "net.onnx")), backend="onnxruntime", device="cpu"
+    )
+    assert network.run(photograph(30, 40)).shape == (30, 40, 3)
+
+
 @pytest.mark.parametrize("depth", [2, 12, 30])
 def test_the_receptive_field_of_a_chain_is_at_most_its_length(tmp_path, depth):
     path = image_network(tmp_path / "net.onnx", depth=depth, gain=1.0)
@@ -238,6 +260,7 @@ def test_a_description_that_does_not_fit_is_an_error_that_says_so(tmp_path, keys
         ({"scale": 0}, "scale is 0"),
         ({"scale": 9}, "scale is 9"),
         ({"overlap": -1}, "overlap is -1"),
+        ({"overlap": 32}, "nothing is left of a tile"),
         ({"conditions": ["sharpen"]}, "conditions is"),
         ({"conditions": ["denoise", "denoise"]}, "conditions is"),
         ({"multiple": 7}, "no multiple of 7"),
@@ -248,6 +271,15 @@ def test_wrong_keys_are_refused(tmp_path, keys, message):
     data = {"name": "n", "file": "n.onnx", "size": 64, "task": "image", "scale": 2, **keys}
     with pytest.raises(ModelError, match=message):
         description_from_mapping(data, source="n.onnx.toml")
+
+
+def test_an_overlap_that_fills_the_tile_names_the_file(tmp_path):
+    path = image_network(tmp_path / "net.onnx", window=32)
+    model = described(path, 96, multiple=32, overlap=31)  # 32 in whole windows: 32 of 96 are left
+    assert ImageNetwork(model, backend="onnxruntime", device="cpu").run(photograph(40, 40)).any()
+    tight = replace(model, height=64, width=64)
+    with pytest.raises(ModelError, match=r"net\.onnx: a tile of 64 x 64 .*larger size"):
+        ImageNetwork(tight, backend="onnxruntime", device="cpu").run(photograph(40, 40))
 
 
 def test_a_network_of_another_task_is_refused(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nssbg._enhance.receptive_field import Reach, kept_reach, measured_reach
 from nssbg._enhance.tiling import NotFiniteError, Progress, chosen_tiling, run_tiled
-from nssbg._errors import ModelError
+from nssbg._errors import ModelError, OptionError
 from nssbg._models.catalog import describe
 from nssbg._models.license import check_license
 from nssbg._models.onnx_header import input_dimensions
@@ -114,14 +114,19 @@ class ImageNetwork:
         """
         model, reach = self.model, self.reach
         fade = 0 if reach.is_local else reach.overlap // _FADE_SHARE
-        tiling = chosen_tiling(
-            (image.shape[0], image.shape[1]),
-            model.size,
-            reach.overlap,
-            multiple=model.multiple,
-            fade=fade,
-            fixed=self._fixed,
-        )
+        try:
+            tiling = chosen_tiling(
+                (image.shape[0], image.shape[1]),
+                model.size,
+                reach.overlap,
+                multiple=model.multiple,
+                fade=fade,
+                fixed=self._fixed,
+            )
+        except OptionError as error:
+            raise ModelError(
+                f"{model.path or model.name}: {error}; a larger size in its sidecar leaves more"
+            ) from error
         batch = self._batch or batch
         with self._lock:
             opened = self._opened((tiling.height, tiling.width), batch)

@@ -346,6 +346,11 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
         values["conditions"] = tuple(told)
     if image and values.get("fit", "stretch") != "stretch":
         raise _wrong(source, "fit is for networks that see the whole picture; leave it out")
+    own = min(values["height"], values["width"]) - 2 * values.get("overlap", 0)
+    if image and own < values.get("multiple", 1):
+        raise _wrong(
+            source, f"overlap is {values.get('overlap', 0)}: nothing is left of a tile of that size"
+        )
     if image and any(values[key] % values.get("multiple", 1) for key in ("height", "width")):
         raise _wrong(
             source, f"size is no multiple of {values['multiple']}, which a tile's sides have to be"
