@@ -221,7 +221,7 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
 
 
 def order(model: Path | None, place: Path) -> None:
-    """Degraded pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
+    """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
     import io
 
     from PIL import Image
@@ -250,9 +250,9 @@ def order(model: Path | None, place: Path) -> None:
             Image.fromarray(np.clip(small, 0, 255).astype(np.uint8)).save(
                 stream, "JPEG", quality=quality
             )
-            degraded = np.asarray(Image.open(stream).convert("RGB"))
-            large = nssbg.enhance(degraded, model=model, device="cpu", threads=THREADS)
-            first = nssbg.refine(degraded, coarse, min_component_area=0)
+            spoiled = np.asarray(Image.open(stream).convert("RGB"))
+            large = nssbg.enhance(spoiled, model=model, device="cpu", threads=THREADS)
+            first = nssbg.refine(spoiled, coarse, min_component_area=0)
             found = {
                 "before": nssbg.refine(large, coarse, min_component_area=0),
                 "after": enhanced_alpha(first, large),
