@@ -215,7 +215,8 @@ class Cutout:
         if output is not None:
             pixels = self.render(output)
         else:
-            pixels = self.rgba if background is None else self.over(background)
+            threads = settings.get("threads", 0)
+            pixels = self.rgba if background is None else self.over(background, threads=threads)
         return image_io.encode(
             pixels,
             format=format,

@@ -114,6 +114,8 @@ def test_every_door_takes_it(tmp_path, product):
     command = ["remove", str(path), str(tmp_path / "b.png"), "--background", "blur"]
     assert main([*command, "--model", "studio"]) == 0
     assert np.array_equal(decode(tmp_path / "b.png").rgb, expected)
+    mask = remover.cutout(path).render(nssbg.Output(kind="mask", background="blur"))
+    assert np.array_equal(mask, remover.cutout(path).alpha)
     small = remover.cutout(path).render(nssbg.Output(background="blur", longest_side=100))
     assert small.shape == (75, 100, 3)
 

@@ -126,7 +126,7 @@ def render(
     Raises:
         OptionError: Options that do not fit the pictures.
     """
-    blur = blur_from(output.background)
+    blur = blur_from(output.background) if output.kind == "cutout" else None
     if output.blur_original is not None or blur is not None:
         if image is None:
             raise OptionError("a blurred background needs the photograph as image=")
