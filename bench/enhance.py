@@ -18,7 +18,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -31,7 +30,7 @@ from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
-from bench.timing import copy_floor, interleaved, print_header
+from bench.timing import copy_floor, interleaved, print_header, spent
 
 THREADS = 2
 
@@ -109,9 +108,7 @@ def _peak() -> float:
     one = np.random.default_rng(0).random((side, side), np.float32)
     best = float("inf")
     for _ in range(5):
-        begin = time.perf_counter()
-        one @ one
-        best = min(best, time.perf_counter() - begin)
+        best = min(best, spent(lambda: one @ one).wall)
     return 2 * side**3 / best / 1e9
 
 
@@ -214,10 +211,6 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
         / _peak(),
     }
     interleaved(calls, runs=runs, warmup=1, title=f"{megapixels:g} MP", floors=floors)
-    for name, radii in maps.items():
-        begin = time.process_time()
-        _core.defocus(image, rgba, radii, threads=1)
-        print(f"processor time, {name}: {1e3 * (time.process_time() - begin):.0f} ms in all")
 
 
 def order(model: Path | None, place: Path) -> None:
@@ -360,10 +353,9 @@ def _compare(methods: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
             truth = truth[: truth.shape[0] // 2 * 2, : truth.shape[1] // 2 * 2]
             half = truth.shape[1] // 2, truth.shape[0] // 2
             small = np.asarray(Image.fromarray(truth).resize(half, Image.Resampling.BICUBIC))
-            begin = time.perf_counter()
-            got = enlarge(small)
-            seconds += time.perf_counter() - begin
-            values.append(psnr_y(got, truth, 4))
+            done = spent(partial(enlarge, small))
+            seconds += done.wall
+            values.append(psnr_y(done.result, truth, 4))
         print(f"{title:36} {np.mean(values):8.2f} {seconds / len(names):8.3f}")
 
 

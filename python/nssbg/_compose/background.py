@@ -182,7 +182,7 @@ def color_from(color: Any) -> Color:
     else:
         try:
             values = tuple(int(value) for value in color)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise OptionError(
                 f"unknown colour {color!r}: expected a name, '#rrggbb' or (r, g, b)"
             ) from error
