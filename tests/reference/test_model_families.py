@@ -170,7 +170,8 @@ def reference(rgb: np.ndarray, size: tuple[int, int], rule: Published, network: 
 
 
 def test_every_model_of_the_catalog_is_held_to_its_family():
-    assert set(FAMILIES) == set(builtin_catalog())
+    mattes = {name for name, model in builtin_catalog().items() if model.task == "matte"}
+    assert set(FAMILIES) == mattes  # the others: test_image_families.py
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])

@@ -228,6 +228,7 @@ def _smaller(
         item.name
         for item in pool
         if item.name != model.name
+        and item.task == model.task
         and 0 < item.bytes < cost.weights_bytes / 2
         and item.height <= model.height
         and _may_fit(item, candidate, free)
