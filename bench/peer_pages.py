@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench.timing import Timing, commit, processor_name, table
 from nssbg.bench.statistics import median_interval
+from nssbg.bench.tables import number
 
 if TYPE_CHECKING:
     from bench.peers import Task
@@ -69,7 +70,11 @@ def _section(
         "- Drawn pictures, not photographs: the fixed set of `nssbg bench`. The network's weights "
         "are random, so its map is grey nearly everywhere: much for nssbg's refinement to do, and "
         "nothing about anyone's quality.",
-        "- Every peer with its defaults but for the threads, which rembg takes by itself (all).",
+        "- Every peer with its defaults but for the threads, which rembg takes by itself (all). "
+        "nssbg runs the network on the runtime\n  that it takes without a measurement, OpenVINO; "
+        "rembg and the scripts run it on onnxruntime.",
+        "- An alpha that is only enlarged is cheaper than one that is refined, and colours that "
+        "are left alone than ones that are\n  estimated: times stand beside errors for that.",
         "- nssbg's authors chose the tasks.",
         "",
         "Where nssbg is behind in this run:",
@@ -88,13 +93,13 @@ def _section(
             "",
             f"![{task.name}: processor time](pictures/peers-{task.name}.svg)",
         ]
-        lines += [f"\n{name} is left out: {why}." for name, why in task.absent.items()]
+        lines += [f"\n{name} is left out: {why.rstrip('.')}." for name, why in task.absent.items()]
     return [*lines, ""]
 
 
 def _interval(timing: Timing) -> str:
     found = median_interval(timing.samples)
-    return "-" if found is None else f"{found[0]:.3g} to {found[1]:.3g}"
+    return "-" if found is None else f"{number(found[0])} to {number(found[1])}"
 
 
 def _table(task: Task) -> str:
@@ -103,7 +108,7 @@ def _table(task: Task) -> str:
     rows = []
     own = task.timings[task.ours[0]].processor_median
     for timing in task.timings.timings:
-        row = [timing.name, f"{timing.processor_median:.3g}", f"{timing.median:.3g}"]
+        row = [timing.name, number(timing.processor_median), number(timing.median)]
         row += [_interval(timing), f"{timing.processor_median / own:.2f}"]
         row += [f"{task.values[timing.name]:.3g}"] if task.extra else []
         rows.append(row)
@@ -113,11 +118,16 @@ def _table(task: Task) -> str:
     return table(head, rows)
 
 
+def _upper(timing: Timing) -> float:
+    found = median_interval(timing.processor)
+    return timing.processor_median if found is None else max(found[1], timing.processor_median)
+
+
 def plot(task: Task) -> str:
     """Bars of the processor time's medians, nssbg's darker, the interval as a line."""
     timings = task.timings.timings
-    most = max(timing.processor_median for timing in timings)
-    scale = (_WIDTH - _LABELS - 110) / most
+    most = max(_upper(timing) for timing in timings)
+    scale = (_WIDTH - _LABELS - 90) / most
     height = _ROW * len(timings) + 10
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
@@ -136,7 +146,7 @@ def plot(task: Task) -> str:
         end = width
         found = median_interval(timing.processor)
         if found is not None:
-            low, high = (min(value, most * 1.1) * scale for value in found[:2])
+            low, high = (value * scale for value in found[:2])
             end = max(end, high)
             parts.append(
                 f'<line x1="{_LABELS + low:.1f}" x2="{_LABELS + high:.1f}" y1="{y + 12}" '
@@ -144,6 +154,6 @@ def plot(task: Task) -> str:
             )
         parts.append(
             f'<text x="{_LABELS + end + 6:.1f}" y="{y + 16}">'
-            f"{timing.processor_median:.3g} ms</text>"
+            f"{number(timing.processor_median)} ms</text>"
         )
     return "".join([*parts, "</svg>\n"])

@@ -37,6 +37,7 @@ from bench.peer_pages import write_pages
 from bench.timing import Timings, interleaved, print_header, table
 from nssbg import _core
 from nssbg.bench import pictures as drawn
+from nssbg.bench.tables import number
 
 Bytes = npt.NDArray[np.uint8]
 Call = Callable[[], object]
@@ -234,7 +235,7 @@ def _withoutbg_whole(
         probe.write_bytes(jpegs(0.05)["product"])
         model.remove_background(str(probe))
     except Exception as error:  # its weights come from the network
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error) or type(error).__name__).splitlines()[0].partition(" from ")[0]
         absent["withoutbg"] = (
             f"{version_of('withoutbg')} is installed, its weights are not: {reason}"
         )
@@ -461,8 +462,8 @@ def behind(tasks: Sequence[Task]) -> list[str]:
             if value is not None:
                 at = f", at {value:.3g} {task.extra} against {task.values[own.name]:.3g}"
             lines.append(
-                f"{task.name}: {timing.name} takes {timing.processor_median:.3g} ms of processor "
-                f"time, {own.name} {own.processor_median:.3g} ms{at}"
+                f"{task.name}: {timing.name} takes {number(timing.processor_median)} ms of "
+                f"processor time, {own.name} {number(own.processor_median)} ms{at}"
             )
         best = min((task.values[name] for name in task.ours if name in task.values), default=None)
         for name, value in task.values.items():

@@ -12,8 +12,8 @@ fails where there was a 5xx other than the documented 503, or a good picture wit
 `map` sends the same pictures through `Remover.map` and through the server, in turn, in processes of
 their own, and compares pictures a second and processor time.
 
-`rembg` does so with `rembg s` of another environment (its python), the same graph behind both by
-its name u2netp, over rembg's own API.
+`rembg` does so with `rembg s` of another environment (its python), the same graph behind both, over
+rembg's own API; --tune lets nssbg measure first which runtime and precision are fastest here.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from pathlib import Path
 import simplejpeg
 
 from bench.photos import photograph
+from bench.rembg_whole import SIDECAR
 
 SIZES = (0.3, 1.0, 2.0, 4.0)  # megapixels
 BOUNDARY = "nssbg-bench"
@@ -359,7 +360,13 @@ def compare_map(arguments: argparse.Namespace) -> None:
     _tell_two(found, count, "map")
 
 
-def _send(port: int, sources: list[bytes], clients: int, path: str) -> float:
+def _send(
+    port: int,
+    sources: list[bytes],
+    clients: int,
+    path: str,
+    fields: dict[str, str] | None = None,
+) -> float:
     """Every picture once, by so many clients; wall seconds."""
     left = collections.deque(sources)
 
@@ -368,7 +375,7 @@ def _send(port: int, sources: list[bytes], clients: int, path: str) -> float:
             while True:
                 data = left.popleft()
                 if path == "/api/remove":
-                    request: Request = (path, *form({"model": "u2netp"}, "file", data))
+                    request: Request = (path, *form(fields or {}, "file", data))
                 else:
                     request = (path, data, {"Content-Type": "image/jpeg"})
                 status, _ = answer_of(port, request, timeout=600)
@@ -396,26 +403,31 @@ def compare_rembg(arguments: argparse.Namespace) -> None:
     sources = (sources * (1 + arguments.images // len(sources)))[: arguments.images]
     found: dict[str, list[list[float]]] = {"rembg": [], "serve": []}
     with tempfile.TemporaryDirectory() as home:
-        shutil.copy(arguments.graph, Path(home, "u2netp.onnx"))
+        graph = Path(home, "u2netp.onnx")
+        shutil.copy(arguments.graph, graph)
+        Path(home, "u2netp.onnx.toml").write_text(SIDECAR)
+        model = ["--model", str(graph), *(["--tune"] if arguments.tune else [])]
         environment = {
             "U2NET_HOME": home,
             "REMBG_HOME": home,
             "MODEL_CHECKSUM_DISABLED": "1",
             "ORT_DISABLE_TELEMETRY": "1",
+            "NSSBG_HOME": str(Path(home, "nssbg")),
         }
         line = [arguments.peer, "-c", "from rembg.cli import main; main()", "s", "--no-ui",
                 "-h", "127.0.0.1", "-p"]  # fmt: skip
         with (
             server(line, environment) as (theirs, their_port),
-            server(nssbg_server(), environment) as (ours, our_port),
+            server(nssbg_server(*model), environment) as (ours, our_port),
         ):
             both = {"rembg": (theirs, their_port), "serve": (ours, our_port)}
-            for _, port in both.values():
-                _send(port, sources[:2], 1, "/api/remove")  # opens the model
+            named = {"rembg": {"model": "u2netp"}, "serve": {}}
+            for which, (_, port) in both.items():
+                _send(port, sources[:2], 1, "/api/remove", named[which])  # opens the model
             for _ in range(arguments.rounds):
                 for which, (process, port) in both.items():
                     cpu = cpu_of(process)
-                    wall = _send(port, sources, arguments.clients, "/api/remove")
+                    wall = _send(port, sources, arguments.clients, "/api/remove", named[which])
                     found[which].append([wall, cpu_of(process) - cpu])
     print(f"{len(sources)} JPEGs of {arguments.megapixels:g} MP, {arguments.clients} clients, "
           f"best of {arguments.rounds} interleaved rounds")  # fmt: skip
@@ -442,6 +454,7 @@ def main() -> None:
     one.add_argument("--graph", type=Path, required=True)
     one.add_argument("--peer", required=True, help="the python that has rembg[cpu,cli]")
     one.add_argument("--images", type=int, default=12)
+    one.add_argument("--tune", action="store_true")
     one.add_argument("--megapixels", type=float, default=4)
     one.add_argument("--rounds", type=int, default=2)
     one.add_argument("--clients", type=int, default=8)

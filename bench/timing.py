@@ -235,7 +235,7 @@ def _once(call: Call) -> float:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table as Markdown whose columns line up in a terminal too; figures to the right."""
     cells = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    widths = [max(2, *map(len, column)) for column in zip(head, *cells, strict=True)]
     first, *others = widths
 
     def line(row: Sequence[str]) -> str:

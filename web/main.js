@@ -246,6 +246,8 @@ async function refreshAll() {
     store.emit('about');
     const ids = new Set(pictures.map((/** @type {{id: string}} */ { id }) => id));
     for (const item of [...store.items]) if (item.picture && !ids.has(item.picture.id)) store.dropItem(item);
+    /** @type {import('./engine/interface.js').Picture[]} */
+    const unknown = [];
     for (const picture of pictures) {
       const item = store.itemOf(picture.id);
       if (item) {
@@ -253,8 +255,9 @@ async function refreshAll() {
         if (item.picture && picture.revision < item.picture.revision) item.picture = null;
         if (!item.dirty) item.expected = 0;
         store.update(item, picture);
-      } else intake.stranger(picture);
+      } else unknown.push(picture);
     }
+    intake.strangers(...unknown);
     store.setConnection('online');
     for (const item of store.items) if (item.dirty) store.commit(item);
   } catch (error) {
@@ -276,7 +279,7 @@ engine.subscribe((/** @type {import('./engine/interface.js').EngineEvent} */ eve
   } else if (event.type === 'picture') {
     const item = store.itemOf(event.picture.id);
     if (item) store.update(item, event.picture);
-    else intake.stranger(event.picture);
+    else intake.strangers(event.picture);
   }
 });
 

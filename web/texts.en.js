@@ -3,6 +3,8 @@
  *
  * Numbers and plurals go through Intl; a text with a value in it is a function.
  */
+// What a person's keyboard has on the key that commands take.
+const ctrl = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 const number = new Intl.NumberFormat('en');
 const percentage = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
 
@@ -47,7 +49,7 @@ export const texts = {
     choose: 'Choose pictures',
     folder: 'Choose a folder',
     paste: 'You can also paste a picture with',
-    pasteKeys: 'Ctrl V',
+    pasteKeys: `${ctrl} V`,
     samples: 'No picture at hand? Try one of these',
     formats: 'JPEG, PNG, WebP, TIFF, AVIF and more, up to',
     megapixels: (/** @type {number} */ pixels) => `${number.format(Math.round(pixels / 1e6))} megapixels`,
@@ -125,6 +127,7 @@ export const texts = {
     framed: 'Framed result',
     background: 'Show over',
     backgrounds: { checker: 'Checkerboard', white: 'White', black: 'Black', color: 'A colour', picture: 'A picture', blur: 'The blurred original' },
+    again: 'press again to choose another',
     loupe: 'Loupe',
     zoomIn: 'Zoom in',
     zoomOut: 'Zoom out',
@@ -132,6 +135,7 @@ export const texts = {
     actual: 'Show every pixel (100 %)',
     noPreview: 'This browser cannot show the file; the engine can read it.',
   },
+  ctrl,
   tools: {
     label: 'Correct',
     move: 'Move',
@@ -161,6 +165,7 @@ export const texts = {
     studio: 'Studio, without a network',
     autoHint: 'The network or the studio method, whichever fits the picture.',
     studioHint: 'For products on plain backdrops.',
+    pull: (/** @type {string} */ name) => `More models come with “nssbg models pull ${name}” in a terminal.`,
     commercial: 'Commercial use allowed',
     notCommercial: 'No commercial use',
     unsettled: 'Commercial use is not settled',
@@ -192,8 +197,8 @@ export const texts = {
     applyAll: 'Use these settings for all pictures',
     confidence: 'Confidence',
     unknownConfidence: 'not known for this model',
-    weak: 'No confidence: look at its results',
-    weakHint: 'Nothing says how far this model’s results are to be trusted.',
+    unfitted: 'No confidence: look at its results',
+    unfittedHint: 'Nothing says how far this model’s results are to be trusted.',
     lookTitle: 'Look at it',
     look: 'The method is not sure of this one. Check the edge, correct it, or try another model.',
     failedTitle: 'This picture could not be cut out',
@@ -298,12 +303,12 @@ export const texts = {
     heading: 'Keyboard shortcuts',
     groups: /** @type {[string, [string[], string][]][]} */ ([
       ['Pictures', [
-        [['Ctrl', 'O'], 'Choose pictures'],
-        [['Ctrl', 'V'], 'Paste a picture'],
+        [[ctrl, 'O'], 'Choose pictures'],
+        [[ctrl, 'V'], 'Paste a picture'],
         [['J'], 'Next picture'],
         [['K'], 'Previous picture'],
-        [['Ctrl', 'S'], 'Download'],
-        [['Ctrl', 'C'], 'Copy to the clipboard'],
+        [[ctrl, 'S'], 'Download'],
+        [[ctrl, 'C'], 'Copy to the clipboard'],
         [['Delete'], 'Remove the picture'],
       ]],
       ['View', [
@@ -327,14 +332,15 @@ export const texts = {
         [['X'], 'Point to drop'],
         [['['], 'Smaller brush'],
         [[']'], 'Larger brush'],
-        [['Ctrl', 'Z'], 'Undo'],
-        [['Ctrl', 'Shift', 'Z'], 'Redo'],
+        [[ctrl, 'Z'], 'Undo'],
+        [[ctrl, 'Shift', 'Z'], 'Redo'],
         [['Enter'], 'Use the tool at its cursor'],
         [['Esc'], 'Back to Move'],
       ]],
     ]),
   },
   errors: {
+    offline: 'The engine does not answer.',
     clipboard: 'This browser does not let the page write pictures to the clipboard. Download it instead.',
     paste: 'There is no picture on the clipboard.',
     noImages: 'None of these files is a picture.',

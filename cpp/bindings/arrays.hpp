@@ -70,11 +70,13 @@ nb::ndarray<nb::numpy, T> pooled_array(Scratch<T> block, std::initializer_list<s
 void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
+void bind_defocus(nb::module_& module);
 void bind_refine(nb::module_& module);
 void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_studio(nb::module_& module);
+void bind_tiles(nb::module_& module);
 
 }  // namespace nssbg::bindings

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nssbg._compose.background import Background as Background
     from nssbg._compose.background import Gradient as Gradient
     from nssbg._compose.canvas import Canvas as Canvas
+    from nssbg._compose.defocus import Blur as Blur
     from nssbg._compose.output import Output as Output
     from nssbg._compose.shadow import Shadow as Shadow
     from nssbg._compose.shadow import layer_from_strength as layer_from_strength
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from nssbg._cutout import Report as Report
     from nssbg._delivery import DeliveryOptionsDict as DeliveryOptionsDict
     from nssbg._delivery import RemoveOptionsDict as RemoveOptionsDict
+    from nssbg._enhancement import EnhanceOptionsDict as EnhanceOptionsDict
+    from nssbg._enhancement import depth as depth
+    from nssbg._enhancement import enhance as enhance
     from nssbg._errors import DeviceError as DeviceError
     from nssbg._errors import ForkError as ForkError
     from nssbg._errors import ImageDecodeError as ImageDecodeError
@@ -85,6 +89,7 @@ _HOMES = {
     "Backend": "_vocabulary",
     "Background": "_compose.background",
     "Batch": "batch.engine",
+    "Blur": "_compose.defocus",
     "Canvas": "_compose.canvas",
     "ChannelOrder": "_vocabulary",
     "Chroma": "_vocabulary",
@@ -97,6 +102,7 @@ _HOMES = {
     "DeviceError": "_errors",
     "Effort": "_vocabulary",
     "EncodeOptionsDict": "_cutout",
+    "EnhanceOptionsDict": "_enhancement",
     "FileFormat": "_vocabulary",
     "Filter": "_vocabulary",
     "ForegroundMethod": "_vocabulary",
@@ -135,6 +141,8 @@ _HOMES = {
     "alpha": "alpha",
     "cut_rows": "batch.core",
     "decontaminate": "_ops.foreground",
+    "depth": "_enhancement",
+    "enhance": "_enhancement",
     "estimate_colors": "_ops.foreground",
     "layer_from_strength": "_compose.shadow",
     "prepare": "_ops.prepare",

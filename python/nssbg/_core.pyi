@@ -94,6 +94,15 @@ def decontaminate(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None
     """
 
 @overload
+def defocus(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], radii: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], blades: int = 0, rotation: float = 0.0, threads: int = 1) -> NDArray[numpy.uint8]: ...
+
+@overload
+def defocus(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], radii: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], blades: int = 0, rotation: float = 0.0, threads: int = 1) -> NDArray[numpy.uint16]:
+    """
+    H x W x 3: the image's background without the subject (straight rgba), blurred by circles of confusion of radii pixels (h x w, negative in front of the focus).
+    """
+
+@overload
 def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
 
 @overload
@@ -258,4 +267,22 @@ def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, No
 def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple:
     """
     Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
+    """
+
+@overload
+def cut_tiles(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], origins: Annotated[NDArray[numpy.int64], dict(shape=(None, 2), order='C', device='cpu', writable=False)], scale: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], shift: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], threads: int = 1) -> None: ...
+
+@overload
+def cut_tiles(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], origins: Annotated[NDArray[numpy.int64], dict(shape=(None, 2), order='C', device='cpu', writable=False)], scale: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], shift: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], threads: int = 1) -> None:
+    """
+    Fill the colours of planes (N x C x h x w) with image * scale + shift at each origin (row, column), mirrored beyond the image's edges.
+    """
+
+@overload
+def put_tile(planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')], left: int = 0, top: int = 0, right: int = 0, threads: int = 1) -> bool: ...
+
+@overload
+def put_tile(planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu')], left: int = 0, top: int = 0, right: int = 0, threads: int = 1) -> bool:
+    """
+    Put 3 x h x w floats 0..1 over out (h x w x 3), rounded, faded in over left columns and top rows; False where one was not finite.
     """

@@ -173,10 +173,17 @@ def _numbers(name: str, values: Sequence[Any], count: int) -> Any:
         not isinstance(values, (list, tuple))
         or len(values) != count
         or not all(
-            isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+            isinstance(value, numbers.Real) and not isinstance(value, bool) and _is_finite(value)
             for value in values
         )
     ):
         what = {"box": "left, top, right, bottom", "size": "width, height"}.get(name, "points x, y")
         raise OptionError(f"corrections: {name} must be {what} as numbers, not {values!r}")
     return tuple(float(value) for value in values)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.background import over
 from nssbg._compose.checkerboard import checkerboard
+from nssbg._compose.defocus import BLUR, Blur, blur_from, blurred_by_depth
 from nssbg._compose.output import Output, is_whole_alpha, render
 from nssbg._errors import OptionError
 from nssbg._ops.foreground import decontaminate
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from nssbg._compose.background import Background
+    from nssbg._enhance.tiling import Progress
+    from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["Cutout", "EncodeOptionsDict", "Report", "inputs_of", "report_record"]
 
@@ -140,17 +144,32 @@ class Cutout:
             second_pass=self.second_pass,
         )
 
-    def over(self, background: Background) -> NDArray[Any]:
-        """Lay the cut-out over a colour or a picture.
+    def over(
+        self, background: Background, *, blur: NDArray[Any] | None = None, threads: int = 1
+    ) -> NDArray[Any]:
+        """Lay the cut-out over a colour or a picture, or its own background out of focus.
 
         Args:
-            background: Colour name, "#rrggbb", (r, g, b) of 0..255, or a picture (path, PIL
-                image, array) that is scaled to cover.
+            background: Colour name, "#rrggbb", (r, g, b) of 0..255, a picture (path, PIL
+                image, array) that is scaled to cover, or "blur" or a `Blur`: the photograph's own.
+            blur: With background="blur", the depth that it follows: see `Blur.depth`.
+            threads: Threads to use; 0: all usable cores. Never changes the result.
 
         Returns:
             H x W x 3, the dtype of rgba.
+
+        Raises:
+            OptionError: blur without background="blur", or not a background.
         """
-        return over(self.rgba, background, icc_profile=self.frame.icc_profile)
+        blurred = blur_from(background)
+        if blur is not None:
+            if background != BLUR:
+                raise OptionError("blur= is a depth map for background='blur'; else use nssbg.Blur")
+            blurred = Blur(depth=blur)
+        if blurred is not None:
+            behind = blurred_by_depth(self.frame.rgb, self.rgba, blurred, threads=threads)
+            return over(self.rgba, behind, threads=threads)
+        return over(self.rgba, background, icc_profile=self.frame.icc_profile, threads=threads)
 
     def render(self, output: Output) -> NDArray[Any]:
         """The pixels of one result: trimmed, on a canvas, with a shadow, as a mask, ...
@@ -196,7 +215,8 @@ class Cutout:
         if output is not None:
             pixels = self.render(output)
         else:
-            pixels = self.rgba if background is None else self.over(background)
+            threads = settings.get("threads", 0)
+            pixels = self.rgba if background is None else self.over(background, threads=threads)
         return image_io.encode(
             pixels,
             format=format,
@@ -254,6 +274,79 @@ class Cutout:
         if self.frame.icc_profile:
             image.info["icc_profile"] = self.frame.icc_profile
         return image
+
+    def enhance(
+        self,
+        *,
+        upscale: int | None = None,
+        denoise: float | None = None,
+        deblock: float | Literal["auto"] = "auto",
+        model: PathLikeText | ModelDescription | None = None,
+        device: str = "auto",
+        backend: str = "auto",
+        threads: int = 0,
+        license: str | None = None,
+        progress: Progress | None = None,
+    ) -> Cutout:
+        """The cut-out of the enhanced photograph, at its size.
+
+        The photograph goes through the network; the alpha is enlarged by `refine` with the result
+        as guide; the edge's colours are estimated anew. "auto" deblocks nothing here: the
+        photograph's file is no longer at hand.
+
+        Args:
+            upscale: Times the sides; see `nssbg.enhance`, also for the others.
+            denoise: 0 to 1, or None.
+            deblock: 0 to 1, or "auto".
+            model: A name, a path to weights with a sidecar, or a description; None: a network that
+                comes with nssbg.
+            device: See `Remover`.
+            backend: See `Remover`.
+            threads: 0: all usable cores.
+            license: See `Remover`.
+            progress: Called with tiles done and tiles in all.
+
+        Raises:
+            ModelError: No network was named and none comes with nssbg, or it cannot be had.
+            LicenseError: Its weights do not allow the use asked for.
+            OptionError: A value outside these, or the network cannot do what is asked for.
+        """
+        from nssbg import _core
+        from nssbg._enhance.image import EnhanceOptions, enhanced_alpha, enhanced_frame
+        from nssbg._enhance.opening import chosen_model, image_network
+
+        threads = threads or _core.usable_cores()
+        options = EnhanceOptions(upscale, denoise, deblock)
+        named = Path(model) if isinstance(model, PathLike) else model
+        network = image_network(
+            chosen_model(named, "image", options),
+            device=device,
+            backend=backend,
+            threads=threads,
+            license=license,
+        )
+        timings = Timings(dict(self.timings.stages))
+        frame = enhanced_frame(
+            network, self.frame, options, threads=threads, timings=timings, progress=progress
+        )
+        with timings.measure("enlarge alpha"):
+            alpha = enhanced_alpha(self.alpha, frame.rgb, threads=threads)
+        colored = None
+        if self.colored is not None:
+            with timings.measure("foreground"):
+                colored = decontaminate(frame.rgb, alpha, threads=threads)
+            alpha = colored[..., 3]
+        ran = network.plan
+        assert ran is not None
+        note = f"enhanced by {ran.model} on {ran.backend}, {ran.device}, {ran.precision}"
+        return replace(
+            self,
+            alpha=alpha,
+            colored=colored,
+            frame=frame,
+            timings=timings,
+            notes=(*self.notes, note, *ran.fallbacks),
+        )
 
     def __repr__(self) -> str:
         """Size, what ran and how far it is to be trusted; no pixels."""

@@ -469,11 +469,12 @@ class Remover:
         *,
         max_memory: int | None = None,
         time_limit: float | None = None,
+        autotune: bool | None = None,
     ) -> Stream:
         """As `map` with a sink, as completed, with options for each source: for the edges."""
         count = self._settings.thread_count
         return Stream(
-            self._open_for_many(count, None, [], None),
+            self._open_for_many(count, None, [], autotune),
             images,
             options,
             workers=count,

@@ -33,6 +33,7 @@ __all__ = [
     "REFINE_LEVELS",
     "SCREENS",
     "SHADOWS",
+    "UPSCALES",
     "Backend",
     "ChannelOrder",
     "Chroma",
@@ -105,6 +106,8 @@ FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 SHADOWS: tuple[ShadowKind, ...] = get_args(ShadowKind)
 
+#: Times the sides of an enhanced picture.
+UPSCALES = (1, 2, 3, 4)
 #: Of a server's log lines.
 LOG_LEVELS = ("debug", "info", "warning", "error")
 

@@ -144,6 +144,29 @@ def test_edge_framing_and_formats(page, tmp_path):
     assert set(np.unique(np.asarray(mask))) >= {0, 255}
 
 
+def test_settings_for_all_leave_corrections_to_each(page, tmp_path):
+    drop(page, product(tmp_path / "a.jpg"), product(tmp_path / "b.jpg"))
+    settled(page, 2)
+    told = f"{page.url}api/pictures"
+    page.click("li:has-text('b.jpg') .pick")
+    page.check("input[name=tool][value=keepPoint]", force=True)
+    page.mouse.click(*on_stage(page, 0.5, 0.5))
+    expect(page.get_by_text("1 point", exact=True)).to_be_visible()
+    page.click("li:has-text('a.jpg') .pick")
+    page.check("input[name=effort][value=fast]", force=True)
+    page.click("text=Use these settings for all pictures")
+    settled(page, 2)
+    wait_until(
+        page, lambda: [p["edit"]["effort"] for p in page.request.get(told).json()] == ["fast"] * 2
+    )
+    edits = [picture["edit"] for picture in page.request.get(told).json()]
+    assert [len(edit["corrections"]["keep"]) for edit in edits] == [0, 1]
+    # And it can be undone, picture by picture.
+    page.click("li:has-text('b.jpg') .pick")
+    page.keyboard.press("Control+z")
+    expect(page.locator("input[name=effort][value=balanced]")).to_be_checked()
+
+
 def test_fifty_pictures_queued_and_taken_as_one_zip(page, tmp_path):
     paths = [product(tmp_path / f"p{n:02}.jpg", width=96, height=72) for n in range(50)]
     drop(page, *paths)
@@ -180,6 +203,45 @@ def test_a_broken_file_costs_only_itself(page, tmp_path):
     page.locator("li[data-state=failed]").hover()
     page.click("li[data-state=failed] button[aria-label='Remove broken.jpg']")
     expect(page.locator(".pictures li")).to_have_count(1)
+
+
+def test_a_folder_is_chosen_with_what_it_holds(page, tmp_path):
+    folder = tmp_path / "shoot"
+    (folder / "cups").mkdir(parents=True)
+    product(folder / "a.jpg")
+    product(folder / "cups" / "a.jpg")
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.jpg").write_bytes(b"")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").click()
+    chooser.value.set_files(folder)
+    settled(page, 2)
+    expect(page.locator(".notice")).to_contain_text("2 files are no picture")
+    assert sorted(page.locator(".name").all_inner_texts()) == ["shoot/a.jpg", "shoot/cups/a.jpg"]
+    with page.expect_download(timeout=LONG) as waiting:
+        page.click("#download-all")
+    names = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes())).namelist()
+    assert sorted(names) == ["shoot/a-cutout.png", "shoot/cups/a-cutout.png"]
+
+
+def test_a_batch_on_a_folder(page, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for name in "abc":
+        product(folder / f"{name}.jpg")
+    page.click("#batch")
+    page.click("dialog >> text=Start")
+    expect(page.locator(".form-error")).to_contain_text("both folders")
+    page.fill("#batch-folder", str(folder))
+    page.locator("#batch-folder").press("Tab")
+    assert page.input_value("#batch-output") == f"{folder}-cutouts"
+    page.click("dialog >> text=Start")
+    expect(page.locator(".batch-state")).to_contain_text("Done: 3 pictures.", timeout=LONG)
+    made = {path.name for path in Path(f"{folder}-cutouts").glob("*.png")}
+    assert made >= {"a.png", "b.png", "c.png"}
+    page.fill("#batch-folder", str(tmp_path / "nowhere"))
+    page.click("dialog >> text=Start")
+    expect(page.locator(".form-error")).to_contain_text("nowhere")
 
 
 def test_the_server_killed_and_restarted_under_the_page(browser, tmp_path):
@@ -233,19 +295,19 @@ def test_nothing_leaves_the_origin_and_what_tries_is_stopped(browser, page, tmp_
     with elsewhere() as (place, reached):
         # Where no policy is, the same attempts arrive: this test can fail.
         bare = browser.new_page()
-        assert bare.evaluate(PLANT, place) == "sent"
-        wait_until(bare, lambda: {"/steal", "/steal.png"} <= set(reached))
+        assert bare.evaluate(PLANT, f"{place}/bare") == "sent"
+        all_three = ["/steal/bare", "/steal/bare", "/steal/bare.png"]
+        wait_until(bare, lambda: sorted(reached) == all_three, what="fetch, beacon and image")
         bare.close()
-        reached.clear()
 
         drop(page, product(tmp_path / "a.jpg"))
         settled(page, 1)
         page.click("#tab-device")
         expect(page.locator(".zero strong")).to_have_text("0")
-        assert page.evaluate(PLANT, place) == "stopped"
+        assert page.evaluate(PLANT, f"{place}/page") == "stopped"
         expect(page.locator(".proof")).to_contain_text("to reach elsewhere were blocked")
         page.wait_for_timeout(500)
-        assert reached == []
+        assert sorted(reached) == all_three, "and nothing of the page's"
         expect(page.locator(".zero strong")).to_have_text("0")
         # A request that a policy stops is never sent; the browser tells of it all the same.
         page.asked[:] = [url for url in page.asked if not url.startswith(place)]

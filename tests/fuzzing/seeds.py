@@ -184,6 +184,9 @@ def model_seeds() -> Iterator[tuple[str, str, bytes]]:
     sidecar = {"name": "own", "file": "own.onnx", "size": [64, 96], "mean": 0.5, "std": [1, 1, 2]}
     sidecar |= {"filter": "bilinear", "activation": "sigmoid", "aliases": ["a", "b"]}
     yield "json", "own.onnx.json", json.dumps(sidecar).encode()
+    image = {"name": "x4", "file": "x4.onnx", "size": 96, "task": "image", "scale": 4}
+    image |= {"multiple": 8, "overlap": 16, "conditions": ["denoise", "deblock"]}
+    yield "json", "x4.onnx.json", json.dumps(image).encode()
 
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "height", None])

@@ -52,6 +52,26 @@ MUTATIONS = (
         "divided<T>(back * alpha + front * (full<T> - alpha))",
     ),
     Mutation(
+        "tiles: the picture's last pixel is mirrored twice",
+        "const std::int64_t period = 2 * (static_cast<std::int64_t>(count) - 1);",
+        "const std::int64_t period = 2 * static_cast<std::int64_t>(count) - 1;",
+    ),
+    Mutation(
+        "tiles: a fade forgets the tile that comes after it",
+        "(1.0f - next * down);",
+        "1.0f;",
+    ),
+    Mutation(
+        "defocus: what lies behind a sharp surface shines through",
+        "float seen = 1.0f - covered[x];",
+        "float seen = 1.0f;",
+    ),
+    Mutation(
+        "defocus: a polygon's light goes the wrong way round",
+        "runs.push_back({-row, ",
+        "runs.push_back({row, ",
+    ),
+    Mutation(
         "refine: cubic rows round down",
         "static_cast<int16_t>(low + high + 16) >> 5",
         "static_cast<int16_t>(low + high) >> 5",

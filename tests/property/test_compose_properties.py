@@ -21,6 +21,7 @@ from nssbg._compose.canvas import Canvas, padded, placed, scaled, subject_box, t
 from nssbg._compose.output import Output, render
 from nssbg._compose.shadow import Shadow, shadow_layer
 from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._io import decode
 
 DTYPES = [np.uint8, np.uint16]
 
@@ -228,6 +229,13 @@ def test_a_picture_with_its_own_profile_is_converted():
     image = Image.new("RGB", (8, 8), (219, 0, 0))
     image.info["icc_profile"] = ADOBE
     out = over(np.zeros((8, 8, 4), np.uint8), image)
+    assert np.abs(out[0, 0].astype(int) - [255, 0, 0]).max() <= 2
+
+
+def test_a_decoded_frame_with_its_own_profile_is_converted():
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (219, 0, 0)).save(file, "PNG", icc_profile=ADOBE)
+    out = over(np.zeros((8, 8, 4), np.uint8), decode(file.getvalue()))
     assert np.abs(out[0, 0].astype(int) - [255, 0, 0]).max() <= 2
 
 

@@ -37,7 +37,7 @@ def calls(monkeypatch):
         made.append(options.get("method"))
         return decontaminate(*arguments, **options)
 
-    monkeypatch.setattr("nssbg._pipeline.stages.decontaminate", counted)
+    monkeypatch.setattr("nssbg._pipeline.finish.decontaminate", counted)
     monkeypatch.setattr("nssbg._cutout.decontaminate", counted)
     return made
 

@@ -352,6 +352,23 @@ def test_a_sink_of_another_file_system():
         FileSystemSink(Path(), "x")
 
 
+def test_a_sink_of_a_file_system_that_shows_half_written_files(tmp_path, monkeypatch):
+    local = pytest.importorskip("fsspec").filesystem("file")
+    sink = FileSystemSink(local, str(tmp_path / "out"))
+    sink.write("a/1.png", b"data")
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["1.png"]
+
+    def cut_short(path, data):
+        Path(path).write_bytes(data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(local, "pipe_file", cut_short)
+    with pytest.raises(StorageError, match="free some space"):
+        sink.write("a/1.png", b"other")
+    assert (tmp_path / "out/a/1.png").read_bytes() == b"data"
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["1.png"]
+
+
 def test_problems_pass_through_planning():
     problem = Problem("x", "source", "cannot look into x")
     assert planner().plan([problem]).problems == [problem]

@@ -17,9 +17,11 @@ import xml.etree.ElementTree as ElementTree
 import jsonschema
 import pytest
 
+from nssbg import _io as image_io
 from nssbg._installed import RUNTIMES, installed
 from nssbg.bench.document import schema_text
 from nssbg.bench.page import as_html
+from nssbg.bench.pictures import draw
 from nssbg.bench.tables import as_csv, as_jsonl, as_markdown, as_sql
 from nssbg.cli.main import main
 
@@ -39,19 +41,28 @@ def command(*words, home, **more):
     )
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """One quick run of every scope and scenario; its process, folder and document."""
-    folder = tmp_path_factory.mktemp("bench")
+def measured(folder, *words):
+    """A quick run of every scenario: its process, folder and document."""
     done = command(
-        *QUICK,
-        *("-m", "nssbg-lite", "-b", RUNTIME, "--size", "0.05MP,0.1MP"),
-        *("--scope", "network,stages,picture", "--scenario", "single,batch,cold"),
+        *(*QUICK, *words, "--size", "0.05MP,0.1MP", "--scenario", "single,batch,cold"),
         *("-p", "float32", "--to", str(folder / "out")),
         home=folder / "home",
     )
     assert done.returncode == 0, done.stderr
     return done, folder, json.loads((folder / "out" / "bench.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A network alone, and its stages."""
+    words = ("-m", "nssbg-lite", "-b", RUNTIME, "--scope", "network,stages")
+    return measured(tmp_path_factory.mktemp("network"), *words)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """From file to file, by the method whose processes start soonest."""
+    return measured(tmp_path_factory.mktemp("files"), "-m", "studio", "--scope", "picture")
 
 
 def strict(schema):
@@ -67,13 +78,14 @@ def strict(schema):
     return schema
 
 
-def test_the_document_is_what_its_schema_says_and_nothing_else(quick):
-    _, _, document = quick
+def test_the_documents_are_what_their_schema_says_and_nothing_else(quick, files):
     schema = json.loads(schema_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(strict(schema))
     problems = [
-        f"{list(e.absolute_path)}: {e.message[:200]}" for e in validator.iter_errors(document)
+        f"{list(error.absolute_path)}: {error.message[:200]}"
+        for _, _, document in (quick, files)
+        for error in validator.iter_errors(document)
     ]
     assert not problems
 
@@ -93,9 +105,8 @@ def test_the_schema_sees_what_is_wrong(quick):
         assert not validator.is_valid(spoiled)
 
 
-def test_every_combination_was_measured_and_what_ran_is_what_was_asked(quick):
-    _, _, document = quick
-    results = document["results"]
+def test_every_combination_was_measured_and_what_ran_is_what_was_asked(quick, files):
+    results = [one for _, _, document in (quick, files) for one in document["results"]]
     assert [one["id"] for one in results if one["problem"]] == []
     assert all(one["ran"] == one["asked"] for one in results)
     assert len({one["id"] for one in results}) == len(results)
@@ -123,9 +134,9 @@ def test_without_names_every_runtime_and_the_studio_method_are_measured(tmp_path
     assert "studio" in [row["stage"] for row in studio["stages"]]
 
 
-def test_each_kind_of_result_has_its_figures(quick):
-    _, _, document = quick
-    for one in document["results"]:
+def test_each_kind_of_result_has_its_figures(quick, files):
+    results = [one for _, _, document in (quick, files) for one in document["results"]]
+    for one in results:
         assert one["statistics"]["runs"] == sum(len(turn) for turn in one["samples_ms"])
         assert len(one["yardstick_ms"]) == len(one["samples_ms"])
         assert one["noisy"], "one round cannot have an interval"
@@ -140,7 +151,7 @@ def test_each_kind_of_result_has_its_figures(quick):
             wanted = {"decode", "foreground", "encode", "compose"}
             assert wanted | {"segment", "refine"} <= set(stages)
     if sys.platform.startswith("linux"):
-        assert all(one["peak_host_bytes"] > one["base_host_bytes"] for one in document["results"])
+        assert all(one["peak_host_bytes"] > one["base_host_bytes"] for one in results)
 
 
 def test_no_plan_is_written_and_nothing_is_left_of_it(quick):
@@ -181,12 +192,17 @@ def test_a_name_with_quotes_does_no_harm_to_tables_and_page(quick):
     assert "<script" not in as_html(hostile)
 
 
-def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick):
-    _, folder, document = quick
-    page = (folder / "out" / "bench.html").read_text()
-    assert "default-src 'none'" in page
-    assert not re.search(r"(src|href)=|url\(|@import|<script", page)
-    plots = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.S)]
+def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick, files):
+    plots = []
+    for _, folder, document in (quick, files):
+        page = (folder / "out" / "bench.html").read_text()
+        assert "default-src 'none'" in page
+        assert not re.search(r"(src|href)=|url\(|@import|<script", page)
+        # Threads were not varied: no plot of them.
+        assert "Scaling over threads" not in page
+        rows = page.count("<tr") - page.count("<thead>") - len(document["absent"])
+        assert rows == len(document["results"])
+        plots += [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.S)]
     assert {svg.get("aria-label") for svg in plots} >= {
         "Milliseconds of each stage",
         "Pictures a second",
@@ -198,11 +214,6 @@ def test_the_page_loads_nothing_and_its_plots_are_well_formed(quick):
             assert 0 <= float(part.get("x")) <= float(part.get("x")) + float(part.get("width"))
             assert float(part.get("x")) + float(part.get("width")) <= width
             assert float(part.get("y")) <= height
-    # Threads were not varied: no plot of them.
-    assert "Scaling over threads" not in page
-    assert len(document["results"]) == page.count("<tr") - page.count("<thead>") - len(
-        document["absent"]
-    )
 
 
 def test_comparing_a_run_with_itself_tells_no_change_and_one_that_got_slower_fails(
@@ -271,6 +282,22 @@ def test_wrong_use_is_one_line(words, what, tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("nssbg: ")
     assert what in error
+
+
+def test_given_pictures_are_one_set_even_where_their_names_are_equal(tmp_path):
+    files = []
+    for scene in ("product", "small"):
+        files.append(tmp_path / scene / "photo.jpg")
+        files[-1].parent.mkdir()
+        files[-1].write_bytes(image_io.encode(draw(scene, 120, 160), format="jpeg"))
+    words = [*QUICK, *map(str, files), "-m", "studio", "--scope", "stages", "-o", "json"]
+    done = command(*words, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [one["size"] for one in document["results"]] == ["2 given"]
+    items = document["pictures"]["items"]
+    assert [item["file_bytes"] for item in items] == [file.stat().st_size for file in files]
+    assert document["pictures"]["name"] == "given"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT for a single process there")

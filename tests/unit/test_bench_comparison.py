@@ -127,12 +127,14 @@ def test_what_makes_two_documents_hard_to_compare_is_said():
     other["runtimes"] = []
     other["pictures"] = {"sha256": "1" * 64}
     other["results"][0]["noisy"] = ["busy"]
+    other["results"][0]["asked"] = {"streams": 2}
     found = compare(document(), other)
     assert (found.only_before, found.only_after) == (("b",), ("c",))
     assert [line.partition(":")[0] for line in found.warnings] == [
         "two machines",
         "other runtimes",
         "other pictures",
+        "other streams or batches in 1, as the planner took them",
         "marked as noisy in one or both",
     ]
     with pytest.raises(OptionError, match="no result in common"):

@@ -25,7 +25,7 @@ def task(**values):
 def test_a_peer_that_is_faster_or_better_is_named():
     lines = behind([task(**{"nssbg": 5.0, "fast peer": 6.0, "slow peer": 4.0})])
     assert len(lines) == 2
-    assert lines[0].startswith("encode: fast peer takes 8 ms of processor")
+    assert lines[0].startswith("encode: fast peer takes 8.00 ms of processor")
     assert "6 MB against 5" in lines[0]
     assert lines[1] == "encode: slow peer has 4 MB, nssbg's best 5"
     assert behind([task(**{"nssbg": 4.0, "fast peer": 6.0, "slow peer": 4.0})])[1:] == []

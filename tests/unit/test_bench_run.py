@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from nssbg._errors import ModelError, OptionError
+from nssbg._models.sidecar import ModelDescription
+from nssbg._planner import Candidate, Measurement
 from nssbg.bench import run
 from nssbg.bench.cells import STUDIO, Asked, Wishes
 from nssbg.bench.group import Job
+from nssbg.bench.models import Model
 from nssbg.bench.run import run_bench
 from nssbg.bench.settings import Settings
 
@@ -38,6 +41,22 @@ def test_one_that_fits_in_no_way_is_a_result_that_says_so(monkeypatch):
     (record,) = next(run._within_memory([job("b")], {}))[1]
     assert "GB" in record.problem
     assert parts(monkeypatch, {"b": 50}, 10) == [([], ["b"])]
+
+
+def test_many_pictures_take_the_layout_that_was_measured_else_the_rule(monkeypatch):
+    described = ModelDescription(name="net", file="net.onnx", height=48, width=64, license="MIT")
+    model = Model("net", "net", described, described, None)
+    kept = []
+    monkeypatch.setattr(run, "measured", lambda one, request: tuple(kept))
+    monkeypatch.setattr(run, "streams_by_rule", lambda one, threads: threads)
+    cpu, gpu = (Asked("openvino", device, "float32", 4) for device in ("cpu", "gpu"))
+    assert run._layout(cpu, model).streams == 4
+    assert (run._layout(gpu, model).streams, run._layout(gpu, model).batch) == (1, 4)
+    assert run._layout(Asked("openvino", "gpu", "float32", 2), model).batch == 1
+    for streams, spent in ((1, 9.0), (2, 5.0)):
+        kept.append(Measurement(Candidate("openvino", "cpu", "float32", 4, streams), spent))
+    assert run._layout(cpu, model).streams == 2
+    assert run._layout(Asked("onnxruntime", "cpu", "float32", 4), model).streams == 4
 
 
 @pytest.mark.parametrize(

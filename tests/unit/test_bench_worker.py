@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
+import numpy as np
 import pytest
 
+from nssbg import _io as image_io
 from nssbg._errors import DeviceError
 from nssbg._installed import RUNTIMES, installed
 from nssbg._types import Plan
 from nssbg.bench import candidate, group, processes
 from nssbg.bench.cells import Asked
 from nssbg.bench.group import Job, Record, measure_group, yardstick
+from nssbg.bench.pictures import draw
 from nssbg.bench.processes import Worker, WorkerError
 from nssbg.bench.settings import Settings
 
@@ -44,6 +48,14 @@ def test_a_failure_is_told_and_the_worker_goes_on():
         told = worker.ask("open", **opening())
         assert told["ran"] == vars(Asked(RUNTIME, "cpu", "float32", 1))
         assert len(worker.ask("run", count=3)["samples_ms"]) == 3
+
+
+def test_modules_of_the_current_folder_are_not_run(tmp_path, monkeypatch):
+    for name in ("json.py", "numpy.py", "nssbg.py"):
+        (tmp_path / name).write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(tmp_path)
+    with Worker() as worker, pytest.raises(WorkerError, match="nothing is open"):
+        worker.ask("run", count=1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no signals there")
@@ -80,6 +92,47 @@ def test_what_opens_as_something_else_is_an_error(monkeypatch):
     with pytest.raises(DeviceError, match="precision float32 was asked for, bfloat16 ran"):
         candidate.OpenCandidate(**opening())
     assert Other.closed
+
+
+class CardDouble:
+    """A device that takes four pictures in a tensor, as CUDA would be opened for many."""
+
+    plan = Plan("nssbg-lite", "onnxruntime", "CUDA", "float32", 4, batch=4)
+
+    def __init__(self):
+        self.sizes = []
+
+    def run(self, tensor):
+        self.sizes.append(len(tensor))
+        time.sleep(0.05)  # so that pictures wait, and are joined
+        return np.zeros((len(tensor), *tensor.shape[2:]), np.float32)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("scope", ["network", "picture"])
+def test_a_device_of_its_own_gets_batches(monkeypatch, tmp_path, scope):
+    card = CardDouble()
+    monkeypatch.setattr(candidate, "open_candidate", lambda *given: card)
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(image_io.encode(draw("product", 120, 160), format="jpeg"))
+    opened = candidate.OpenCandidate(
+        **opening(
+            asked=vars(Asked("onnxruntime", "cuda", "float32", 4, batch=4)),
+            scope=scope,
+            scenario="batch",
+            files=[str(photo)],
+            output=str(tmp_path),
+        )
+    )
+    assert opened.told()["ran"]["device"] == "cuda"
+    assert opened.told()["ran"]["batch"] == 4
+    told = opened.run(count=2)
+    assert len(told["samples_ms"]) == 2
+    assert told["joules"] is None or told["joules"] > 0
+    assert max(card.sizes) > 1
+    assert sorted(tmp_path.iterdir()) == [photo]  # results of a run are removed after it
 
 
 def test_one_candidate_that_fails_costs_only_itself(tmp_path):

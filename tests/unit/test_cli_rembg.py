@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import drawn_product
+from drawn_pictures import drawn_product
 from PIL import Image
 
 from nssbg.cli.main import main

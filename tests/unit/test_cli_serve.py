@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import drawn_product
+from drawn_pictures import drawn_product
 from PIL import Image
 
 pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
@@ -78,6 +78,9 @@ def test_the_token_of_the_environment_is_asked_for():
         (["--token", ""], 2, "empty"),
         (["--port", "70000"], 2, "--port must be 0 to 65535"),
         (["--max-waiting", "0"], 2, "--max-waiting must be at least 1"),
+        (["--max-memory", "0"], 2, "--max-memory must be at least 1"),
+        (["--time-limit", "nan"], 2, "--time-limit must be at least 1"),
+        (["--threads", "-1"], 2, "threads must be 0"),
         (["--allow-url", "http://x.org"], 2, "--allow-url takes names of hosts"),
         (["--allow-origin", "x.org"], 2, "--allow-origin takes"),
         (["--host", "203.0.113.9", "--token", "t"], 1, "no address of this machine"),

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import drawn_product
+from drawn_pictures import drawn_product
 from model_graphs import mask_network, run_reference
 from nssbg.compat.rembg.sessions.u2net import U2netSession
 from PIL import Image, UnidentifiedImageError

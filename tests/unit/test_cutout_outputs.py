@@ -42,3 +42,23 @@ def test_premultiplied_is_named_in_tiff_and_refused_where_it_cannot_be(cutout):
 def test_background_and_output_together_are_refused(cutout):
     with pytest.raises(nssbg.OptionError, match="not both"):
         cutout.encode(background="white", output=nssbg.Output())
+
+
+def test_a_canvas_takes_shares_as_words(cutout):
+    def rendered(align, **more):
+        return cutout.render(nssbg.Output(canvas=nssbg.Canvas(300, 200, align=align, **more)))
+
+    assert np.array_equal(rendered("bottom-left"), rendered((1.0, 0.0)))
+    assert np.array_equal(rendered("center"), rendered((0.5, 0.5)))
+    alphas = [rendered((0.0, share), fill=1.0, scale=0.3)[..., 3] for share in (0.0, 0.25, 1.0)]
+    firsts = [int(np.flatnonzero(alpha.max(axis=0) > 127)[0]) for alpha in alphas]
+    assert firsts[0] <= 1
+    assert abs(firsts[1] - firsts[2] / 4) <= 2
+    for align in ((0.5,), (0.5, 1.5), (float("nan"), 0.0), "middle"):
+        with pytest.raises(nssbg.OptionError, match="two shares"):
+            nssbg.Canvas(10, 10, align=align)
+
+
+def test_a_colour_beyond_every_number_is_no_colour(cutout):
+    with pytest.raises(nssbg.OptionError, match="unknown colour"):
+        cutout.over((float("inf"), 0, 0))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from dataclasses import asdict
 
 import pytest
+from model_graphs import mask_network
+from onnx import TensorProto
 
 from nssbg._errors import ModelError
 from nssbg._models import catalog
-from nssbg._planner import resource_estimate
+from nssbg._models.sidecar import ModelDescription
+from nssbg._planner import graph_cost, resource_estimate
 from nssbg._planner.candidates import Candidate
-from nssbg._planner.graph_cost import Rates
+from nssbg._planner.graph_cost import Rates, _kept_rates, measure_rates
 from nssbg._planner.known_costs import known_cost
 from nssbg._planner.resource_estimate import fit, model_cost
 from nssbg.cli.main import main
@@ -93,6 +98,29 @@ def test_a_smaller_model_that_would_not_fit_either_is_not_advised():
     assert "u2netp" in line
 
 
+def test_rates_of_a_loaded_machine_are_measured_anew_once_it_is_quiet(monkeypatch):
+    def entry(load):
+        return {**asdict(RATES), "load": load}
+
+    monkeypatch.setattr(graph_cost.os, "getloadavg", lambda: (1.0, 1.0, 1.0), raising=False)
+    assert _kept_rates(entry(0.5)) == RATES
+    assert _kept_rates(asdict(RATES)) == RATES
+    assert _kept_rates(entry(8.0)) is None  # half a process a thread now, eight then
+    monkeypatch.setattr(graph_cost.os, "getloadavg", lambda: (15.0, 9.0, 9.0), raising=False)
+    assert _kept_rates(entry(8.0)) == RATES  # no quieter: measuring again would tell the same
+    for broken in ("much", None, [1]):
+        assert _kept_rates(entry(broken)) is None
+
+
+def test_rates_by_another_clock_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path / "own"))
+    ticks = itertools.count(0, 0.5)
+    found = measure_rates(1, clock=lambda: next(ticks))
+    assert not (tmp_path / "own").exists()
+    assert found.operations > 0
+    assert next(ticks) == 2 * 6 * 5 * 0.5  # twice for each of five runs of six graphs
+
+
 def test_what_is_known_is_what_the_arithmetic_says():
     lite = catalog.builtin_catalog()["birefnet-general-lite"]
     cost = known_cost(lite)
@@ -106,3 +134,15 @@ def test_what_is_known_is_what_the_arithmetic_says():
     )
     with pytest.raises(ModelError, match="what its architecture costs at 320 x 320 is not known"):
         model_cost(catalog.builtin_catalog()["silueta"])
+
+
+def test_a_file_of_float16_costs_what_the_same_of_float32_costs(tmp_path):
+    half = TensorProto.FLOAT16
+    costs = []
+    for name, kind in (("single", TensorProto.FLOAT), ("half", half)):
+        path = mask_network(
+            tmp_path / f"{name}.onnx", size=(64, 96), input_type=kind, output_type=kind
+        )
+        model = ModelDescription(name=name, file=path.name, height=64, width=96).at(path)
+        costs.append(graph_cost.graph_cost(model))
+    assert costs[0] == costs[1]

@@ -163,7 +163,9 @@ def test_the_builtin_catalog_is_complete():
         *("u2net", "u2netp", "u2net-human-seg", "silueta", "isnet-general-use", "isnet-anime"),
         *("birefnet-general", "birefnet-general-lite", "birefnet-portrait", "birefnet-dis"),
         *("birefnet-hrsod", "birefnet-cod", "birefnet-massive", "birefnet-hr", "rmbg-1.4"),
-        *("rmbg-2.0", "modnet", "ben2"),
+        *("rmbg-2.0", "modnet", "ben2", "realesr-general-x4v3", "realesrgan-x2plus"),
+        *("swinir-light-x2", "nafnet-sidd-width32", "scunet-psnr", "depth-anything-v2-small"),
+        "midas-small",
     }
     assert wanted <= set(models)
     for model in models.values():

@@ -271,9 +271,10 @@ def test_a_host_that_is_no_registry_is_told_so(registry, monkeypatch, listing):
     assert stored() == []
 
 
-def test_an_address_that_is_no_text_is_an_error(registry, monkeypatch):
+@pytest.mark.parametrize("told", [b"5", b'"http://[broken/x.tgz"'])
+def test_an_address_that_is_none_is_an_error(registry, monkeypatch, told):
     monkeypatch.setenv("npm_config_registry", registry.url)
-    registry.listing = b'{"versions": {"1.2.3": {"dist": {"tarball": 5}}}}'
+    registry.listing = b'{"versions": {"1.2.3": {"dist": {"tarball": ' + told + b"}}}}"
     with pytest.raises(ModelError, match="gives no address"):
         store.pull(model())
 
@@ -343,6 +344,27 @@ def test_tokens_do_not_go_to_another_host(registry, monkeypatch, tmp_path):
         assert [item[2] for item in other.asked] == [""]
     finally:
         other.close()
+
+
+def test_what_cannot_be_sent_is_an_error_without_the_secret(registry, monkeypatch, tmp_path):
+    (tmp_path / "user" / ".npmrc").write_text(
+        f"registry={registry.url}\n//{registry.host}/npm/:_authToken=${{MINE}}\n"
+    )
+    for bad in ("two\nlines", "t\u00f6ken"):
+        monkeypatch.setenv("MINE", bad)
+        with pytest.raises(ModelError, match="characters that no header carries") as caught:
+            store.pull(model())
+        assert bad not in str(caught.value)
+    monkeypatch.setenv("MINE", "good\n")  # as secrets of CI systems come
+    assert store.pull(model()).read_bytes() == WEIGHTS
+    assert registry.asked[-1][2] == "Bearer good"
+
+
+@pytest.mark.parametrize("text", ["registry.example", "http://[broken", "ftp://a.example"])
+def test_a_registry_that_is_no_address_is_told(monkeypatch, text):
+    monkeypatch.setenv("npm_config_registry", text)
+    with pytest.raises(ModelError, match=r"expected an (http or https )?address"):
+        store.pull(model())
 
 
 def test_layers_go_in_npms_order(monkeypatch, tmp_path):

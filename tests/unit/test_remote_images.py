@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import shutil
+import ssl
+import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -156,6 +160,41 @@ def test_size_and_time_are_bounded(world):
     began = time.monotonic()
     refused("http://example.org/slow", 422)
     assert time.monotonic() - began < 5
+
+
+def test_what_does_not_speak_tls_is_told(world):
+    assert "cannot be fetched" in refused("https://example.org/a.png", 422)
+
+
+def test_https_goes_to_the_address_under_the_hosts_name_and_certificate(world, tmp_path):
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes the certificate, is not here")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    line = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    line += ["-subj", "/CN=example.org", "-addext", "subjectAltName=DNS:example.org"]
+    line += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(line, check=True, capture_output=True, timeout=60)
+    asked_as = []
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(certificate, key)
+    there.sni_callback = lambda sock, name, context: asked_as.append(name)
+    world.socket = there.wrap_socket(world.socket, server_side=True)
+    world.answers["/a.png"] = (200, {}, b"bytes")
+    world.answers["/down"] = (302, {"Location": "http://example.org/a.png"}, b"")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    remote = replace(REMOTE, _context=[trusting])
+    assert remote.fetch("https://example.org/a.png") == b"bytes"
+    assert asked_as == ["example.org"]
+    for fetch, url in (
+        (remote.fetch, "https://img.cdn.example/a.png"),  # not the certificate's name
+        (REMOTE.fetch, "https://example.org/a.png"),  # nobody vouches for it
+        (remote.fetch, "https://example.org/down"),  # on to http
+    ):
+        with pytest.raises(HttpError) as found:
+            fetch(url)
+        assert found.value.status == 422
+    assert [path for _, path in world.asked] == ["/a.png", "/down"]
 
 
 def test_nothing_is_fetched_where_no_host_is_named():

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import drawn_product
+from drawn_pictures import drawn_product
 from model_graphs import mask_network
 from PIL import Image
 

@@ -328,7 +328,8 @@ def node_client(tmp_path_factory):
     if npm is None or node is None:
         pytest.skip("npm and node are not here")
     folder = tmp_path_factory.mktemp("node")
-    line = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
+    line = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save",
+            "--fetch-retries=0", "--fetch-timeout=20000"]  # fmt: skip
     try:
         done = subprocess.run(
             [*line, "--prefix", str(folder), "remove.bg@1.3.0"],

@@ -363,6 +363,84 @@ def test_the_last_of_many_edits_wins(client, mug):
     assert (status, kind) == (409, "not-ready")
 
 
+def test_edits_that_come_while_a_picture_is_analysed_do_not_begin_it_anew(client, monkeypatch):
+    from nssbg.studio_page.picture import Picture
+
+    begun = []
+    begin = Picture.begin
+
+    def told(self, stage):
+        begun.append((self.id, stage))
+        begin(self, stage)
+
+    monkeypatch.setattr(Picture, "begin", told)
+    with client.session.hurry():  # the stages of the queue wait for each other
+        made = client.add((DATA / "bear.jpg").read_bytes())["id"]
+        until = time.monotonic() + 30
+        while (made, "decode") not in begun and time.monotonic() < until:
+            time.sleep(0.005)
+        for number in range(1, 4):
+            revision = client.json("PUT", f"/api/pictures/{made}/edit", {"choke": number / 20})[1]
+    done = client.ended(made, revision["revision"])
+    assert done["done_revision"] == done["revision"] == 3
+    assert begun.count((made, "decode")) == 1
+    # Another model is another matter.
+    assert client.edit(made, {"effort": "fast"})["done_revision"] == 4
+    assert begun.count((made, "decode")) == 2
+    client.request("DELETE", f"/api/pictures/{made}")
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    with Image.open(MUG) as image:
+        image.save(data, "JPEG", exif=exif, quality=95)
+    return data.getvalue()
+
+
+def transparent():
+    data = io.BytesIO()
+    with Image.open(MUG) as image:
+        image = image.convert("RGBA")
+        image.paste((0, 0, 0, 0), (0, 0, 250, 100))
+        image.save(data, "PNG")
+    return data.getvalue()
+
+
+def deep():
+    from nssbg import _io
+
+    with Image.open(MUG) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(np.uint16) * 257
+    return _io.encode(pixels, format="png")
+
+
+@pytest.mark.parametrize("made", [turned, transparent, deep], ids=lambda made: made.__name__)
+def test_pictures_of_every_kind_are_corrected_as_remove_corrects_them(client, made):
+    from nssbg import _io
+
+    data = made()
+    with nssbg.Remover("studio", threads=2) as remover:
+        truth = remover.cutout(data, corrections=nssbg.Corrections(drop=((300, 20),)))
+    name = client.add(data, "picture")["id"]
+    client.ended(name)
+    found = client.picture(name)
+    assert (found["width"], found["height"]) == (truth.frame.width, truth.frame.height)
+    edit = {"corrections": {"drop": [[300, 20]]}}
+    assert client.edit(name, edit)["state"] == "done"
+    body = client.request("GET", f"/api/pictures/{name}/download?format=png")[2]
+    got = _io.decode(body)
+    assert np.array_equal(got.rgb, truth.rgba[..., :3])
+    assert np.array_equal(got.alpha, truth.alpha)
+    shown, _ = client.pixels(
+        f"/api/pictures/{name}/preview", {"edit": edit, "view": {"scale": 1}, "layer": "alpha"}
+    )
+    alpha = truth.alpha if truth.alpha.dtype == np.uint8 else truth.alpha >> 8
+    assert np.abs(shown.astype(int) - alpha).mean() < 0.5
+    client.request("DELETE", f"/api/pictures/{name}")
+
+
 def test_a_result_is_framed_as_the_package_frames_it(client, mug):
     _, back = client.json("POST", "/api/backgrounds?name=b.jpg", (DATA / "bear.jpg").read_bytes())
     cutout = cut_out()
@@ -661,6 +739,41 @@ def test_what_waits_is_cancelled_at_once_and_can_be_tried_again(tmp_path):
         client.json("POST", f"/api/pictures/{names[-1]}/retry")
         for name in names:
             assert client.ended(name)["state"] == "done"
+
+
+def test_a_full_disk_fails_a_picture_in_words_and_no_other(tmp_path, monkeypatch):
+    from nssbg.studio_page.folder import SessionFolder
+
+    keep = SessionFolder.keep_estimate
+
+    def full(self, name, *rest):
+        if self.state(name)["name"] == "one.jpg":
+            raise OSError(28, "No space left on device", str(self.path))
+        keep(self, name, *rest)
+
+    monkeypatch.setattr(SessionFolder, "keep_estimate", full)
+    with page(tmp_path / "s") as client:
+        one, two = (client.add(MUG.read_bytes(), name)["id"] for name in ("one.jpg", "two.jpg"))
+        failed = client.ended(one)
+        assert (failed["state"], failed["error"]["kind"]) == ("failed", "storage")
+        assert "No space left" in failed["error"]["message"]
+        assert client.ended(two)["state"] == "done"
+        monkeypatch.setattr(SessionFolder, "free_bytes", lambda self: 1000)
+        status, kind, _ = client.error("POST", "/api/pictures?name=x.jpg", MUG.read_bytes())
+        assert (status, kind) == (507, "storage")
+
+
+def test_the_queue_lets_previews_go_first(tmp_path):
+    with page(tmp_path / "s") as client:
+        first = client.add(MUG.read_bytes())["id"]
+        client.ended(first)
+        with client.session.hurry():
+            began = time.monotonic()
+            second = client.add(MUG.read_bytes())["id"]
+            client.ended(second)
+            # It waited a second in all, and no longer.
+            assert 1.0 < time.monotonic() - began < 20.0
+        assert client.ended(client.add(MUG.read_bytes())["id"])["state"] == "done"
 
 
 def test_a_batch_goes_to_the_batch_engine(client, tmp_path):

@@ -108,6 +108,27 @@ def test_a_page_ends_on_a_signal_with_streams_open_and_empties_its_session(tmp_p
 
 
 @posix
+def test_the_command_begins_with_the_files_and_folders_it_is_given(tmp_path):
+    (tmp_path / "shoot").mkdir()
+    for name in ("b.jpg", "a.jpg", "notes.txt"):
+        (tmp_path / "shoot" / name).write_bytes(MUG.read_bytes())
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    process, client, _ = started(
+        str(MUG), str(tmp_path / "shoot"), str(tmp_path / "bad.jpg"), state_home=tmp_path
+    )
+    try:
+        names = [one["name"] for one in client.json("GET", "/api/pictures")[1]]
+        assert names == ["mug.jpg", "a.jpg", "b.jpg"]
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert said.count("\n") == 1
+    assert "bad.jpg" in said
+
+
+@posix
 def test_a_session_that_was_named_is_kept(tmp_path):
     folder = tmp_path / "mine"
     with page(folder) as client:
@@ -122,6 +143,19 @@ def test_a_session_that_was_named_is_kept(tmp_path):
         assert client.session.results.network_runs == 0
         client.request("DELETE", "/api/pictures")
     assert not list((folder / "pictures").iterdir())
+
+
+def test_files_that_cannot_be_taken_are_named(tmp_path):
+    from nssbg.studio_page.results import Limits
+
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "large.jpg").write_bytes(b"x" * 5000)
+    (tmp_path / "folder.jpg").mkdir()
+    with page(tmp_path / "s", limits=Limits(max_bytes=4000)) as client:
+        for name in ("empty.jpg", "large.jpg", "folder.jpg", "nothing.jpg"):
+            with pytest.raises(nssbg.ImageDecodeError, match=name):
+                client.session.add_file(tmp_path / name)
+        assert client.json("GET", "/api/pictures")[1] == []
 
 
 def test_a_folder_that_is_no_session_is_left_alone(tmp_path):
@@ -259,7 +293,7 @@ def test_paths_that_come_in_stay_below_their_folder(text, path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("nothing.jpg",), 2, "nothing.jpg: no such file"),
+        (("nothing.jpg",), 2, "nothing.jpg: no such file or folder"),
         (("--model", "no-such-model"), 5, "no model is called"),
         (("--model", "/etc/passwd"), 2, "not a path"),
         (("--port", "99999"), 2, "--port"),

@@ -45,6 +45,11 @@ export class Exporter {
     this.render();
   }
 
+  /** Where the format has one and the person chose it. */
+  get chosenQuality() {
+    return LOSSY.has(this.format) ? this.quality ?? undefined : undefined;
+  }
+
   get ready() {
     return !!this.store.selected?.picture?.result && this.store.connection === 'online';
   }
@@ -151,8 +156,7 @@ export class Exporter {
     return this.busy(async () => {
       const picture = await this.settled();
       if (!picture) return;
-      const quality = LOSSY.has(this.format) && !this.mask ? this.quality ?? undefined : undefined;
-      const { blob, name } = await this.store.engine.download(picture.id, { format: this.format, quality, mask: this.mask });
+      const { blob, name } = await this.store.engine.download(picture.id, { format: this.format, quality: this.mask ? undefined : this.chosenQuality, mask: this.mask });
       const url = URL.createObjectURL(blob);
       save(url, name);
       window.setTimeout(() => URL.revokeObjectURL(url), 30_000);
@@ -186,11 +190,9 @@ export class Exporter {
   }
 
   async downloadAll() {
-    const ids = this.store.items.flatMap((item) => (item.picture?.result ? [item.picture.id] : []));
-    if (!ids.length) return;
     try {
       for (const item of this.store.items) if (item.dirty) await this.store.commit(item);
-      const { url, name } = await this.store.engine.downloadAll(ids, this.format);
+      const { url, name } = await this.store.engine.downloadAll({ format: this.format, quality: this.chosenQuality });
       save(url, name);
       this.store.notify({ text: texts.announce.downloaded(name), kind: 'quiet' });
     } catch (error) {

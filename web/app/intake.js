@@ -137,9 +137,9 @@ export class Intake {
     this.pump();
   }
 
-  /** A picture that no item has: another page's, or one whose upload is about to be answered. @param {import('../engine/interface.js').Picture} picture */
-  stranger(picture) {
-    this.unclaimed.set(picture.id, picture);
+  /** Pictures that no item has: another page's, or one whose upload is about to be answered. @param {...import('../engine/interface.js').Picture} pictures */
+  strangers(...pictures) {
+    for (const picture of pictures) this.unclaimed.set(picture.id, picture);
     if (!this.sending) this.claimStrangers();
   }
 

@@ -55,12 +55,14 @@ export class Layer {
   async loadBase(fit, signal) {
     try {
       const made = await this.engine.view(this.id, { fit }, this.name, this.revision, signal);
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        made.image.close();
+        return;
+      }
       this.width = made.layerWidth;
       this.height = made.layerHeight;
-      this.base = { image: made.image, rect: { x: 0, y: 0, width: this.width, height: this.height } };
+      this.setBase(made.image);
       this.patchDone = true;
-      this.detail = null;
       this.redraw();
     } catch (error) {
       if (!signal.aborted) {
@@ -105,9 +107,13 @@ export class Layer {
     const revision = this.revision;
     try {
       const made = await this.engine.view(this.id, { ...rect, scale }, this.name, revision, signal);
-      if (signal.aborted || revision !== this.revision) return;
+      if (signal.aborted || revision !== this.revision) {
+        made.image.close();
+        return;
+      }
+      this.detail?.image.close();
       this.detail = { image: made.image, rect, scale };
-      if (this.patchDone) this.patch = null;
+      if (this.patchDone) this.setPatch(null);
       this.redraw();
     } catch (error) {
       if (!signal.aborted) {
@@ -119,15 +125,26 @@ export class Layer {
 
   /** What a change looks like, until the engine has computed it whole. @param {Part | null} patch */
   setPatch(patch) {
+    this.patch?.image.close();
     this.patch = patch;
     this.patchDone = false;
     this.redraw();
+  }
+
+  /** The whole layer anew; its size stands in width and height. @param {ImageBitmap} image */
+  setBase(image) {
+    // Pixels are let go at once: a collector does not see how much they weigh.
+    this.base?.image.close();
+    this.detail?.image.close();
+    this.base = { image, rect: { x: 0, y: 0, width: this.width, height: this.height } };
+    this.detail = null;
   }
 
   clear() {
     this.stop.abort();
     this.detailStop.abort();
     window.clearTimeout(this.timer);
+    for (const part of [this.base, this.detail, this.patch]) part?.image.close();
     this.base = this.detail = this.patch = null;
     this.id = '';
     this.revision = -1;

@@ -72,7 +72,10 @@ export class Loupe {
     const held = this.blocks.get(key);
     if (held !== undefined) return held;
     this.blocks.set(key, null);
-    for (const old of [...this.blocks.keys()].slice(0, Math.max(0, this.blocks.size - MOST_BLOCKS))) this.blocks.delete(old);
+    for (const old of [...this.blocks.keys()].slice(0, Math.max(0, this.blocks.size - MOST_BLOCKS))) {
+      this.blocks.get(old)?.close();
+      this.blocks.delete(old);
+    }
     const view = { x, y, width: Math.min(BLOCK, picture.width - x), height: Math.min(BLOCK, picture.height - y), scale: 1 };
     this.stage.store.engine
       .view(picture.id, view, layer, revision)

@@ -9,6 +9,13 @@ import { choice, fill, h, icon, segmented, slider } from './dom.js';
 /** @param {Model} model */
 const title = (model) => (model.name === 'auto' ? texts.cutout.auto : model.name === 'studio' ? texts.cutout.studio : model.name);
 
+/** With its licence, and whether that leaves something out. @param {Model} model */
+function described(model) {
+  if (model.name === 'auto' || model.name === 'studio') return title(model);
+  const terms = [model.licence, model.commercial === false ? texts.cutout.notCommercial : ''];
+  return [title(model), ...terms].filter(Boolean).join(' · ');
+}
+
 /** @param {Store} store @param {{applyToAll: () => void, retry: (item: Item) => void}} actions */
 export function cutoutPanel(store, actions) {
   const status = h('div', { class: 'status' });
@@ -73,7 +80,7 @@ export function cutoutPanel(store, actions) {
     if (state === built) return;
     built = state;
     const model = about.models.find(({ name }) => name === edit.model);
-    const licence = model?.licence ?? model?.license;
+    const licence = model?.licence;
     const set = (/** @type {keyof typeof shown} */ name, /** @type {any} */ value, preview = false, gesture = '') => {
       store.change((changed) => Object.assign(changed, { [name]: value }), { preview, gesture });
     };
@@ -92,7 +99,7 @@ export function cutoutPanel(store, actions) {
           hideLabel: true,
           id: 'model',
           value: edit.model,
-          options: about.models.map((each) => ({ value: each.name, text: title(each), disabled: !each.here, group: each.here ? texts.cutout.models.here : texts.cutout.models.elsewhere })),
+          options: about.models.map((each) => ({ value: each.name, text: described(each), disabled: !each.here, group: each.here ? texts.cutout.models.here : texts.cutout.models.elsewhere })),
           change: (value) => set('model', value),
         }),
         model
@@ -103,10 +110,11 @@ export function cutoutPanel(store, actions) {
               model.commercial === undefined || !licence
                 ? null
                 : h('span', { class: `chip ${model.commercial ? 'good' : 'look'}` }, model.commercial ? texts.cutout.commercial : model.commercial === null ? texts.cutout.unsettled : texts.cutout.notCommercial),
-              model.weak || model.unfitted ? h('span', { class: 'chip look', title: texts.cutout.weakHint }, texts.cutout.weak) : null,
+              model.unfitted ? h('span', { class: 'chip look', title: texts.cutout.unfittedHint }, texts.cutout.unfitted) : null,
             )
           : null,
         model ? h('p', { class: 'hint' }, model.name === 'auto' ? texts.cutout.autoHint : model.name === 'studio' ? texts.cutout.studioHint : model.reason || model.title || '') : null,
+        about.models.some(({ here }) => !here) ? h('p', { class: 'hint' }, texts.cutout.pull(about.models.find(({ here }) => !here)?.name ?? '')) : null,
         segmented({
           label: texts.cutout.effort,
           name: 'effort',

@@ -52,8 +52,7 @@ export class Previewer {
         if ('fit' in view) {
           layer.width = made.layerWidth;
           layer.height = made.layerHeight;
-          layer.base = { image: made.image, rect: { x: 0, y: 0, width: layer.width, height: layer.height } };
-          layer.detail = null;
+          layer.setBase(made.image);
           layer.redraw();
         } else layer.setPatch({ image: made.image, rect: view });
         if (!this.next && !stage.stroke) stage.showStrokes = 0;

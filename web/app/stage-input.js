@@ -25,6 +25,8 @@ export class StageInput {
     this.panning = false;
     /** @type {{x: number, y: number} | null} */
     this.corner = null;
+    /** Pressed and not yet let go: with a second finger it was none. @type {{kind: 'keep' | 'drop', point: [number, number]} | null} */
+    this.pressed = null;
     /** @type {((position: {x: number, y: number}) => void) | undefined} */
     this.onHover = undefined;
     const { surface, handle } = stage;
@@ -70,7 +72,7 @@ export class StageInput {
     this.stage.surface.setPointerCapture(event.pointerId);
     if (this.pointers.size > 1) {
       // The first finger meant no stroke.
-      this.stage.stroke = this.stage.draft = null;
+      this.stage.stroke = this.stage.draft = this.pressed = null;
       this.panning = true;
       return;
     }
@@ -80,7 +82,7 @@ export class StageInput {
     if (tool === 'keep' || tool === 'drop') {
       this.stage.stroke = { kind: tool, radius: Math.round(10 * brushRadius(this.stage)) / 10, points: [point] };
     } else if (tool === 'box') this.corner = { x: point[0], y: point[1] };
-    else if (tool === 'keepPoint' || tool === 'dropPoint') this.addPoint(tool === 'keepPoint' ? 'keep' : 'drop', point);
+    else if (tool === 'keepPoint' || tool === 'dropPoint') this.pressed = { kind: tool === 'keepPoint' ? 'keep' : 'drop', point };
     this.setCursor(point, false);
   }
 
@@ -133,10 +135,12 @@ export class StageInput {
     if (!this.pointers.delete(event.pointerId)) return;
     const { stage } = this;
     const { stroke, draft } = stage;
-    stage.stroke = stage.draft = null;
+    const { pressed } = this;
+    stage.stroke = stage.draft = this.pressed = null;
     if (!this.pointers.size) this.panning = false;
     if (!cancelled && stroke) this.addStroke(stroke);
     else if (!cancelled && draft) this.setBox(draft);
+    else if (!cancelled && pressed) this.addPoint(pressed.kind, pressed.point);
     if (!this.pointers.size) this.corner = null;
     stage.invalidate();
   }

@@ -32,8 +32,8 @@ export function resizeBrush(store, steps) {
 
 /** @param {Store} store @param {Stage} stage */
 export function toolBar(store, stage) {
-  const undo = iconButton('undo', `${texts.tools.undo} (Ctrl Z)`, () => store.undo());
-  const redo = iconButton('redo', `${texts.tools.redo} (Ctrl Shift Z)`, () => store.redo());
+  const undo = iconButton('undo', `${texts.tools.undo} (${texts.ctrl} Z)`, () => store.undo());
+  const redo = iconButton('redo', `${texts.tools.redo} (${texts.ctrl} Shift Z)`, () => store.redo());
   const tools = h(
     'fieldset',
     { class: 'tools' },
@@ -129,7 +129,6 @@ export function viewBar(store, stage) {
   const take = (backdrop) => {
     if (backdrop === 'picture' && !store.view.picture) file.click();
     else store.setView({ backdrop });
-    // A second press on what is chosen already chooses anew.
   };
   const swatches = h(
     'fieldset',
@@ -137,13 +136,14 @@ export function viewBar(store, stage) {
     h('legend', { class: 'visually-hidden' }, texts.viewer.background),
     ...BACKDROPS.map((backdrop) => {
       const radio = h('input', { type: 'radio', name: 'backdrop', value: backdrop, on: { change: () => take(backdrop) } });
+      // A second press on what is chosen already chooses anew.
       radio.addEventListener('click', () => {
         if (backdrop === 'color' && store.view.backdrop === 'color') color.click();
         if (backdrop === 'picture' && store.view.backdrop === 'picture') file.click();
       });
       return h(
         'label',
-        { class: `swatch ${backdrop}`, title: texts.viewer.backgrounds[backdrop] },
+        { class: `swatch ${backdrop}`, title: backdrop === 'color' || backdrop === 'picture' ? `${texts.viewer.backgrounds[backdrop]} (${texts.viewer.again})` : texts.viewer.backgrounds[backdrop] },
         radio,
         h('span', { class: 'dot' }, backdrop === 'picture' ? icon('image') : null),
         h('span', { class: 'visually-hidden' }, texts.viewer.backgrounds[backdrop]),

@@ -85,13 +85,11 @@
  * @typedef {object} Model
  * @property {string} name
  * @property {string} [title]
- * @property {string} [license]
  * @property {string} [licence]
  * @property {boolean | null} [commercial] null: not settled
  * @property {boolean} here it can run at once
- * @property {boolean} [weak] nothing says how far its results are to be trusted
- * @property {boolean} [unfitted] the same
- * @property {string | null} [reason] why not here, or what it is weak at
+ * @property {boolean} [unfitted] nothing says how far its results are to be trusted
+ * @property {string | null} [reason] why it is not here
  */
 
 /**
@@ -159,7 +157,7 @@
  *   image; to be released with URL.revokeObjectURL where it begins with "blob:"
  * @property {(id: string, how: {format: string, quality?: number, mask?: boolean}) =>
  *   Promise<{blob: Blob, name: string}>} download
- * @property {(ids: string[], format: string) => Promise<{url: string, name: string}>} downloadAll
+ * @property {(how: {format: string, quality?: number}) => Promise<{url: string, name: string}>} downloadAll every result
  * @property {(file: Blob, name: string) => Promise<{id: string}>} addBackground
  * @property {(sample: {name: string, url: string}) => Promise<Blob>} sample
  * @property {(sample: {name: string, url: string}) => string} sampleUrl for showing

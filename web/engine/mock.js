@@ -209,7 +209,7 @@ export const engine = {
     const { canvas } = await render(picture, picture.edit, { fit: 1e6 }, 'framed');
     return { blob: await canvas.convertToBlob({ type: `image/${format}` }), name: `${picture.name.replace(/\.\w+$/, '')}-cutout.${format}` };
   },
-  downloadAll: async (ids) => ({ url: URL.createObjectURL(new Blob(ids)), name: 'cutouts.zip' }),
+  downloadAll: async () => ({ url: URL.createObjectURL(new Blob([...held.keys()])), name: 'cutouts.zip' }),
   addBackground: async () => ({ id: 'b1' }),
   sample: async ({ url }) => (await fetch(url)).blob(),
   sampleUrl: ({ url }) => url,

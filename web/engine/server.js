@@ -4,6 +4,7 @@
  * Every address is relative to the page's. Events come over one EventSource; it is made anew after a
  * failure, with longer waits, and every connection begins with "ready".
  */
+import { texts } from '../texts.en.js';
 import { EngineError } from './interface.js';
 
 /** @typedef {import('./interface.js').Engine} Engine */
@@ -51,7 +52,7 @@ async function ask(path, options) {
     response = await fetch(at(path), { credentials: 'same-origin', ...options });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new EngineError('offline', 'The engine does not answer.');
+    throw new EngineError('offline', texts.errors.offline);
   }
   if (!response.ok) throw failure(response.status, await response.text(), response.headers.get('Retry-After'));
   return response;
@@ -136,7 +137,7 @@ function add(file, { name, path, signal, onProgress }) {
       if (request.status < 300) resolve(pictureFrom(JSON.parse(request.responseText)));
       else reject(failure(request.status, request.responseText, request.getResponseHeader('Retry-After')));
     };
-    request.onerror = () => reject(new EngineError('offline', 'The engine does not answer.'));
+    request.onerror = () => reject(new EngineError('offline', texts.errors.offline));
     request.onabort = () => reject(new DOMException('Cancelled', 'AbortError'));
     signal?.addEventListener('abort', () => request.abort(), { once: true });
     if (signal?.aborted) reject(new DOMException('Cancelled', 'AbortError'));
@@ -226,8 +227,10 @@ export const engine = {
       name: fileName(response.headers.get('Content-Disposition'), `cutout.${format}`),
     };
   },
-  async downloadAll(ids, format) {
-    return { url: at(`download.zip?${new URLSearchParams({ ids: ids.join(','), format })}`), name: 'cutouts.zip' };
+  async downloadAll({ format, quality }) {
+    const query = new URLSearchParams({ format });
+    if (quality !== undefined) query.set('quality', String(quality));
+    return { url: at(`download.zip?${query}`), name: 'cutouts.zip' };
   },
   async addBackground(file, name) {
     const query = new URLSearchParams({ name });

@@ -19,6 +19,7 @@ from nssbg import _core as _typed_core
 from nssbg import _io as image_io
 from nssbg._color.convert import converted_color, converted_image
 from nssbg._color.depth import eight_bits, sixteen_bits
+from nssbg._compose.defocus import Blur, blur_from
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._types import ArrayLike, Frame, ImageArray, PathLikeText
 
@@ -44,10 +45,11 @@ _kernels: Any = _core
 
 Fit = Literal["cover", "contain"]
 Color = tuple[int, int, int]
-#: What a cut-out may be laid over: a colour (name, "#rrggbb", (r, g, b) of 0..255), a gradient, or
-#: a picture (path, PIL image, array, decoded `Frame`).
+#: What a cut-out may be laid over: a colour (name, "#rrggbb", (r, g, b) of 0..255), a gradient,
+#: a picture (path, PIL image, array, decoded `Frame`), or its own background out of focus ("blur",
+#: `Blur`).
 Background: TypeAlias = Union[
-    str, Sequence[int], "Gradient", PathLikeText, "Image", ArrayLike, Frame
+    str, Sequence[int], "Gradient", Blur, PathLikeText, "Image", ArrayLike, Frame
 ]
 
 # Colours along a gradient: finer than 8 bits can show and than 16 bits show to an eye.
@@ -108,6 +110,8 @@ def over(
     rgba = _checked(rgba)
     height, width = rgba.shape[:2]
     threads = threads or _core.usable_cores()
+    if blur_from(background) is not None:
+        raise OptionError("a blur needs the photograph: use Cutout.over or Cutout.render")
     if isinstance(background, Gradient):
         return _over_gradient(rgba, background, icc_profile, threads)
     if _is_color(background):
@@ -178,7 +182,7 @@ def color_from(color: Any) -> Color:
     else:
         try:
             values = tuple(int(value) for value in color)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise OptionError(
                 f"unknown colour {color!r}: expected a name, '#rrggbb' or (r, g, b)"
             ) from error

@@ -22,6 +22,7 @@ from nssbg._compose.canvas import (
     subject_box,
     trimmed,
 )
+from nssbg._compose.defocus import blur_from, blurred_by_depth
 from nssbg._compose.shadow import Shadow, shadow_layer
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
@@ -38,7 +39,8 @@ class Output:
     Attributes:
         kind: "cutout" (RGBA, or RGB where a background is given), "mask" (alpha alone) or
             "shadow" (the shadow's layer alone, RGBA).
-        background: None for transparent; else as `nssbg._compose.background.over` takes it.
+        background: None for transparent; else as `nssbg._compose.background.over` takes it, or
+            the photograph's own out of focus: "blur" or `nssbg.Blur`, in the photograph's frame.
         blur_original: Lay the cut-out over its own background, blurred by this standard
             deviation in pixels. Not together with background, trim, canvas or padding.
         fit: How a background picture of another size is placed.
@@ -72,6 +74,11 @@ class Output:
             raise OptionError(
                 "blur_original keeps the photograph's frame: it does not go together with "
                 "background, trim, canvas or padding"
+            )
+        if blur_from(self.background) is not None and moved:
+            raise OptionError(
+                "a blurred background keeps the photograph's frame: it does not go together with "
+                "trim, canvas or padding"
             )
         if self.longest_side is not None and self.longest_side < 1:
             raise OptionError(f"longest_side must be at least 1, got {self.longest_side}")
@@ -109,7 +116,7 @@ def render(
     Args:
         rgba: H x W x 4, uint8 or uint16, straight.
         output: What to make.
-        image: The photograph, H x W x 3 of the same dtype; needed for blur_original.
+        image: The photograph, H x W x 3 of the same dtype; needed for blurred backgrounds.
         icc_profile: The cut-out's profile; None means sRGB. Results stay in it.
         threads: Threads to use; 0 means all usable cores.
 
@@ -119,10 +126,15 @@ def render(
     Raises:
         OptionError: Options that do not fit the pictures.
     """
-    if output.blur_original is not None:
+    blur = blur_from(output.background) if output.kind == "cutout" else None
+    if output.blur_original is not None or blur is not None:
         if image is None:
-            raise OptionError("blur_original needs the photograph as image=")
-        behind = blurred_background(image, rgba[..., 3], radius=output.blur_original)
+            raise OptionError("a blurred background needs the photograph as image=")
+        if blur is not None:
+            behind = blurred_by_depth(image, rgba, blur, threads=threads)
+        else:
+            assert output.blur_original is not None
+            behind = blurred_background(image, rgba[..., 3], radius=output.blur_original)
         pixels, layer = _sized(rgba, output), _given_layer(rgba, output)
         if layer is not None:
             layer = _sized(layer, output)

@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 from nssbg import _core
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
-from nssbg._errors import NssbgError
+from nssbg._errors import NssbgError, OptionError
 from nssbg._http.errors import HttpError
 from nssbg._io import NamedBytes
 from nssbg._memory import available_memory
@@ -58,6 +58,8 @@ class EngineSettings:
         max_waiting: Pictures and calls that may wait.
         max_models: Models held open at once, the default one among them.
         time_limit: Seconds from a picture's arrival to its result.
+        tune: Measure at the start which runtime and precision run the default model fastest here,
+            where that is not known; it is kept.
     """
 
     model: str = "auto"
@@ -70,6 +72,7 @@ class EngineSettings:
     max_waiting: int = 64
     max_models: int = 2
     time_limit: float = 60.0
+    tune: bool = False
 
 
 @dataclass(eq=False)
@@ -109,6 +112,9 @@ class Engine:
     Args:
         settings: What stays the same.
         resolve: What `Remover` takes for a model's name; called where it is opened.
+
+    Raises:
+        OptionError: threads is below 0.
     """
 
     def __init__(
@@ -116,6 +122,10 @@ class Engine:
         settings: EngineSettings,
         resolve: Callable[[str], str | ModelDescription] = lambda name: name,
     ) -> None:
+        if settings.threads < 0:
+            raise OptionError(
+                f"threads must be 0 (all usable cores) or more, got {settings.threads}"
+            )
         self.settings = settings
         self._resolve = resolve
         self.workers: int = settings.threads or _core.usable_cores()
@@ -155,6 +165,7 @@ class Engine:
             [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)],
             lambda _: CutoutOptions(),
             lambda *_: None,
+            autotune=self.settings.tune or None,
         ) as outcomes:
             for outcome in outcomes:
                 outcome.result()

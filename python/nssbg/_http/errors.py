@@ -24,6 +24,9 @@ from nssbg._errors import (
 
 __all__ = ["HttpError", "error_response", "http_error"]
 
+# Characters of a message: what was sent stands in some, whatever its length.
+_LONGEST = 400
+
 # The first that fits; what is not here is a fault of the server's own.
 _STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (ImageDecodeError, 422),
@@ -69,8 +72,14 @@ def http_error(error: BaseException) -> HttpError:
         return HttpError(503, "time_limit", str(error), {"Retry-After": "10"})
     for base, status in _STATUS:
         if isinstance(error, base):
-            return HttpError(status, kind_of(error), str(error))
+            return HttpError(status, kind_of(error), _short(str(error)))
     return HttpError(500, "unexpected", "the server failed; its log has more under this request id")
+
+
+def _short(text: str) -> str:
+    """A message that repeats what was sent, on one line and no longer than is of use."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def error_response(error: HttpError, request_id: str, path: str) -> Response:

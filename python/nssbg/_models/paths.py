@@ -1,7 +1,8 @@
 """Where things lie: nssbg's own folder, and where other programs keep the same weights.
 
 NSSBG_HOME, else the platform's cache folder, holds models/ (weights), compiled/ (what the
-runtimes made of them), plans.json (measured plans) and catalog/ (sidecars of one's own).
+runtimes made of them), plans.json (measured plans), receptive-fields.json (how far image networks
+look) and catalog/ (sidecars of one's own).
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ __all__ = ["coarse_alpha"]
 
 
 def coarse_alpha(output: NDArray[np.float32], model: ModelDescription) -> NDArray[np.float32]:
-    """The coarse alpha that a network's output means.
+    """The coarse alpha that a network's output means; of other tasks, the image or depth, 0..1.
 
     Args:
-        output: N x h x w or h x w, any float dtype. Overwritten where it is float32 and
-            writable: it is the caller's own copy.
+        output: N x h x w or h x w (of task "image", N x 3 x h x w), any float dtype. Overwritten
+            where it is float32 and writable: it is the caller's own copy.
         model: Says whether the output is logits and whether its range is stretched.
 
     Returns:
@@ -41,7 +41,7 @@ def coarse_alpha(output: NDArray[np.float32], model: ModelDescription) -> NDArra
         np.exp(alpha, out=alpha)
         alpha += 1.0
         np.reciprocal(alpha, out=alpha)
-    if model.range == "minmax":
+    if model.range == "minmax" or model.task == "depth":
         for mask in alpha if alpha.ndim == 3 else alpha[None]:
             low, high = float(mask.min()), float(mask.max())
             if high > low:

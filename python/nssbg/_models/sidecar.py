@@ -25,6 +25,7 @@ from nssbg._models.npm_package import NpmPackage, npm_package
 from nssbg._vocabulary import FILTERS, MODEL_PRECISIONS, Filter, ModelPrecision
 
 __all__ = [
+    "CONDITIONS",
     "ModelDescription",
     "description_from_mapping",
     "find_sidecar",
@@ -32,12 +33,14 @@ __all__ = [
     "read_toml",
 ]
 
-Fit = Literal["stretch", "short_side"]
+Task = Literal["matte", "image", "depth"]
+Fit = Literal["stretch", "short_side", "lower_bound"]
 Activation = Literal["none", "sigmoid"]
 Range = Literal["unit", "minmax"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "filter": FILTERS,
+    "task": get_args(Task),
     "fit": get_args(Fit),
     "layout": ("NCHW",),
     "activation": get_args(Activation),
@@ -47,7 +50,18 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 # Rows or columns of an input or a mask: eight times what the largest published networks take.
 LARGEST_SIDE = 8192
 # What the whole numbers of a sidecar may be at most.
-_MOST = {"height": LARGEST_SIDE, "width": LARGEST_SIDE, "multiple": LARGEST_SIDE, "bytes": 1 << 50}
+_MOST = {
+    "height": LARGEST_SIDE,
+    "width": LARGEST_SIDE,
+    "multiple": LARGEST_SIDE,
+    "bytes": 1 << 50,
+    "scale": 8,
+    "overlap": LARGEST_SIDE,
+}
+#: What a network may be told in planes of one value each, behind the colours: 0..1.
+CONDITIONS = ("denoise", "deblock")
+# Keys that only mean something for a network that gives an image.
+_OF_IMAGES = ("scale", "overlap", "conditions")
 
 _DIGEST_LENGTHS = {"md5": 32, "sha256": 64}
 
@@ -59,7 +73,11 @@ class ModelDescription:
     Attributes:
         name: What users call it: "u2netp".
         file: File name of the weights, ".onnx" or ".xml" (OpenVINO IR, its .bin beside it).
-        height: Rows of the input tensor; with fit "short_side", the short side's length.
+        task: What it gives: "matte", an alpha; "image", the image itself, larger or restored
+            (N x 3 x h x w, 0..1), which runs in tiles; "depth", relative inverse depth, larger
+            where nearer.
+        height: Rows of the input tensor; with fit "short_side" or "lower_bound", the short side's
+            length; of task "image", the most rows of a tile.
         width: Columns of the input tensor.
         mean: Subtracted per channel (R, G, B) after the picture was scaled to 0..1.
         std: Divided by per channel after that.
@@ -67,8 +85,17 @@ class ModelDescription:
             "torch-bilinear", which is torch's interpolate(align_corners=False).
         fit: "stretch" fills height x width; "short_side" keeps the proportions, brings the
             short side to height (pictures whose sides lie on both sides of it keep their
-            size) and rounds both sides down to whole multiples.
-        multiple: With "short_side", what both sides are multiples of.
+            size) and rounds both sides down to whole multiples; "lower_bound" (DPT's and Depth
+            Anything's rule) brings the short side to height and rounds the long one to the
+            nearest multiple.
+        multiple: With "short_side" and "lower_bound", what both sides are multiples of; of task
+            "image", what a tile's sides and place are multiples of: the window of a network that
+            looks at fixed windows.
+        scale: Of task "image": rows and columns of the output for one of the input.
+        overlap: Of task "image": pixels beyond its own part that a tile needs to see on every
+            side, its receptive field; None: measured when it is first used.
+        conditions: Of task "image": what further input planes after the colours tell, "denoise"
+            and "deblock", each one value of 0..1.
         layout: Axes of the input tensor.
         output_index: Which output holds the mask; -1 is the last one.
         activation: What still has to be applied: "sigmoid" where the output is logits.
@@ -115,6 +142,10 @@ class ModelDescription:
     output_index: int = 0
     activation: Activation = "none"
     range: Range = "unit"
+    task: Task = "matte"
+    scale: int = 1
+    overlap: int | None = None
+    conditions: tuple[str, ...] = ()
     flip_tta: bool = False
     opaque_subject: bool = False
     precision: ModelPrecision = "float32"
@@ -150,6 +181,11 @@ class ModelDescription:
         return self.fit == "stretch"
 
     @property
+    def channels(self) -> int:
+        """Planes of the input tensor: the colours, then what it is told."""
+        return 3 + len(self.conditions)
+
+    @property
     def digest(self) -> tuple[str, str]:
         """Algorithm and hex digest of the checksum; two empty strings where there is none."""
         algorithm, _, value = self.checksum.partition(":")
@@ -160,6 +196,13 @@ class ModelDescription:
         if self.fit == "stretch":
             return self.height, self.width
         short = self.height
+        if self.fit == "lower_bound":
+            share = short / min(height, width)
+            rows, columns = (
+                max(self.multiple, round(side * share / self.multiple) * self.multiple)
+                for side in (height, width)
+            )
+            return rows, columns
         if min(height, width) <= short <= max(height, width):
             rows, columns = height, width  # MODNet's rule: such pictures keep their size
         elif width >= height:
@@ -239,10 +282,14 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
         if key not in values:
             shown = "size" if key in ("height", "width") else key
             raise _wrong(source, f"{shown} is missing")
-    for key in ("height", "width", "multiple", "bytes"):
+    image = values.get("task") == "image"
+    if image:
+        values.setdefault("mean", 0.0)
+        values.setdefault("std", 1.0)
+    for key in ("height", "width", "multiple", "bytes", "scale", "overlap"):
         if key in values:
             value = values[key]
-            least = 0 if key == "bytes" else 1
+            least = 0 if key in ("bytes", "overlap") else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise _wrong(
                     source, f"{key} is {_short(value)}, expected a whole number from {least} up"
@@ -257,6 +304,8 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
     for key, allowed in _CHOICES.items():
         if key in values and values[key] not in allowed:
             raise _wrong(source, f"{key} is {values[key]!r}, expected one of {', '.join(allowed)}")
+    if not image and any(key in values for key in _OF_IMAGES):
+        raise _wrong(source, f'{", ".join(_OF_IMAGES)} are for networks of task = "image"')
     for field in fields(ModelDescription):
         if field.name not in values:
             continue
@@ -283,6 +332,28 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
     if not isinstance(index, int) or isinstance(index, bool) or abs(index) > 1000:
         raise _wrong(
             source, f"output_index is {_short(index)}, expected a whole number from -1000 to 1000"
+        )
+    if "conditions" in values:
+        told = values["conditions"]
+        if (
+            not isinstance(told, (list, tuple))
+            or not all(isinstance(item, str) and item in CONDITIONS for item in told)
+            or len(set(told)) < len(told)
+        ):
+            raise _wrong(
+                source, f"conditions is {_short(told)}, expected a list of {', '.join(CONDITIONS)}"
+            )
+        values["conditions"] = tuple(told)
+    if image and values.get("fit", "stretch") != "stretch":
+        raise _wrong(source, "fit is for networks that see the whole picture; leave it out")
+    own = min(values["height"], values["width"]) - 2 * values.get("overlap", 0)
+    if image and own < values.get("multiple", 1):
+        raise _wrong(
+            source, f"overlap is {values.get('overlap', 0)}: nothing is left of a tile of that size"
+        )
+    if image and any(values[key] % values.get("multiple", 1) for key in ("height", "width")):
+        raise _wrong(
+            source, f"size is no multiple of {values['multiple']}, which a tile's sides have to be"
         )
     if "aliases" in values:
         aliases = values["aliases"]

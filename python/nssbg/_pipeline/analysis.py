@@ -24,9 +24,12 @@ from nssbg._types import Frame, Timings
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
 
-__all__ = ["Analysis"]
+__all__ = ["FINISHING", "Analysis"]
 
 Box = tuple[float, float, float, float]
+
+#: Stages that `Analysis.finished` tells of.
+FINISHING = ("refine", "foreground")
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,12 @@ class Analysis:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays."""
+        """Bytes of its arrays, those that corrections will ask for too."""
         alpha = 0 if self.frame.alpha is None else self.frame.alpha.nbytes
-        return int(self.frame.rgb.nbytes + alpha + self.estimate.alpha.nbytes)
+        # The part within a box is a copy; the map that is corrected is float32.
+        copies = 1 if self.box is None else 2
+        grid = 0 if self.estimate.full_size else 4 * self.estimate.alpha.size
+        return int(copies * self.frame.rgb.nbytes + alpha + self.estimate.alpha.nbytes + grid)
 
     @cached_property
     def region(self) -> Region:
@@ -117,7 +123,7 @@ class Analysis:
                 f"{self.frame.name}: was analysed within the box {self.box}, and is to be finished "
                 f"with {box}; analyse it anew"
             )
-        for name, stage in (("refine", refine_alpha), ("foreground", estimate_foreground)):
+        for name, stage in zip(FINISHING, (refine_alpha, estimate_foreground), strict=True):
             if on_stage is not None:
                 on_stage(name)
             stage(job, threads)

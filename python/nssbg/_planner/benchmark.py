@@ -68,7 +68,10 @@ def synthetic_tensors(
             images.append(np.clip(image, 0, 1))
         mean = np.asarray(model.mean, np.float32)[:, None, None]
         std = np.asarray(model.std, np.float32)[:, None, None]
-        tensors.append(np.ascontiguousarray((np.stack(images) - mean) / std, dtype=np.float32))
+        colors = (np.stack(images) - mean) / std
+        told = np.full((batch, model.channels - 3, height, width), 0.5, np.float32)
+        tensor = np.concatenate([colors, told], axis=1)
+        tensors.append(np.ascontiguousarray(tensor, dtype=np.float32))
     return tensors
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -136,6 +137,13 @@ def _elements(shape: Any) -> int:
     return math.prod(shape.to_shape()) if shape.is_static else 0
 
 
+def _bytes(output: Any) -> int:
+    """Of a value as a processor holds it: files of float16 are widened as they are opened."""
+    kind = output.get_element_type()
+    size = 4 if kind.is_real() and kind.size < 4 else kind.size
+    return _elements(output.get_partial_shape()) * size
+
+
 # Operators that a runtime does in place, as a view, or as part of the one before.
 _FREE = frozenset(
     {
@@ -158,12 +166,9 @@ def _count(graph: Any, height: int, width: int) -> GraphCost:
         kind = op.get_type_name()
         name = op.get_name()
         if kind == "Constant":
-            weights += _elements(op.output(0).get_partial_shape()) * op.get_element_type().size
+            weights += _bytes(op.output(0))
             continue
-        produced = sum(
-            _elements(op.output(i).get_partial_shape()) * op.output(i).get_element_type().size
-            for i in range(op.get_output_size())
-        )
+        produced = sum(_bytes(op.output(i)) for i in range(op.get_output_size()))
         sources = [
             op.input_value(i).get_node().get_name()
             for i in range(op.get_input_size())
@@ -227,15 +232,35 @@ def _rates_file() -> Path:
     return home() / "rates.json"
 
 
-def _kept_rates(entry: Any) -> Rates | None:
-    """The rates of an entry, or None where it is not one: they are divided by."""
+# Runnable processes a thread from which rates are those of a loaded machine, and what part of that
+# has to be left for measuring anew to be worth a second or two.
+_BUSY = 1.0
+_QUIETER = 0.6
+
+
+def _load(threads: int) -> float:
+    """Processes that want to run, a thread; 0 where the system does not tell."""
     try:
-        rates = Rates(**entry)
-    except TypeError:
+        return os.getloadavg()[0] / max(1, threads)
+    except (AttributeError, OSError):  # Windows; a system without /proc
+        return 0.0
+
+
+def _kept_rates(entry: Any) -> Rates | None:
+    """The rates of an entry; None where it is not one (they are divided by), or is outdated.
+
+    It is outdated where the machine had more to do when it was measured than it has now.
+    """
+    try:
+        load = float(entry.get("load", 0.0))
+        rates = Rates(**{key: value for key, value in entry.items() if key != "load"})
+    except (TypeError, ValueError, AttributeError):
         return None
     values = asdict(rates).values()
-    whole = all(isinstance(value, (int, float)) and 0 < value < math.inf for value in values)
-    return rates if whole else None
+    if not all(isinstance(value, (int, float)) and 0 < value < math.inf for value in values):
+        return None
+    busy = load > _BUSY and _load(rates.threads) < load * _QUIETER
+    return None if busy else rates
 
 
 def _time_graph(openvino: Any, build: Any, hint: str, threads: int, clock: Clock) -> float:
@@ -267,6 +292,8 @@ def measure_rates(
 ) -> Rates:
     """This machine's rates; measured once (one to two seconds) and kept.
 
+    What was measured under load is measured anew once the machine is quieter.
+
     Args:
         threads: 0: all usable cores.
         again: Measure even where a measurement is kept.
@@ -282,6 +309,7 @@ def measure_rates(
         found = _kept_rates(kept[key])
         if found is not None:
             return found
+    load = _load(count)
     refuse_after_fork("openvino")
     used_runtime("openvino")
     openvino = _graph_reader()
@@ -357,7 +385,7 @@ def measure_rates(
     )
     if not on_the_wall:
         return rates
-    kept[key] = asdict(rates)
+    kept[key] = {**asdict(rates), "load": load}
     with contextlib.suppress(OSError):  # measured again next time
         write_json(path, kept)
     return rates

@@ -74,6 +74,7 @@ def open_model(
     threads: int = 0,
     goal: str = "latency",
     license: str | None = None,
+    batch: int = 1,
     run: BatchRun | None = None,
     samples: Callable[[ModelDescription], Sequence[NDArray[np.float32]]] | None = None,
 ) -> tuple[ModelDescription, Backend]:
@@ -87,6 +88,7 @@ def open_model(
         threads: Threads for the runtime; 0: all usable cores.
         goal: "latency" or "throughput": which measurements count.
         license: "any" or "commercial"; None: NSSBG_LICENSE, else "any".
+        batch: Items in one tensor that the graph is compiled for, where nothing was measured.
         run: The run over many pictures that it is opened for, which may measure at its start
             what nothing was measured for (first_use.py); None: it is not for one.
         samples: Gives pictures of the run as the model is fed, to check alphas on.
@@ -145,6 +147,7 @@ def open_model(
         precision="auto" if precision == "int8" else precision,
         threads=threads,
         streams=streams,
+        batch=batch,
         cache=compiled_folder(),
     )
     _explain(opened, described, (note,), left_in_pieces(ready))

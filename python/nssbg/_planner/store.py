@@ -58,7 +58,9 @@ def machine_key() -> str:
 
 def plan_key(model: ModelDescription, fingerprint: str, request: PlanRequest) -> str:
     """The key of an entry; fingerprint is that of the weights' file."""
-    reading = f"{model.size} {model.output_index} {model.activation} {model.range}"
+    # An image network's tiles follow the picture: what is fastest is measured at one size for all.
+    size = "tiles" if model.task == "image" else model.size
+    reading = f"{size} {model.output_index} {model.activation} {model.range}"
     return f"{machine_key()} {fingerprint} {reading} {request.key}"
 
 

@@ -22,6 +22,7 @@ from nssbg._types import Plan
 __all__ = [
     "Backend",
     "OpenOptions",
+    "answer_from_output",
     "check_output_sides",
     "checked_tensor",
     "chunks_of",
@@ -45,13 +46,14 @@ class Backend(Protocol):
     plan: Plan
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's mask output for a tensor.
+        """The network's output for a tensor.
 
         Args:
-            tensor: N x 3 x height x width, float32, C-contiguous.
+            tensor: N x C x height x width, float32, C-contiguous; C as the description says.
 
         Returns:
-            float32, N x h x w: the raw output (see coarse_alpha). The caller owns it.
+            float32, the raw output (see coarse_alpha): N x h x w, or N x 3 x h x w of a network
+            whose task is "image". The caller owns it.
         """
 
     def close(self) -> None:
@@ -121,6 +123,26 @@ def masks_from_output(
     return np.array(output, dtype=np.float32, order="C")
 
 
+def answer_from_output(
+    output: NDArray[np.generic], tensor: tuple[int, ...], model: ModelDescription
+) -> NDArray[np.float32]:
+    """What a network of the model's task gave for a tensor of that shape, in memory of its own.
+
+    Raises:
+        ModelError: The output is not what the task says.
+    """
+    if model.task != "image":
+        return masks_from_output(output, tensor[0], model)
+    expected = (tensor[0], 3, *(side * model.scale for side in tensor[2:]))
+    if output.shape != expected:
+        raise ModelError(
+            f"{model.path or model.name}: output {model.output_index} has shape "
+            f"{tuple(output.shape)}, expected {expected} (N x 3 x h x w, {model.scale} times the "
+            "tile's sides); scale or output_index in its description may be wrong"
+        )
+    return np.array(output, dtype=np.float32, order="C")
+
+
 def chunks_of(
     tensor: NDArray[np.generic], batch: int | None
 ) -> Iterator[tuple[NDArray[np.generic], int]]:
@@ -148,8 +170,9 @@ def checked_tensor(
     Raises:
         OptionError: It has not the shape that the description tells.
     """
-    expected = f"N x 3 x {model.height} x {model.width}" if model.static else "N x 3 x h x w"
-    if tensor.ndim != 4 or tensor.shape[1] != 3 or 0 in tensor.shape:
+    sides = f"{model.height} x {model.width}" if model.static else "h x w"
+    expected = f"N x {model.channels} x {sides}"
+    if tensor.ndim != 4 or tensor.shape[1] != model.channels or 0 in tensor.shape:
         raise OptionError(f"tensor has shape {tensor.shape}; {model.name} takes {expected}")
     if model.static and tensor.shape[2:] != model.size:
         raise OptionError(f"tensor has shape {tensor.shape}; {model.name} takes {expected}")

@@ -13,7 +13,9 @@ __all__ = [
     "OPENVINO_HINTS",
     "PRECISIONS",
     "PROVIDERS",
+    "PROVIDER_MEMORIES",
     "PROVIDER_NAMES",
+    "REMEDIES",
     "Provider",
 ]
 
@@ -39,6 +41,8 @@ class Provider:
         library: Its shared library on Linux, whose loading tells what is missing; "": none.
         general: Whether `device="gpu"` and "auto" may take it. TensorRT builds an engine for
             minutes at first: it has to be named.
+        memory: onnxruntime's name of the memory that its tensors may be kept in; "": it copies for
+            itself.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Provider:
     precisions: tuple[str, ...] = _FLOATS
     library: str = ""
     general: bool = True
+    memory: str = ""
 
 
 def _library(name: str) -> str:
@@ -59,13 +64,14 @@ PROVIDERS = {
     provider.name: provider
     for provider in (
         Provider("CPUExecutionProvider", "cpu", "CPU", ("float32", "int8")),
-        Provider("CUDAExecutionProvider", "cuda", "CUDA", library=_library("cuda")),
+        Provider("CUDAExecutionProvider", "cuda", "CUDA", library=_library("cuda"), memory="cuda"),
         Provider(
             "TensorrtExecutionProvider",
             "tensorrt",
             "TensorRT",
             library=_library("tensorrt"),
             general=False,
+            memory="cuda",
         ),
         Provider("NvTensorRTRTXExecutionProvider", "tensorrt", "TensorRT", general=False),
         Provider("ROCMExecutionProvider", "rocm", "ROCm", library=_library("rocm")),
@@ -96,4 +102,30 @@ PROVIDER_NAMES: dict[str, tuple[str, ...]] = {
     **{device: _named(device) for device in ONNXRUNTIME_ONLY},
     "gpu": tuple(p.name for p in PROVIDERS.values() if p.device in ONNXRUNTIME_ONLY and p.general),
     "npu": _named("npu"),
+}
+
+#: Providers whose tensors may be kept in the device's memory, by onnxruntime's name of it.
+PROVIDER_MEMORIES = {p.name: p.memory for p in PROVIDERS.values() if p.memory}
+
+#: Backend -> device name -> what makes a device appear that a machine has not.
+REMEDIES: dict[str, dict[str, str]] = {
+    "openvino": {
+        "cpu": "pip install openvino",
+        "gpu": "an Intel GPU with its compute driver (Debian: intel-opencl-icd)",
+        "npu": "an Intel NPU with its driver (intel-npu-driver)",
+    },
+    "onnxruntime": {
+        "cpu": "pip install onnxruntime",
+        "cuda": 'an NVIDIA GPU with its driver, and pip install "onnxruntime-gpu[cuda,cudnn]" in place '
+        "of onnxruntime",
+        "tensorrt": "an NVIDIA GPU with its driver, onnxruntime-gpu in place of onnxruntime, and "
+        "pip install tensorrt",
+        "rocm": "an AMD GPU with ROCm, and AMD's build onnxruntime-rocm or onnxruntime-migraphx in "
+        "place of onnxruntime",
+        "directml": "Windows with a DirectX 12 GPU, and pip install onnxruntime-directml in place of "
+        "onnxruntime",
+        "coreml": "macOS: its onnxruntime has CoreML",
+        "webgpu": "a build of onnxruntime with WebGPU",
+        "npu": "a build of onnxruntime for the NPU: onnxruntime-qnn (Qualcomm) or AMD's Ryzen AI",
+    },
 }

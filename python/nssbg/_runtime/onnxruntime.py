@@ -24,27 +24,20 @@ from nssbg._lifecycle import NativeCall, holds_native
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.base import (
     OpenOptions,
+    answer_from_output,
     check_output_sides,
     checked_tensor,
     log,
-    masks_from_output,
     run_in_chunks,
     weights_fingerprint,
 )
 from nssbg._runtime.compiled_cache import CompiledCache
-from nssbg._runtime.device_table import PROVIDER_NAMES, PROVIDERS
+from nssbg._runtime.device_table import PROVIDER_MEMORIES, PROVIDER_NAMES, PROVIDERS
 from nssbg._runtime.devices import usable_threads
 from nssbg._runtime_imports import import_onnxruntime
 from nssbg._types import Plan
 
 __all__ = ["OnnxRuntimeBackend"]
-
-# Providers whose tensors may be kept in the device's memory, by onnxruntime's name of it. The other
-# providers copy for themselves.
-_MEMORIES = {
-    "CUDAExecutionProvider": "cuda",
-    "TensorrtExecutionProvider": "cuda",
-}
 
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
@@ -132,7 +125,7 @@ class OnnxRuntimeBackend:
             log.warning("%s: %s", model.name, line)
             fallbacks = (line,)
         # Where the session's own provider keeps tensors.
-        self._memory = _MEMORIES.get(actual[0], "cpu")
+        self._memory = PROVIDER_MEMORIES.get(actual[0], "cpu")
         self._make_value = ort.OrtValue.ortvalue_from_numpy
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
@@ -248,13 +241,13 @@ class OnnxRuntimeBackend:
         """Give the input's named dimensions their sizes, so that memory is planned once."""
         from nssbg._models.onnx_header import input_dimensions
 
-        sizes = (batch, 3, *self._model.size)
+        sizes = (batch, self._model.channels, *self._model.size)
         for size, dimension in zip(sizes, input_dimensions(path), strict=False):
             if isinstance(dimension, str) and dimension:
                 options.add_free_dimension_override_by_name(dimension, size)
 
     def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The mask output, N x h x w, float32."""
+        """The output, float32: N x h x w, or N x 3 x h x w of task "image"."""
         data = checked_tensor(tensor, self._model, self._input_dtype)
         with self._free:
             session = self._session
@@ -290,14 +283,14 @@ class OnnxRuntimeBackend:
             session.run_with_iobinding(binding, self._run_options)
             binding.synchronize_outputs()
         result = binding.get_outputs()[0]
-        masks = masks_from_output(result.numpy(), data.shape[0], self._model)
+        answer = answer_from_output(result.numpy(), data.shape, self._model)
         with self._lock:
             # Kept for the next runs; of one shape, so that varying sizes do not add up.
             kept = [item for item in self._buffers if item.shape == data.shape]
             mine = _Buffers(data.shape, source, result)
             if self._session is not None:  # closed meanwhile: nothing is kept
                 self._buffers = [*kept, mine][: self._streams]
-        return masks
+        return answer
 
     def _buffer(self, shape: tuple[int, ...]) -> _Buffers | None:
         with self._lock:

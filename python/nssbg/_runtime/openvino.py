@@ -24,10 +24,10 @@ from nssbg._models.onnx_header import read_header
 from nssbg._models.sidecar import ModelDescription
 from nssbg._runtime.base import (
     OpenOptions,
+    answer_from_output,
     check_output_sides,
     checked_tensor,
     log,
-    masks_from_output,
     run_in_chunks,
     weights_fingerprint,
 )
@@ -222,7 +222,7 @@ class OpenVinoBackend:
         graph = read_graph(core, self._openvino, model)
         try:
             if model.static:
-                graph.reshape([options.batch, 3, *model.size])
+                graph.reshape([options.batch, model.channels, *model.size])
             sides = graph.output(0).get_partial_shape()
             check_output_sides([item.get_length() for item in sides if item.is_static], model)
             return core.compile_model(graph, target, config)
@@ -264,7 +264,7 @@ class OpenVinoBackend:
             # The request reads the caller's memory; its own input buffer is never filled.
             request.set_input_tensor(self._openvino.Tensor(data, shared_memory=True))
             request.infer()
-        return masks_from_output(request.get_output_tensor(0).data, data.shape[0], self._model)
+        return answer_from_output(request.get_output_tensor(0).data, data.shape, self._model)
 
     def close(self) -> None:
         """Give the network's memory back; waits for no run: they end with their request."""

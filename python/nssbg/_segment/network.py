@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._errors import ModelError
+from nssbg._models.catalog import describe
 from nssbg._models.fitted import SelectorWeights
 from nssbg._models.postprocess import coarse_alpha
 from nssbg._models.sidecar import ModelDescription
+from nssbg._models.task import check_task
 from nssbg._ops.prepare import prepare
 from nssbg._planner import BatchRun, open_model
 from nssbg._runtime import Backend
@@ -89,8 +91,10 @@ class NetworkMethod:
         run: BatchRun | None = None,
     ) -> None:
         self._threads = threads
+        described = model if isinstance(model, ModelDescription) else describe(model)
+        check_task(described, "matte")
         self._model, self._backend = open_model(
-            model,
+            described,
             backend=backend,
             device=device,
             threads=threads if run is None else run.threads,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +21,7 @@ from nssbg.batch.planning import Planner
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.resume import Loaded, load_file, resolved
 from nssbg.batch.row import Row, RowError
-from nssbg.batch.sink import StorageError, sink_for
+from nssbg.batch.sink import Sink, StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
 from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, keywords, model_identity
 from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
@@ -29,7 +29,7 @@ from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
 if TYPE_CHECKING:
     from nssbg._remover import Remover
 
-__all__ = ["chosen_profile", "cut_rows", "row_of_problem"]
+__all__ = ["chosen_profile", "cut_one", "cut_rows", "item_of", "row_of_problem"]
 
 _KEYS = ("path", "name", "bytes", "sku", "background", "profile", "corrections")
 
@@ -101,13 +101,15 @@ def cut_rows(
     with_model = Opened(model, threads=threads) if remover is None else remover
     try:
         for given in rows:
-            item, data = _item(given, root, filesystem)
+            item, data = item_of(given, root, filesystem)
             unit = planner.unit(item)
             if isinstance(unit, Problem):
                 yield row_of_problem(unit)
             elif unit is not None:
                 load = _loader(item, data, filesystem)
-                entry = _one(unit, load, with_model, chosen, sink, policy, manifest, threads)
+                entry = cut_one(
+                    unit, load, with_model, chosen, sink, policy, manifest=manifest, threads=threads
+                )
                 yield entry.row
     finally:
         if own:
@@ -140,16 +142,32 @@ def row_of_problem(problem: Problem) -> Row:
     )
 
 
-def _one(
+def cut_one(
     unit: WorkUnit,
-    load: Any,
+    load: Callable[[], Loaded],
     remover: Remover,
     options: CutoutOptions,
-    sink: Any,
+    sink: Sink,
     policy: Policy,
-    manifest: Manifest | None,
-    threads: int,
+    *,
+    manifest: Manifest | None = None,
+    threads: int = 1,
 ) -> Entry:
+    """Cut out one unit's picture; see `cut_rows` for the arguments.
+
+    Args:
+        unit: The unit.
+        load: Reads its picture.
+        remover: See there.
+        options: See there.
+        sink: Where its outputs go.
+        policy: See `nssbg.batch.work.Policy`.
+        manifest: See there.
+        threads: See there.
+
+    Raises:
+        StorageError: The sink takes no more.
+    """
     given: Input | None = None
     try:
         if manifest is None:
@@ -168,13 +186,17 @@ def _one(
         raise
     except Exception as error:  # of this picture alone: the others go on
         entry = failure(unit, error, given)
-    if manifest is not None:
-        manifest.record(entry)
-    return entry
+    return entry if manifest is None else manifest.record(entry)
 
 
-def _item(given: Any, root: str | os.PathLike[str], filesystem: Any) -> tuple[Item, bytes | None]:
-    """A row as a picture below the root, and its bytes where it came with them."""
+def item_of(
+    given: Any, root: str | os.PathLike[str], filesystem: Any = None
+) -> tuple[Item, bytes | None]:
+    """A row as a picture below the root, and its bytes where it came with them.
+
+    Raises:
+        OptionError: It is no row as `cut_rows` takes it.
+    """
     if isinstance(given, (str, os.PathLike)):
         given = {"path": os.fspath(given)}
     if not isinstance(given, Mapping):

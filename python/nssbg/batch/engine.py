@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nssbg import _fs
+from nssbg import __version__, _fs
 from nssbg._errors import OptionError
 from nssbg._memory import available_memory
 from nssbg._options import CutoutOptions
@@ -27,24 +27,28 @@ from nssbg._vocabulary import (
     LicenseUse,
     RefineLevel,
 )
+from nssbg.batch.address import is_uri, local_path
 from nssbg.batch.core import chosen_profile, row_of_problem
 from nssbg.batch.entry import Entry
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.forecast import Forecast, forecast
 from nssbg.batch.groups import BOXES
+from nssbg.batch.inputs import Inputs
 from nssbg.batch.lock import run_lock
-from nssbg.batch.manifest import Manifest, ManifestError, SqliteManifest, read_manifest
+from nssbg.batch.manifest import Manifest, ManifestError
 from nssbg.batch.measuring import Measuring
+from nssbg.batch.place import LocalPlace, StorePlace, place_of
 from nssbg.batch.planning import Planned, Planner
 from nssbg.batch.profile import Profile
 from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
 from nssbg.batch.report.write import thumbnails_path
 from nssbg.batch.reporting import REPORT_NAMES, report_entries
 from nssbg.batch.row import Row
-from nssbg.batch.sink import LocalSink, StorageError, telling
-from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed, scan
+from nssbg.batch.sink import Sink, StorageError, telling
+from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
+from nssbg.batch.transfers import Prefetch, Recorder
 from nssbg.batch.units import WorkUnit, keywords, model_identity
 from nssbg.batch.work import Policy, corrections_of, failure, finish
 
@@ -65,7 +69,8 @@ class Batch:
 
     Args:
         sources: Files, folders and globs; see `nssbg.batch.sources.scan`.
-        out: Folder that outputs and the manifest (in .nssbg) are written to; it is made.
+        out: Folder that outputs and the manifest (in .nssbg) are written to; it is made. Or the URI
+            of an object store, s3://bucket/prefix, as sources may be too: needs nssbg[cloud].
         profile: A name, a TOML file or a `Profile`; None: transparent PNG at the picture's size.
         include: Patterns of the files of folders that are taken; (): all pictures.
         exclude: Patterns of those that are not.
@@ -149,13 +154,15 @@ class Batch:
 
         if isinstance(sources, (str, os.PathLike)):
             sources = [sources]
-        self._sources: list[str | os.PathLike[str]] = list(sources)
+        self._sources: list[str | os.PathLike[str]] = [local_path(one) for one in sources]
         if not self._sources and files_from is None:
             raise OptionError(
                 "there are no sources: give files, folders, globs, or a list of files"
             )
-        self._out = Path(out)
-        self._state_folder = self._out / STATE_FOLDER
+        self._place: LocalPlace | StorePlace = self._placed(out)
+        self._out = self._place.address
+        self._state_folder = self._place.folder / STATE_FOLDER
+        self._inputs = Inputs()
         self._profile = chosen_profile(profile)
         self._include, self._exclude = tuple(include), tuple(exclude)
         self._files_from = files_from
@@ -226,10 +233,13 @@ class Batch:
         self._stopping = False
         self.summary: Summary = Summary()
 
+    def _placed(self, out: str | os.PathLike[str]) -> LocalPlace | StorePlace:
+        return place_of(out)
+
     @property
-    def out(self) -> Path:
-        """The output folder."""
-        return self._out
+    def out(self) -> Path | str:
+        """The output folder; the URI of one in an object store."""
+        return self._out if is_uri(self._out) else Path(self._out)
 
     def stop(self) -> None:
         """Let nothing new begin; what is in flight is finished. Safe in a signal handler."""
@@ -246,7 +256,8 @@ class Batch:
             planned.units[:] = self._as_measured(planned.units, self._group_by)
         return forecast(
             planned,
-            self._out,
+            self._place,
+            self._inputs,
             remover=self._remover,
             options=self._options,
             force=self._settings.force,
@@ -291,17 +302,18 @@ class Batch:
             collide=self._collide,
             corrections=self._corrections,
             reserved=REPORT_NAMES if self._report else (),
-            fold_case=_folds_case(self._state_folder),
+            fold_case=not is_uri(self._out) and _folds_case(self._state_folder),
             extra={"on_low_confidence": self._policy.on_low_confidence},
         )
 
     def _found(self) -> Iterator[Item | Problem]:
         if self._files_from is None:
-            yield from scan(
+            yield from self._inputs.scan(
                 self._sources, include=self._include, exclude=self._exclude, output=self._out
             )
             return
-        if len(self._sources) > 1 or (self._sources and not Path(self._sources[0]).is_dir()):
+        one = self._sources[0] if self._sources else None
+        if len(self._sources) > 1 or (one and not is_uri(one) and not Path(one).is_dir()):
             raise OptionError(
                 "with a list of files, give one folder that its paths start from, or none"
             )
@@ -315,52 +327,18 @@ class Batch:
             raise OptionError(f"{where}: no pictures there")
         return planned
 
-    def _claim(self, manifest: Manifest, sink: LocalSink, units: Sequence[WorkUnit]) -> None:
-        """Take the outputs' names, none of which may be a source or a stranger's file.
-
-        Raises:
-            OptionError: One is.
-        """
-        inputs: dict[tuple[int, int] | None, str] | None = None
-        strange = []
-        for unit in units:
-            for name in unit.outputs:
-                there = _fs.identity(sink.path(name))
-                if there is None:
-                    continue
-                if inputs is None:
-                    inputs = {_fs.identity(one.input): one.input for one in units}
-                if there in inputs:
-                    raise OptionError(
-                        f"{sink.path(name)}: this output of {unit.input} would be written "
-                        f"over {inputs[there]}, a source picture of the same run; give another "
-                        "output folder or name"
-                    )
-                if not self._overwrite and not manifest.owns(name):
-                    strange.append(name)
-        if strange:
-            shown = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
-            raise OptionError(
-                f"{self._out}: {len(strange)} of the outputs are there already and are of no run "
-                f"of nssbg batch ({shown}); nothing was done. Use --overwrite to replace them, or "
-                "give another output folder"
-            )
-        manifest.claim(name for unit in units for name in unit.outputs)
-
     # The run.
 
     def _run(self) -> Iterator[Row]:
         planner = self._planner()
         planned = Planned() if self._watch else self._planned(planner)
-        sink = LocalSink(self._out)
-        swept = sink.sweep()
-        if swept:
-            log.info("%s: removed %d part files of runs that were killed", self._out, swept)
-        manifest = SqliteManifest(self._state_folder)
-        keep_command(self._out, self._arguments)
-        if self._report:
-            self._thumbnails = ThumbnailStore(thumbnails_path(self._out))
+        if self._watch and any(map(is_uri, self._sources)):
+            raise OptionError("--watch takes folders of this machine, not object stores")
+        sink, manifest = self._place.open({"version": __version__})
         try:
+            keep_command(self._place, self._arguments)
+            if self._report:
+                self._thumbnails = ThumbnailStore(thumbnails_path(self._place.folder))
             self._claim(manifest, sink, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
             problems = [row_of_problem(problem) for problem in planned.problems]
@@ -373,16 +351,49 @@ class Batch:
                 )
                 if self._watch:
                     feed.units, feed.patient = self._watched(planner, feed), False
-                yield from self._through(feed)
+                with self._ahead(feed):
+                    yield from self._through(feed)
                 if feed.fatal is not None:
                     raise feed.fatal
-            if self._report and not (self._stopping and not self.summary.gave_up):
+            whole = not (self._stopping and not self.summary.gave_up)
+            if self._report and whole:
                 self._write_report(manifest)
+            self._place.finish(manifest, whole=whole)
         finally:
             if self._thumbnails is not None:
                 self._thumbnails.close()
                 self._thumbnails = None
             manifest.close()
+
+    def _claim(self, manifest: Manifest, sink: Sink, units: Sequence[WorkUnit]) -> None:
+        self._place.claim(manifest, sink, units, overwrite=self._overwrite)
+
+    @contextlib.contextmanager
+    def _ahead(self, feed: Feed) -> Iterator[None]:
+        """Have pictures of stores, and what is known of outputs there, fetched before their turn.
+
+        Files of this machine are read when their turn comes: their disk is quick, and memory dear.
+        """
+        # What is waited for (--watch) must not be waited for ahead of what is there.
+        if self._watch or not (self._place.writers or any(map(is_uri, self._remote()))):
+            yield
+            return
+        ahead = Prefetch(
+            feed.units,
+            lambda unit: feed.looked_up(unit, self._inputs.load, self._inputs.stamp),
+            lambda unit: self._inputs.size(unit.input),
+        )
+        feed.units, feed.found = ahead, ahead.found
+        try:
+            yield
+        finally:
+            ahead.close()
+
+    def _remote(self) -> Iterator[str | os.PathLike[str]]:
+        """What the run's pictures may be of."""
+        yield from self._sources
+        if self._files_from is not None:
+            yield "list://"  # a list may name pictures of stores, wherever it lies
 
     def _portions(
         self, units: Sequence[WorkUnit], manifest: Manifest
@@ -398,7 +409,7 @@ class Batch:
         """The units with the boxes that are known; nothing is cut out or written."""
         known: dict[bytes, Entry] = {}
         with contextlib.suppress(ManifestError):
-            known = {one.identity: one for one in read_manifest(self._state_folder)[0]}
+            known = {one.identity: one for one in self._place.known()[0]}
         return self._measuring(known.get).as_known(units, by, self._state_folder / BOXES)
 
     def _measuring(self, find: Callable[[bytes], Entry | None]) -> Measuring:
@@ -407,23 +418,25 @@ class Batch:
             self._options,
             model_identity(self._model),
             find,
+            self._inputs,
             stopping=lambda: self._stopping,
             workers=self._workers,
             max_memory=self._most_memory,
             time_limit=self._policy.time_limit,
         )
 
-    def _write_report(self, manifest: SqliteManifest) -> None:
+    def _write_report(self, manifest: Manifest) -> None:
         """Write the report of all that the manifest holds, not of this run alone."""
         event = self.summary.event()
         shown = {name: value for name, value in event.items() if name != "event"}
-        report_entries(
+        made = report_entries(
             manifest.entries(),
-            self._out,
+            self._place.folder,
             profile=self._profile,
             summary=shown,
             store=self._thumbnails,
         )
+        self._place.share([path.name for path in made.paths])
 
     def _through(self, feed: Feed) -> Iterator[Row]:
         # Nothing is opened where nothing is left to do.
@@ -432,21 +445,28 @@ class Batch:
         if first is None:
             return
         feed.put_back(first)
-        with self._opened(feed) as stream:
-            for outcome in stream:
-                yield from self._drained(feed)
-                if outcome.error is None:
-                    # Here and not in the worker, which would wait for the disk.
-                    feed.manifest.record(outcome.output_path)
-                    yield self._counted(outcome.output_path.row)
-                elif isinstance(outcome.error, StorageError):
-                    feed.fatal = feed.fatal or outcome.error
-                else:
-                    yield self._counted(self._failed(feed.manifest, outcome))
-                if self._max_errors is not None and self.summary.failed >= self._max_errors:
-                    self.summary.gave_up = True
-                    self._stopping = True
-            self.summary.add_stages(stream.report())
+        recorder = Recorder(feed.manifest, writers=self._place.writers)
+        try:
+            with self._opened(feed) as stream:
+                for outcome in stream:
+                    yield from self._drained(feed)
+                    if isinstance(outcome.error, StorageError):
+                        feed.fatal = feed.fatal or outcome.error
+                    else:
+                        # Here and not in the worker, which would wait for the disk or the store.
+                        recorder.submit(_entry_of(outcome))
+                    for entry in recorder.kept():
+                        yield self._counted(entry.row)
+                    if self._max_errors is not None and self.summary.failed >= self._max_errors:
+                        self.summary.gave_up = True
+                        self._stopping = True
+                self.summary.add_stages(stream.report())
+            for entry in recorder.rest():
+                yield self._counted(entry.row)
+        except StorageError as error:
+            feed.fatal = feed.fatal or error
+        finally:
+            recorder.close()
         yield from self._drained(feed)
 
     @property
@@ -477,12 +497,6 @@ class Batch:
             **keywords(self._options, lambda picture: corrections_of(picture.unit)),
         )
 
-    def _failed(self, manifest: Manifest, outcome: Any) -> Row:
-        picture = outcome.source
-        entry = failure(picture.unit, outcome.error, picture.given, timings=outcome.timings.stages)
-        manifest.record(entry)
-        return entry.row
-
     def _drained(self, feed: Feed) -> Iterator[Row]:
         while feed.ready:
             row, known = feed.ready.popleft()
@@ -498,7 +512,6 @@ class Batch:
         """Units of the pictures that are there, and of those that come, without an end."""
         from nssbg.batch.watch import arrivals
 
-        sink = LocalSink(self._out)
         for path in arrivals(self._sources, lambda: self._stopping):
             item = arrived(
                 path,
@@ -512,13 +525,22 @@ class Batch:
             try:
                 made = planner.unit(item, again=True) if isinstance(item, Item) else item
                 if isinstance(made, WorkUnit):
-                    self._claim(feed.manifest, sink, [made])
+                    self._claim(feed.manifest, feed.sink, [made])
             except OptionError as error:
                 made = Problem(item.path, "OptionError", str(error))
             if isinstance(made, Problem):
                 feed.ready.append((row_of_problem(made), False))
             elif made is not None:
                 yield made
+
+
+def _entry_of(outcome: Any) -> Entry:
+    """What became of a picture of the stream."""
+    if outcome.error is None:
+        made: Entry = outcome.output_path
+        return made
+    picture = outcome.source
+    return failure(picture.unit, outcome.error, picture.given, timings=outcome.timings.stages)
 
 
 def _folds_case(folder: Path) -> bool:

@@ -66,6 +66,8 @@ class Feed(Iterator[Picture]):
         ready: Rows of units that need no work, and whether an earlier run had settled them, in the
             order they were found; the caller takes them.
         patient: Whether units that a run began and did not end come last.
+        found: What is known of a unit, or its picture, as `resolved` gives it; None: that is looked
+            up here, and pictures are files of this machine.
         fatal: What ended the feed before its time, or None.
     """
 
@@ -78,6 +80,7 @@ class Feed(Iterator[Picture]):
     ready: deque[tuple[Row, bool]] = field(default_factory=deque)
     fatal: Exception | None = None
     patient: bool = True
+    found: Callable[[WorkUnit], Entry | Loaded] | None = None
     _late: list[WorkUnit] = field(default_factory=list)
     _put_back: list[Picture] = field(default_factory=list)
 
@@ -118,13 +121,12 @@ class Feed(Iterator[Picture]):
     def _made(self, unit: WorkUnit) -> tuple[Entry | Picture, bool]:
         """A unit's picture or what became of it, and whether an earlier run had settled it."""
         try:
-            found = self._found(unit)
+            found = self._found(unit) if self.found is None else self.found(unit)
         except StorageError:
             raise
         except Exception as error:  # of this picture alone
             entry = failure(unit, error, Input("", "", self.manifest.begin(unit.identity)))
-            self.manifest.record(entry)
-            return entry, False
+            return self.manifest.record(entry), False
         if isinstance(found, Entry):
             # A kill can come between the manifest's word and this one.
             self.manifest.end(unit.identity)
@@ -139,8 +141,7 @@ class Feed(Iterator[Picture]):
                 "left out until it changes, or until --retry-failed"
             )
             entry = failure(unit, crash, Input(found.sha256, found.stamp, begun))
-            self.manifest.record(entry)
-            return entry, False
+            return self.manifest.record(entry), False
         picture = Picture(found.data)
         picture.name = unit.input
         picture.unit = unit
@@ -148,17 +149,33 @@ class Feed(Iterator[Picture]):
         return picture, False
 
     def _found(self, unit: WorkUnit) -> Entry | Loaded:
-        def load() -> Loaded:
-            return load_file(unit.input)
+        return self.looked_up(unit, load_file, _file_stamp)
 
+    def looked_up(
+        self,
+        unit: WorkUnit,
+        load: Callable[[str], Loaded],
+        stamp: Callable[[str], str],
+    ) -> Entry | Loaded:
+        """What is known of a unit, or its picture; safe in any thread.
+
+        Args:
+            unit: The unit.
+            load: Reads a picture by its path.
+            stamp: What changes when that picture does; "" where there is none.
+        """
         if self.settings.force:
-            return load()
-        path = Path(unit.input)
+            return load(unit.input)
         return resolved(
             unit,
             self.manifest,
             self.sink,
-            load,
-            stamp=file_stamp(path.stat()) if path.exists() else "",
+            lambda: load(unit.input),
+            stamp=stamp(unit.input),
             retry_failed=self.settings.retry_failed,
         )
+
+
+def _file_stamp(path: str) -> str:
+    place = Path(path)
+    return file_stamp(place.stat()) if place.exists() else ""

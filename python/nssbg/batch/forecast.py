@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from nssbg import _io as image_io
 from nssbg._errors import NssbgError
-from nssbg._pipeline.memory_estimate import predicted_bytes
+from nssbg.batch.address import is_uri
 from nssbg.batch.entry import Entry
-from nssbg.batch.manifest import ManifestError, read_manifest
+from nssbg.batch.inputs import Inputs
+from nssbg.batch.manifest import ManifestError
 from nssbg.batch.output import render_outputs
+from nssbg.batch.place import Place
 from nssbg.batch.planning import Planned
-from nssbg.batch.resume import is_settled, load_file
-from nssbg.batch.sink import LocalSink, file_stamp
-from nssbg.batch.sources import STATE_FOLDER
+from nssbg.batch.resume import is_settled
+from nssbg.batch.sink import Sink
 from nssbg.batch.units import WorkUnit, keywords
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class Forecast:
 
 def forecast(
     planned: Planned,
-    out: Path,
+    place: Place,
+    inputs: Inputs,
     *,
     remover: Remover,
     options: CutoutOptions,
@@ -76,17 +78,21 @@ def forecast(
     """Look through the units of a run; see `Forecast`."""
     known: dict[bytes, Entry] = {}
     with contextlib.suppress(ManifestError):
-        known = {entry.identity: entry for entry in read_manifest(out / STATE_FOLDER)[0]}
-    sink = LocalSink(out)
+        known = {entry.identity: entry for entry in place.known()[0]}
+    sink = place.stamps()
     to_do = [
         unit
         for unit in planned.units
-        if force or not _is_done(unit, known.get(unit.identity), sink, retry_failed)
+        if force or not _is_done(unit, known.get(unit.identity), sink, inputs, retry_failed)
     ]
-    sizes = sorted((predicted_bytes(Path(unit.input)) for unit in to_do), reverse=True)
-    pixels, seconds, produced, basis = _tried(to_do, known, remover, options)
-    whole = sum(map(_pixels, to_do))
-    scale = whole / pixels if pixels else 0.0
+    sizes = sorted((inputs.predicted_bytes(unit.input) for unit in to_do), reverse=True)
+    pixels, seconds, produced, tried, basis = _tried(to_do, known, inputs, remover, options)
+    whole, scale = sum(map(_pixels, to_do)), 0.0
+    if pixels and any(is_uri(unit.input) for unit in to_do):
+        # Headers in a store are not fetched: pictures are taken to be as large as those tried.
+        scale = len(to_do) / tried
+    elif pixels:
+        scale = whole / pixels
     return Forecast(
         total=len(planned.units),
         to_do=len(to_do),
@@ -100,13 +106,15 @@ def forecast(
     )
 
 
-def _is_done(unit: WorkUnit, entry: Entry | None, sink: LocalSink, retry_failed: bool) -> bool:
+def _is_done(
+    unit: WorkUnit, entry: Entry | None, sink: Sink, inputs: Inputs, retry_failed: bool
+) -> bool:
     if entry is None or entry.settings != unit.settings or not is_settled(entry):
         return False
     if retry_failed and entry.row.error is not None:
         return False
     try:
-        if file_stamp(Path(unit.input).stat()) != entry.stamp:
+        if inputs.stamp(unit.input) != entry.stamp:
             return False
     except OSError:
         return False
@@ -114,23 +122,28 @@ def _is_done(unit: WorkUnit, entry: Entry | None, sink: LocalSink, retry_failed:
 
 
 def _tried(
-    units: list[WorkUnit], known: dict[bytes, Entry], remover: Remover, options: CutoutOptions
-) -> tuple[int, float, int, str]:
-    """Pixels, seconds on one thread, and bytes of some pictures, and which those are."""
+    units: list[WorkUnit],
+    known: dict[bytes, Entry],
+    inputs: Inputs,
+    remover: Remover,
+    options: CutoutOptions,
+) -> tuple[int, float, int, int, str]:
+    """Pixels, seconds on one thread, bytes and number of some pictures, and which those are."""
     rows = [entry.row for entry in known.values() if entry.row.status == "done"]
     measured = [row for row in rows if row.features.get("width") and row.timings]
     if len(measured) >= _LEAST_KNOWN:
         pixels = sum(row.features["width"] * row.features["height"] for row in measured)
         seconds = sum(sum(row.timings.values()) for row in measured) / 1000
         produced = sum(row.bytes for row in measured)
-        return pixels, seconds, produced, f"{len(measured)} pictures of earlier runs"
+        count = len(measured)
+        return pixels, seconds, produced, count, f"{count} pictures of earlier runs"
     step = max(1, len(units) // _SAMPLES)
     pixels, seconds, produced, count = 0, 0.0, 0, 0
     warm = False
     how = keywords(options, None)
     for unit in units[::step][:_SAMPLES]:
         with contextlib.suppress(NssbgError, OSError):
-            data = load_file(unit.input).data
+            data = inputs.load(unit.input).data
             if not warm:  # the model is opened, and memory is touched, only once a run
                 remover.cutout(data, **how)
                 warm = True
@@ -143,9 +156,9 @@ def _tried(
             produced += sum(len(one.data) for one in made)
             pixels += cutout.frame.width * cutout.frame.height
             count += 1
-    return pixels, seconds, produced, f"{count} pictures that were tried"
+    return pixels, seconds, produced, count, f"{count} pictures that were tried"
 
 
 def _pixels(unit: WorkUnit) -> int:
-    size = image_io.peek_size(Path(unit.input))
+    size = None if is_uri(unit.input) else image_io.peek_size(Path(unit.input))
     return 0 if size is None else size[0] * size[1]

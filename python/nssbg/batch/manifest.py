@@ -74,8 +74,16 @@ class Manifest(Protocol):
         """Note that a unit is not being worked on after all: it is settled already."""
         ...
 
-    def record(self, entry: Entry) -> None:
-        """Keep what became of a unit; on the disk when this returns."""
+    def record(self, entry: Entry) -> Entry:
+        """Keep what became of a unit; on the disk when this returns.
+
+        Returns:
+            What is kept: the entry, or where several engines write, that of who was first.
+        """
+        ...
+
+    def refresh(self, entry: Entry) -> Entry:
+        """Keep an entry again, for whose unit nothing was done: its stamps or place changed."""
         ...
 
     def claim(self, names: Iterable[str]) -> None:
@@ -149,7 +157,7 @@ class SqliteManifest:
         """See `Manifest.end`."""
         self._begun.end(identity)
 
-    def record(self, entry: Entry) -> None:
+    def record(self, entry: Entry) -> Entry:
         """See `Manifest.record`."""
         line = to_line(entry)
         row = entry.row
@@ -162,6 +170,28 @@ class SqliteManifest:
             with telling(self._journal):
                 _fs.append(self._journal, line.encode() + b"\n")
         self._begun.end(entry.identity)
+        return entry
+
+    def refresh(self, entry: Entry) -> Entry:
+        """See `Manifest.refresh`."""
+        return self.record(entry)
+
+    def take_over(self, entries: Iterable[Entry]) -> None:
+        """Keep entries of another manifest, their outputs' names claimed; in one transaction."""
+        taken = [(entry, to_line(entry)) for entry in entries]
+        with self._lock, self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?)",
+                (
+                    (one.identity, one.row.fingerprint, one.row.status, one.row.attempts, line)
+                    for one, line in taken
+                ),
+            )
+            self._connection.commit()
+            with telling(self._journal):
+                _fs.append(self._journal, "".join(f"{line}\n" for _, line in taken).encode())
+        self.claim(stored.name for one, _ in taken for stored in one.outputs)
 
     def claim(self, names: Iterable[str]) -> None:
         """See `Manifest.claim`."""

@@ -19,8 +19,7 @@ from nssbg._options import CutoutOptions
 from nssbg._vocabulary import GroupBy
 from nssbg.batch.entry import Entry
 from nssbg.batch.groups import BoxStore, box_key, chunks, shared
-from nssbg.batch.resume import load_file
-from nssbg.batch.sink import file_stamp
+from nssbg.batch.inputs import Inputs
 from nssbg.batch.units import WorkUnit, keywords
 from nssbg.batch.work import corrections_of
 
@@ -48,6 +47,7 @@ class Measuring:
         options: How the batch cuts out.
         model: See `nssbg.batch.units.model_identity`.
         find: What is known of a picture, by its unit's identity; see `Manifest.find`.
+        inputs: Reads and stamps the pictures.
         stopping: Whether nothing new is to begin.
         workers: Pictures at once.
         max_memory: Bytes that they may be predicted to take.
@@ -63,6 +63,7 @@ class Measuring:
         options: CutoutOptions,
         model: str,
         find: Callable[[bytes], Entry | None],
+        inputs: Inputs,
         *,
         stopping: Callable[[], bool],
         workers: int,
@@ -73,6 +74,7 @@ class Measuring:
         self._options = options
         self._model = model
         self._find = find
+        self._inputs = inputs
         self._stopping = stopping
         self._workers = workers
         self._max_memory = max_memory
@@ -140,7 +142,7 @@ class Measuring:
         if known is None or not known.stamp or not known.row.input_sha256:
             return None
         try:
-            stamp = file_stamp(Path(unit.input).stat())
+            stamp = self._inputs.stamp(unit.input)
         except (OSError, ValueError):
             return None
         return known.row.input_sha256 if stamp == known.stamp else None
@@ -181,7 +183,7 @@ class Measuring:
             if self._stopping():
                 return
             try:
-                loaded = load_file(unit.input)
+                loaded = self._inputs.load(unit.input)
             except (NssbgError, OSError) as error:
                 log.debug("%s: not measured: %s", unit.input, error)
                 continue

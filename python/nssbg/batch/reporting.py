@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nssbg._errors import NssbgError
+from nssbg.batch.address import is_uri
 from nssbg.batch.entry import Entry
-from nssbg.batch.manifest import read_manifest
+from nssbg.batch.place import place_of
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.report.thumbnails import ThumbnailStore
 from nssbg.batch.report.write import Reports, write_reports
@@ -30,21 +31,26 @@ REPORT_NAMES = (
 )
 
 
-def report_folder(out: Path) -> Reports:
+def report_folder(out: Path | str) -> Reports:
     """Write the report of an output folder from what its manifest holds.
 
     Raises:
         ManifestError: No batch was ever run into it, or its manifest is damaged.
         StorageError: It cannot be written.
     """
-    entries, _ = read_manifest(out / STATE_FOLDER)
+    place = place_of(out)
+    entries, _ = place.known()
     profile = None
     try:
         named = command_of(out).get("profile")
         profile = load_profile(named) if named else None
     except NssbgError:  # only its name and background are shown
         profile = None
-    return report_entries(entries, out, profile=profile)
+    with telling(place.folder):
+        place.folder.joinpath(STATE_FOLDER).mkdir(parents=True, exist_ok=True)
+    made = report_entries(entries, place.folder, profile=profile)
+    place.share([path.name for path in made.paths])
+    return made
 
 
 def report_entries(
@@ -65,7 +71,8 @@ def report_entries(
     for entry in entries:
         rows.append(entry.row)
         # A row has the path as it was given; where that starts from, the identity tells.
-        places[entry.row.input] = Path(os.fsdecode(entry.identity.partition(b"\0")[0]))
+        if not is_uri(entry.row.input):
+            places[entry.row.input] = Path(os.fsdecode(entry.identity.partition(b"\0")[0]))
 
     def inputs(row: Row) -> Path | None:
         return places.get(row.input)

@@ -109,7 +109,7 @@ def resolved(
                 row=replace(checked.row, input=unit.input),
             )
             if now != known:
-                manifest.record(now)
+                return manifest.refresh(now)
             return now
     return loaded if loaded is not None else load()
 

@@ -31,6 +31,9 @@ __all__ = [
 # What ails the place and not the picture: the next write would fail as well.
 _OF_THE_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ESTALE}
 
+# Protocols of fsspec under which an object is there whole or not at all.
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "r2", "memory"}
+
 
 class StorageError(ImageEncodeError):
     """The place that outputs go to takes no more: a full disk, a lost mount. Nothing is torn."""
@@ -137,8 +140,9 @@ class LocalSink:
 class FileSystemSink:
     """A folder of an fsspec or pyarrow file system: object stores, network shares.
 
-    An object store shows an object when it is whole; on file systems that do not, a killed process
-    can leave a file cut short, which its recorded digest gives away.
+    An object store shows an object when it is whole. On what else fsspec reaches, a file is written
+    under another name in its folder and renamed; pyarrow's file systems write in place, where a
+    killed process can leave a file cut short, which its recorded digest gives away.
 
     Args:
         filesystem: With fsspec's `pipe_file`, `cat_file`, `info` and `makedirs`, or pyarrow's
@@ -154,6 +158,10 @@ class FileSystemSink:
             )
         self._system = filesystem
         self._root = root.rstrip("/")
+        protocol = getattr(filesystem, "protocol", ())
+        names = {protocol} if isinstance(protocol, str) else set(protocol)
+        # Whether what is written shows only when it is whole.
+        self._objects = not names or bool(names & _OBJECT_STORES)
 
     def write(self, name: str, data: bytes, *, overwrite: bool = True) -> Stored:
         """See `Sink.write`."""
@@ -161,14 +169,27 @@ class FileSystemSink:
         with telling(path):
             if not overwrite and self.stamp(name) is not None:
                 raise FileExistsError(errno.EEXIST, "it is there already", path)
+            # Two writers may both have found nothing: a store's conditional write lets one through.
+            how = {} if overwrite or not self._objects else {"mode": "create"}
             folder = path.rpartition("/")[0]
             if self._arrow:
                 self._system.create_dir(folder, recursive=True)
                 with self._system.open_output_stream(path) as stream:
                     stream.write(data)
+            elif self._objects:
+                self._system.makedirs(folder, exist_ok=True)
+                self._system.pipe_file(path, data, **how)
             else:
                 self._system.makedirs(folder, exist_ok=True)
-                self._system.pipe_file(path, data)
+                head, _, tail = path.rpartition("/")
+                part = f"{head}/.{tail}.nssbg-{os.urandom(6).hex()}.part"
+                try:
+                    self._system.pipe_file(part, data)
+                    self._system.mv(part, path)
+                except BaseException:
+                    with contextlib.suppress(Exception):
+                        self._system.rm_file(part)
+                    raise
         return Stored(name, len(data), hashlib.sha256(data).hexdigest(), self.stamp(name) or "")
 
     def stamp(self, name: str) -> str | None:

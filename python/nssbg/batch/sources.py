@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import has_picture_suffix
+from nssbg.batch.address import is_uri, joined
 
 __all__ = ["STATE_FOLDER", "Filter", "Item", "Problem", "arrived", "listed", "scan"]
 
@@ -211,6 +212,10 @@ def listed(
         rows = iter({"path": path} for path in _paths(data))
     for row in rows:
         path = row.pop("path")
+        if is_uri(path) or (base is not None and is_uri(base)):
+            at = path if is_uri(path) else joined(str(base), path)
+            yield Item(at, "" if is_uri(path) else _list_dir(path), **row)
+            continue
         at = os.path.join(base, path) if base is not None else path  # noqa: PTH118
         if os.path.isdir(at):  # noqa: PTH112
             yield Problem(at, "source", f"cannot read {at}: it is a folder; a list names files")

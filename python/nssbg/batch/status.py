@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nssbg import _fs
 from nssbg._errors import OptionError
-from nssbg.batch.manifest import read_manifest
-from nssbg.batch.sink import LocalSink, telling
+from nssbg.batch.address import is_uri
+from nssbg.batch.place import Place, place_of
+from nssbg.batch.sink import telling
 from nssbg.batch.sources import STATE_FOLDER
 
 __all__ = ["Status", "command_of", "keep_command", "status_of"]
 
-_COMMAND = "command.json"
 _SHOWN = 20
 
 
@@ -73,14 +72,15 @@ class Status:
         return lines
 
 
-def status_of(out: Path) -> Status:
+def status_of(out: Path | str) -> Status:
     """How an output folder stands; changes nothing, and works beside a run.
 
     Raises:
         ManifestError: No batch was ever run into it, or its manifest is damaged.
     """
-    entries, unfinished = read_manifest(out / STATE_FOLDER)
-    sink = LocalSink(out)
+    place = place_of(out)
+    entries, unfinished = place.known()
+    sink = place.stamps()
     counts = Counter(entry.row.status for entry in entries)
     verdicts = Counter(entry.row.verdict for entry in entries if entry.row.verdict)
     reasons = [
@@ -103,37 +103,39 @@ def status_of(out: Path) -> Status:
     )
 
 
-def keep_command(out: Path, arguments: Mapping[str, Any]) -> None:
+def keep_command(place: Place, arguments: Mapping[str, Any]) -> None:
     """Keep what a batch was run with, so that it can be run again by its output folder alone.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     kept = dict(arguments)
-    kept["sources"] = [os.path.abspath(one) for one in kept["sources"]]  # noqa: PTH100
+    kept["sources"] = [
+        one if is_uri(one) else os.path.abspath(one)  # noqa: PTH100
+        for one in kept["sources"]
+    ]
     for name in ("files_from", "profile"):
         given = kept.get(name)
         if isinstance(given, str) and given != "-" and Path(given).exists():
             kept[name] = os.path.abspath(given)  # noqa: PTH100
-    path = out / STATE_FOLDER / _COMMAND
-    with telling(path):
-        _fs.write(path, json.dumps(kept, indent=1).encode() + b"\n", sync=False)
+    with telling(place.address):
+        place.keep_command(json.dumps(kept, indent=1).encode() + b"\n")
 
 
-def command_of(out: Path) -> dict[str, Any]:
+def command_of(out: Path | str) -> dict[str, Any]:
     """What a batch was last run with: arguments of `nssbg.Batch`, and `sources`.
 
     Raises:
         OptionError: That is not known, or cannot be repeated.
     """
-    path = out / STATE_FOLDER / _COMMAND
     try:
-        kept: dict[str, Any] = json.loads(path.read_bytes())
+        kept: dict[str, Any] = json.loads(place_of(out).command())
         sources, listed = kept["sources"], kept["files_from"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OptionError(
-            f"{out}: what the batch was run with is not known there ({path} cannot be read); give "
-            "the sources again: nssbg batch SRC... OUT --retry-failed"
+            f"{out}: what the batch was run with is not known there (no "
+            f"{STATE_FOLDER}/command.json can be read); give the sources again: nssbg batch SRC... "
+            "OUT --retry-failed"
         ) from error
     if listed == "-" or kept.get("profile") is False:
         what = "its list came from stdin" if listed == "-" else "its profile was made by a program"

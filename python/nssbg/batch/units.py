@@ -18,6 +18,7 @@ from nssbg import __version__
 from nssbg._compose.canvas import Box
 from nssbg._corrections import Corrections
 from nssbg._options import CutoutOptions, CutoutOptionsDict
+from nssbg.batch.address import is_uri
 from nssbg.batch.profile import OutputSpec, Profile
 
 __all__ = [
@@ -71,8 +72,10 @@ class WorkUnit:
 
     @property
     def identity(self) -> bytes:
-        """What a manifest files it under: the input's absolute path and the profile's name."""
-        path = os.path.abspath(self.input)  # noqa: PTH100  (links are not followed)
+        """What a manifest files it under: the input's absolute path or URI, and the profile."""
+        path = self.input
+        if not is_uri(path):
+            path = os.path.abspath(path)  # noqa: PTH100  (links are not followed)
         return os.fsencode(path) + b"\0" + self.profile.name.encode()
 
     @property

@@ -14,33 +14,12 @@ from nssbg._errors import DeviceError, OptionError
 from nssbg._installed import RUNTIMES, not_installed
 from nssbg._models.sidecar import ModelDescription
 from nssbg._planner.candidates import PlanRequest, candidates
-from nssbg._runtime.device_table import GPU_NAMES, PRECISIONS, PROVIDERS
+from nssbg._runtime.device_table import GPU_NAMES, PRECISIONS, PROVIDERS, REMEDIES
 from nssbg._runtime.devices import Hardware, Runtime
 
 __all__ = ["STUDIO", "Absent", "Asked", "Way", "Wishes", "studio_way", "ways"]
 
 STUDIO = "studio"
-
-# OpenVINO's device families, and what makes each appear.
-_OPENVINO = {
-    "cpu": "pip install openvino",
-    "gpu": "an Intel GPU with its compute driver (Debian: intel-opencl-icd)",
-    "npu": "an Intel NPU with its driver (intel-npu-driver)",
-}
-_PROVIDERS = {
-    "cpu": "pip install onnxruntime",
-    "cuda": 'an NVIDIA GPU with its driver, and pip install "onnxruntime-gpu[cuda,cudnn]" in place '
-    "of onnxruntime",
-    "tensorrt": "an NVIDIA GPU with its driver, onnxruntime-gpu in place of onnxruntime, and "
-    "pip install tensorrt",
-    "rocm": "an AMD GPU with ROCm, and AMD's build onnxruntime-rocm or onnxruntime-migraphx in "
-    "place of onnxruntime",
-    "directml": "Windows with a DirectX 12 GPU, and pip install onnxruntime-directml in place of "
-    "onnxruntime",
-    "coreml": "macOS: its onnxruntime has CoreML",
-    "webgpu": "a build of onnxruntime with WebGPU",
-    "npu": "a build of onnxruntime for the NPU: onnxruntime-qnn (Qualcomm) or AMD's Ryzen AI",
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +92,7 @@ class Absent:
 
 
 def _known_devices(backend: str) -> dict[str, str]:
-    return _OPENVINO if backend == "openvino" else _PROVIDERS
+    return REMEDIES["openvino"] if backend == "openvino" else REMEDIES["onnxruntime"]
 
 
 def _wanted_device(name: str, identifier: str, wishes: Wishes) -> bool:
@@ -133,7 +112,7 @@ def _check(wishes: Wishes) -> None:
     for name in wishes.precisions:
         if name not in PRECISIONS:
             raise OptionError(f"precision is {name!r}, expected one of {', '.join(PRECISIONS)}")
-    families = {*_OPENVINO, *_PROVIDERS}
+    families = {*REMEDIES["openvino"], *REMEDIES["onnxruntime"]}
     for name in wishes.devices:
         if name.partition(".")[0] not in families:
             raise OptionError(

@@ -262,6 +262,11 @@ def _warnings(
         lines.append(f"other runtimes: {versions[0]}; then {versions[1]}")
     if before["pictures"]["sha256"] != after["pictures"]["sha256"]:
         lines.append("other pictures: what depends on them is not comparable")
+    moved = [name for name in shared if first[name].get("asked") != second[name].get("asked")]
+    if moved:
+        lines.append(
+            f"other streams or batches in {len(moved)}, as the planner took them: {moved[0]}"
+        )
     noisy = [name for name in shared if first[name]["noisy"] or second[name]["noisy"]]
     if noisy:
         lines.append(f"marked as noisy in one or both: {len(noisy)} of {len(shared)}")

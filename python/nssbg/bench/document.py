@@ -208,6 +208,7 @@ def _result(
     floor = _network_floor(record, cost, model, peaks)
     close = quality.get((job.name, asked.backend, asked.device, asked.precision))
     shown_floor = floor if job.scope == "network" and job.scenario != "cold" else None
+    held = None if shown_floor is None or found is None else _floor(shown_floor, found.p50)
     return {
         "id": job.id,
         "scope": job.scope,
@@ -229,9 +230,9 @@ def _result(
         "device_bytes": record.device_memory,
         "joules": statistics.median(record.joules) if record.joules else None,
         "quality": None if close is None else asdict(close),
-        "floor": None if shown_floor is None or found is None else _floor(shown_floor, found.p50),
+        "floor": held,
         "pinned": record.pinned,
-        "noisy": _noise(record, settings) if samples else [],
+        "noisy": _noise(record, settings, held) if samples else [],
         "fallbacks": record.fallbacks,
         "problem": record.problem,
         "mismatch": record.mismatch,
@@ -311,7 +312,7 @@ def _stages(
     return rows
 
 
-def _noise(record: Record, settings: Settings) -> list[str]:
+def _noise(record: Record, settings: Settings, floor: Mapping[str, Any] | None) -> list[str]:
     """Why a figure is not to be trusted to its last digit; empty where it is."""
     reasons = []
     found = summarize(record.samples)
@@ -328,6 +329,8 @@ def _noise(record: Record, settings: Settings) -> list[str]:
     machine = robust_spread(record.yardstick)
     if machine > _NOISY_YARDSTICK:
         reasons.append(f"the machine was busy: the yardstick spread by {100 * machine:.0f} %")
+    if floor is not None and floor["bound"] == "compute" and floor["percent"] > 100:
+        reasons.append("faster than the peak that was measured, so the machine was busy then")
     return reasons
 
 

@@ -13,15 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from nssbg.bench import plots
-from nssbg.bench.tables import number
+from nssbg.bench.tables import number, percent, processor_ms
 
 __all__ = ["as_html"]
 
 _HEAD = (
     *("size", "model", "backend", "device", "precision", "threads"),
-    *("p50 ms", "±", "p90", "p99", "pictures/s", "of floor", "peak MB", "max err/255", "remarks"),
+    *(
+        "p50 ms",
+        "±",
+        "CPU ms",
+        "p90",
+        "p99",
+        "pictures/s",
+        "of floor",
+        "peak MB",
+        "max err/255",
+        "remarks",
+    ),
 )
-_NUMBERS = range(5, 14)
+_NUMBERS = range(5, 15)
 
 
 def as_html(document: Mapping[str, Any]) -> str:
@@ -30,9 +41,7 @@ def as_html(document: Mapping[str, Any]) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     title = f"nssbg bench: {document['machine']['processor']}"
     results = document["results"]
-    megapixels = {
-        item["size"]: item["height"] * item["width"] / 1e6 for item in document["pictures"]["items"]
-    }
+    megapixels = _megapixels(document["pictures"]["items"])
     drawn = (
         ("Stages", plots.stage_stack(results), _STAGES),
         ("Throughput", plots.throughput(results), "The line in a bar is the median's interval."),
@@ -55,6 +64,14 @@ def as_html(document: Mapping[str, Any]) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _megapixels(items: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean megapixels of each size's pictures."""
+    found: dict[str, list[float]] = {}
+    for item in items:
+        found.setdefault(item["size"], []).append(item["height"] * item["width"] / 1e6)
+    return {size: sum(values) / len(values) for size, values in found.items()}
 
 
 _STAGES = (
@@ -124,10 +141,11 @@ def _row(one: Mapping[str, Any]) -> str:
         threads,
         number(found.get("p50_ms")),
         "-" if width is None else f"{100 * width:.1f} %",
+        number(processor_ms(one)),
         number(found.get("p90_ms")),
         number(found.get("p99_ms")),
         number(one["pictures_per_second"]),
-        "-" if floor.get("percent") is None else f"{floor['percent']:.0f} %",
+        percent(floor.get("percent")),
         number(one["peak_host_bytes"], 1e6),
         "-" if quality is None else f"{255 * quality['max_error']:.2f}",
     ]

@@ -68,6 +68,11 @@ def _way(one: Result) -> str:
     return f"{one['model']}, {asked['backend']} {asked['device']} {asked['precision']}"
 
 
+def _threads(one: Result) -> str:
+    count = one["asked"]["threads"]
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def _usable(results: Sequence[Result]) -> list[Result]:
     return [one for one in results if one["statistics"] is not None]
 
@@ -158,6 +163,11 @@ def _highest(one: Result) -> float:
     return rate if interval is None else max(rate, 1e3 / interval[0])
 
 
+def _shown(tick: float) -> str:
+    """A tick in three digits and no exponent."""
+    return f"{tick:.0f}" if tick >= 100 else f"{tick:.3g}"
+
+
 def _axes(
     width: float, height: float, ticks_x: Sequence[float], ticks_y: Sequence[float], place: Any
 ) -> list[str]:
@@ -169,11 +179,11 @@ def _axes(
     for tick in ticks_x:
         x, _ = place(tick, ticks_y[0])
         parts.append(_line(x, top + height, x, top + height + 4, "axis"))
-        parts.append(_text(x, top + height + 18, f"{tick:.3g}", anchor="middle"))
+        parts.append(_text(x, top + height + 18, _shown(tick), anchor="middle"))
     for tick in ticks_y:
         _, y = place(ticks_x[0], tick)
         parts.append(_line(left, y, left + width, y, "grid"))
-        parts.append(_text(left - 6, y + 4, f"{tick:g}", anchor="end"))
+        parts.append(_text(left - 6, y + 4, _shown(tick), anchor="end"))
     return parts
 
 
@@ -283,9 +293,7 @@ def roofline(results: Sequence[Result], peaks: Mapping[str, Any]) -> str:
         x, y = place(10**high_x, reached / 1e9)
         words = f"{name} {reached / 1e9:.0f} GOP/s"
         parts.append(_text(x - 150 * index, max(y - 5, 22), words, anchor="end"))
-    names = [
-        f"{_way(one)}, {one['scenario']}, {one['asked']['threads']} threads" for one, _ in points
-    ]
+    names = [f"{_way(one)}, {one['scenario']}, {_threads(one)}" for one, _ in points]
     for index, ((_, intensity), rate) in enumerate(zip(points, rates, strict=True)):
         x, y = place(intensity, rate / 1e9)
         shown = html.escape(f"{names[index]}: {rate / 1e9:.0f} GOP/s")

@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import nssbg
 from nssbg._errors import NssbgError
 
 __all__ = ["LONGEST", "Worker", "WorkerError"]
@@ -26,6 +28,13 @@ LONGEST = 1800.0
 # Seconds that a closed worker has to end in.
 _PATIENCE = 10.0
 _LINES_KEPT = 20
+# Not `-m`: that looks for modules in the current folder first, whose json.py may be anyone's. Where
+# nssbg itself is found only there, its own place serves.
+_START = (
+    "import sys; sys.path[:1] = []; sys.path.append(sys.argv[2]); "
+    "from nssbg.bench.worker import main; main()"
+)
+_HOME = str(Path(nssbg.__file__).resolve().parent.parent)
 
 
 class WorkerError(NssbgError):
@@ -58,7 +67,7 @@ class Worker:
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._born = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nssbg.bench.worker", ",".join(map(str, cpus))],
+            [sys.executable, "-c", _START, ",".join(map(str, cpus)), _HOME],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,14 @@ import numpy as np
 
 from nssbg import _fs
 from nssbg import _io as image_io
-from nssbg._errors import ModelError, NssbgError, OptionError
+from nssbg._errors import OptionError
 from nssbg._memory import available_memory
-from nssbg._models.catalog import catalog, describe
-from nssbg._models.license import check_license
-from nssbg._models.prepared import prepared
-from nssbg._models.sidecar import ModelDescription
-from nssbg._models.store import locate
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._planner import Candidate as PlannedCandidate
+from nssbg._planner import PlanRequest, measured
 from nssbg._planner.autotune import streams_by_rule
-from nssbg._planner.graph_cost import GraphCost, graph_cost
+from nssbg._planner.candidates import ranked
 from nssbg._planner.machine_peaks import MachinePeaks, measure_peaks
-from nssbg._planner.opening import int8_form
 from nssbg._planner.resource_estimate import predicted_peak
 from nssbg._runtime.devices import Processor, hardware
 from nssbg.bench import pictures as drawn
@@ -39,6 +34,7 @@ from nssbg.bench.document import Picture, Quality, build_document
 from nssbg.bench.energy import source_of_energy
 from nssbg.bench.group import Job, Record, measure_cold, measure_group
 from nssbg.bench.machine import describe_machine
+from nssbg.bench.models import Model, models_to_measure
 from nssbg.bench.processes import Worker, WorkerError
 from nssbg.bench.settings import Scenario, Scope, Settings
 
@@ -52,21 +48,6 @@ _SHARE_OF_MEMORY = 0.6
 _PROCESS_BYTES = 150 << 20
 # Pictures in one tensor on devices of their own (docs/decisions/0804-many-pictures.md).
 _DEVICE_BATCH = 4
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A model to measure: as results show it, as workers open it, described, as it is run."""
-
-    name: str
-    opens: str
-    described: ModelDescription
-    ready: ModelDescription
-    cost: GraphCost | None
-
-    @property
-    def has_int8(self) -> bool:
-        return int8_form(self.ready) is not None
 
 
 def run_bench(
@@ -94,7 +75,7 @@ def run_bench(
     told = describe_machine(machine, source_of_energy())
     with tempfile.TemporaryDirectory(prefix="nssbg-bench-") as name:
         folder = Path(name)
-        models, absent = _models(settings, folder, progress)
+        models, absent = models_to_measure(settings, folder, progress)
         found, missing = ways(
             machine, [(model.described, model.has_int8) for model in models], settings.wishes
         )
@@ -168,70 +149,6 @@ def _no_studio(settings: Settings) -> tuple[str, str] | tuple[()]:
     return () if not settings.synthetic or STUDIO in settings.models else ("not asked for", "")
 
 
-def _synthetic(name: str, folder: Path) -> ModelDescription:
-    """An architecture with random weights, as a file with the sidecar by which workers open it."""
-    from nssbg.bench import synthetic
-
-    path = synthetic.make(name, folder / f"synthetic-{name}.onnx")
-    described = synthetic.describe(name, path)
-    lines = [
-        f'name = "{described.name}"',
-        f"size = {described.height}",
-        f'activation = "{described.activation}"',
-        f'range = "{described.range}"',
-        f'license = "{described.license}"',
-        "commercial = true",
-    ]
-    _fs.write(path.with_name(f"{path.name}.toml"), "\n".join(lines).encode(), sync=False)
-    return described
-
-
-def _models(
-    settings: Settings, folder: Path, progress: Callable[[str], None]
-) -> tuple[list[_Model], list[Absent]]:
-    """The models to measure, and those that are here and may not be used."""
-    named = [name for name in settings.models if name != STUDIO]
-    found: list[_Model] = []
-    absent: list[Absent] = []
-    for described in [describe(name) for name in named] if settings.models else _here(settings):
-        where = described.path or locate(described)
-        if where is None:
-            raise ModelError(
-                f"{described.name}: its weights are not on this machine; "
-                f"try: nssbg models pull {described.name}"
-            )
-        try:
-            check_license(described, None)
-        except NssbgError as error:
-            if named:
-                raise
-            absent.append(Absent(described.name, "", "", "", str(error), "--license any"))
-            continue
-        opens = str(where) if described.path else described.name
-        found.append(_model(described.name, opens, described.at(where)))
-    for name in settings.synthetic:
-        progress(f"drawing random weights for {name}")
-        described = _synthetic(name, folder)
-        found.append(_model(described.name, str(described.path), described))
-    if len({model.name for model in found}) < len(found):
-        raise OptionError("two of the models have the same name; name each once")
-    return found, absent
-
-
-def _here(settings: Settings) -> list[ModelDescription]:
-    return [] if settings.synthetic else [m for m in catalog().values() if m.path or locate(m)]
-
-
-def _model(name: str, opens: str, described: ModelDescription) -> _Model:
-    ready = prepared(described)
-    cost = None
-    try:
-        cost = graph_cost(ready)
-    except (NssbgError, RuntimeError, ImportError) as error:
-        _log.info("%s: no floor, its graph cannot be counted: %s", name, error)
-    return _Model(name, opens, described, ready, cost)
-
-
 def _pictures(
     settings: Settings, folder: Path, progress: Callable[[str], None]
 ) -> dict[str, list[Picture]]:
@@ -239,7 +156,9 @@ def _pictures(
     if settings.scopes == ("network",):
         return {}
     if settings.pictures:
-        return {Path(name).name: [_given(Path(name))] for name in settings.pictures}
+        # One set, as the fixed one is: a sample is their mean.
+        given = [_given(Path(name)) for name in settings.pictures]
+        return {given[0].name if len(given) == 1 else f"{len(given)} given": given}
     found = {}
     for megapixels in settings.sizes:
         size = f"{megapixels:g}MP"
@@ -262,7 +181,7 @@ def _given(path: Path) -> Picture:
 def _measure(
     settings: Settings,
     found: Sequence[Way],
-    models: dict[str, _Model],
+    models: dict[str, Model],
     pictures: dict[str, list[Picture]],
     folder: Path,
     alphas: dict[tuple[str, Asked], Path],
@@ -300,9 +219,25 @@ def _kinds(
                     yield scope, scenario, size
 
 
+def _layout(asked: Asked, model: Model) -> Asked:
+    """With the streams and the batch that the planner takes for many pictures.
+
+    What `nssbg tune --goal throughput` measured to be best here, else its rule.
+    """
+    for item in ranked(measured(model.described, PlanRequest(goal="throughput"))):
+        found = item.candidate
+        if replace(found, streams=1, batch=1) == PlannedCandidate(**vars(asked)):
+            return replace(asked, streams=found.streams, batch=found.batch)
+    if asked.device.partition(".")[0] == "cpu":
+        return replace(asked, streams=streams_by_rule(model.ready, asked.threads))
+    # A picture waits for the network in a worker, of which there is one a thread.
+    joined = model.described.static and asked.threads >= _DEVICE_BATCH
+    return replace(asked, batch=_DEVICE_BATCH) if joined else asked
+
+
 def _job(
     way: Way,
-    model: _Model | None,
+    model: Model | None,
     scope: Scope,
     scenario: Scenario,
     size: str,
@@ -310,16 +245,13 @@ def _job(
 ) -> Job:
     asked = way.asked
     if scenario == "batch" and model is not None:
-        if asked.device.partition(".")[0] == "cpu":
-            asked = replace(asked, streams=streams_by_rule(model.ready, asked.threads))
-        elif model.described.static:
-            asked = replace(asked, batch=_DEVICE_BATCH)
+        asked = _layout(asked, model)
     opens = STUDIO if model is None else model.opens
     chosen = files[:1] if scenario == "cold" else files
     return Job(way.model, opens, asked, scope, scenario, size, chosen)
 
 
-def _predicted(job: Job, models: dict[str, _Model]) -> int:
+def _predicted(job: Job, models: dict[str, Model]) -> int:
     """Bytes that a job's process is predicted to take."""
     need = _PROCESS_BYTES
     model = models.get(job.name)
@@ -330,7 +262,7 @@ def _predicted(job: Job, models: dict[str, _Model]) -> int:
 
 
 def _within_memory(
-    jobs: Sequence[Job], models: dict[str, _Model]
+    jobs: Sequence[Job], models: dict[str, Model]
 ) -> Iterator[tuple[list[Job], list[Record]]]:
     """The jobs in parts whose processes fit into memory together, and those that fit in none."""
     free = available_memory() * _SHARE_OF_MEMORY
@@ -355,7 +287,7 @@ def _within_memory(
 def _quality(
     records: Sequence[Record],
     alphas: dict[tuple[str, Asked], Path],
-    models: dict[str, _Model],
+    models: dict[str, Model],
     folder: Path,
     progress: Callable[[str], None],
 ) -> dict[tuple[str, str, str, str], Quality]:
@@ -385,7 +317,7 @@ def _is_reference(asked: Asked) -> bool:
     return asked.device == "cpu" and asked.precision == "float32"
 
 
-def _reference(model: _Model, folder: Path) -> tuple[Path, str] | None:
+def _reference(model: Model, folder: Path) -> tuple[Path, str] | None:
     """Alphas of float32 on the processor, by whichever runtime has it."""
     path = folder / f"reference-{model.name}.npy"
     for backend in ("openvino", "onnxruntime"):

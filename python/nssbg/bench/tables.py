@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ def _flat(document: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]
         "rounds": found.get("rounds"),
         **{f"{name}_ms": found.get(f"{name}_ms") for name in ("mean", "sd", "minimum")},
         **{f"{name}_ms": found.get(f"{name}_ms") for name in ("p50", "p90", "p99")},
+        "cpu_p50_ms": processor_ms(one),
         "interval_low_ms": low,
         "interval_high_ms": high,
         "pictures_per_second": one["pictures_per_second"],
@@ -65,6 +67,15 @@ def _flat(document: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]
         "fallbacks": "; ".join(one["fallbacks"]),
         "problem": one["problem"],
     }
+
+
+def processor_ms(one: Mapping[str, Any]) -> float | None:
+    """Median of the processor time a picture; None where it was not counted.
+
+    On a machine that others use too it says more than wall time.
+    """
+    times = [time for turn in one["cpu_ms"] for time in turn]
+    return statistics.median(times) if times else None
 
 
 def as_json(document: Mapping[str, Any]) -> str:
@@ -116,8 +127,12 @@ def _sql(value: Any) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table whose columns also line up in a terminal; numbers to the right."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    left = [any(row[i] and not row[i][0].isdigit() for row in cells) for i in range(len(head))]
+    # At least two wide: a rule that aligns to the right takes a dash and a colon.
+    widths = [max(2, *map(len, column)) for column in zip(head, *cells, strict=True)]
+    left = [
+        any(row[i] not in ("", "-") and not row[i].lstrip("+-")[:1].isdigit() for row in cells)
+        for i in range(len(head))
+    ]
 
     def line(row: Sequence[str]) -> str:
         padded = [
@@ -141,6 +156,13 @@ def number(value: float | None, unit: float = 1.0) -> str:
     if scaled >= 100:
         return f"{scaled:.0f}"
     return f"{scaled:.1f}" if scaled >= 10 else f"{scaled:.2f}"
+
+
+def percent(value: float | None) -> str:
+    """A percentage with one digit behind the point below ten; "-" where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.1f} %" if value < 10 else f"{value:.0f} %"
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
@@ -224,18 +246,30 @@ def _result_table(results: Sequence[Mapping[str, Any]]) -> list[str]:
             *_how(one),
             number(found.get("p50_ms")),
             "-" if found.get("half_width") is None else f"{100 * found['half_width']:.1f} %",
+            number(processor_ms(one)),
             f"{number(found.get('mean_ms'))} ± {number(found.get('sd_ms'))}",
             number(found.get("p90_ms")),
             number(found.get("p99_ms")),
             number(one["pictures_per_second"]),
-            "-" if floor.get("percent") is None else f"{floor['percent']:.0f} %",
+            percent(floor.get("percent")),
             number(one["peak_host_bytes"], 1e6),
             "-" if quality is None else f"{255 * quality['max_error']:.2f}",
         ]
         row += [number(one["joules"])] if joules else []
         row += [number(one["device_bytes"], 1e6)] if device else []
         rows.append([*row, _mark(one)])
-    head = [*_HOW, "p50 ms", "±", "mean ± sd", "p90", "p99", "pictures/s", "of floor", "peak MB"]
+    head = [
+        *_HOW,
+        "p50 ms",
+        "±",
+        "CPU ms",
+        "mean ± sd",
+        "p90",
+        "p99",
+        "pictures/s",
+        "of floor",
+        "peak MB",
+    ]
     head += ["max err/255", *(["J/picture"] if joules else []), *(["device MB"] if device else [])]
     return _table([*head, ""], rows)
 
@@ -283,7 +317,9 @@ def _stage_tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
         cells = []
         for name in names:
             row = found.get(name)
-            share = "" if row is None or row["percent"] is None else f" ({row['percent']:.0f} %)"
+            share = ""
+            if row is not None and row["percent"] is not None:
+                share = f" ({percent(row['percent'])})"
             cells.append("-" if row is None else f"{number(row['ms'])}{share}")
         rows.append([*_how(one), *cells])
     return [
@@ -319,13 +355,13 @@ def comparison_text(comparison: Comparison) -> str:
     """A comparison as a table and what to know of it."""
     rows = []
     for change in comparison.changes:
-        percent = 100 * (change.ratio - 1)
+        by = 100 * (change.ratio - 1)
         rows.append(
             [
                 change.id,
                 number(change.before),
                 number(change.after),
-                f"{percent:+.1f} %",
+                f"{by:+.1f} %",
                 f"{change.p:.2g}",
                 change.verdict,
             ]

@@ -1,4 +1,4 @@
-"""The process that one candidate is measured in: `python -m nssbg.bench.worker CPUS`.
+"""The process that one candidate is measured in; `nssbg.bench.processes` starts it.
 
 In: requests, one JSON object a line, on standard input. Out: one answer a line. A process of its
 own gives each candidate its own peak of memory, its own start, its own processors and its own
@@ -65,7 +65,3 @@ def main() -> None:
         _serve(sys.stdin, answers, _pin(sys.argv[1] if len(sys.argv) > 1 else ""))
     # Runtimes' threads need no end: nothing of this process is kept.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

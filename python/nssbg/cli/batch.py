@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import SOME_FAILED, NssbgError, OptionError
@@ -42,7 +41,8 @@ def add_parser(subparsers: Any) -> None:
         "batch",
         help="cut out a whole catalog, unattended; goes on where it stopped",
         description="Cut out the pictures of files, folders and globs into the folder OUT, which "
-        "mirrors the tree. Run again, it does exactly what is missing: what is new, has changed, "
+        "mirrors the tree. Each may be the URI of an object store (s3://bucket/prefix; "
+        "nssbg[cloud]). Run again, it does exactly what is missing: what is new, has changed, "
         "or was lost. `nssbg batch status OUT` tells how an output folder stands, `batch report "
         "OUT` writes its report, `batch retry OUT` tries its failures again.",
         epilog=f"Exit codes: 0 all done, {SOME_FAILED} finished and some failed (each is told "
@@ -129,6 +129,21 @@ def add_parser(subparsers: Any) -> None:
     how.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and how long it would take"
     )
+    many = parser.add_argument_group("on many machines (nssbg[ray])")
+    many.add_argument(
+        "--engine",
+        default="local",
+        choices=("local", "ray"),
+        help="ray: workers of a Ray cluster read and write where SRC and OUT lie",
+    )
+    many.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of the cluster ('auto': this machine's); else one is started here for the run",
+    )
+    many.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="at most (0: as there is room for)"
+    )
     told = parser.add_argument_group("what is told")
     told.add_argument(
         "--progress",
@@ -163,7 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
         if len(paths) != 2:
             raise OptionError(f"nssbg batch {paths[0]} takes the output folder of a batch")
         action = {"status": _status, "report": _report, "retry": _retry}[paths[0]]
-        return action(Path(paths[1]), arguments)
+        return action(paths[1], arguments)
     least = 1 if arguments.files_from else 2
     if len(paths) < least:
         raise OptionError(
@@ -174,8 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Batch:
-    from nssbg.batch.engine import Batch
-
+    kind: type[Batch] = _engine(arguments)
     same = (
         "profile", "include", "exclude", "files_from", "name", "collide", "overwrite",
         "on_low_confidence", "metadata", "jobs", "threads", "max_errors", "time_limit",
@@ -184,12 +198,36 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
         "report", "watch",
     )  # fmt: skip
     memory = arguments.max_memory
-    return Batch(
+    made = kind(
         sources,
         out,
         max_memory=None if memory is None else memory * 1_000_000,
         **{name: getattr(arguments, name) for name in same},
     )
+    if arguments.engine == "ray":
+        from nssbg.ray import RayBatch
+
+        assert isinstance(made, RayBatch)
+        made.on(arguments.address, workers=arguments.workers)
+    return made
+
+
+def _engine(arguments: argparse.Namespace) -> type[Batch]:
+    """The class of batches that was asked for."""
+    from nssbg.batch.engine import Batch
+
+    if arguments.engine != "ray":
+        if arguments.address or arguments.workers:
+            raise OptionError("--address and --workers are for --engine ray")
+        return Batch
+    for name in ("watch", "jobs", "threads", "max_memory", "group_by"):
+        if getattr(arguments, name):
+            raise OptionError(
+                f"--{name.replace('_', '-')} is for one machine: leave it or --engine ray out"
+            )
+    from nssbg.ray import RayBatch
+
+    return RayBatch
 
 
 def _batch(batch: Batch, arguments: argparse.Namespace) -> int:
@@ -255,6 +293,7 @@ class _Metrics:
 
 def _tell(batch: Batch, summary: Summary, *, reported: bool) -> None:
     """The last words of a run that came to its end."""
+    from nssbg.batch.address import joined
     from nssbg.batch.progress import duration
 
     say(f"{_counts(summary)} in {duration(summary.seconds)}")
@@ -271,7 +310,7 @@ def _tell(batch: Batch, summary: Summary, *, reported: bool) -> None:
     if summary.failed:
         say(f"  failures: nssbg batch status {printable(os.fspath(batch.out))}")
     if reported:
-        say(f"  report: {printable(os.fspath(batch.out / 'report.html'))}")
+        say(f"  report: {printable(joined(os.fspath(batch.out), 'report.html'))}")
 
 
 def _counts(summary: Summary) -> str:
@@ -321,7 +360,7 @@ def _tell_forecast(made: Forecast) -> None:
         )
 
 
-def _status(out: Path, arguments: argparse.Namespace) -> int:
+def _status(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.status import status_of
 
     found = status_of(out)
@@ -333,16 +372,16 @@ def _status(out: Path, arguments: argparse.Namespace) -> int:
     return SOME_FAILED if found.failed else 0
 
 
-def _retry(out: Path, arguments: argparse.Namespace) -> int:
+def _retry(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.status import command_of
 
     again = command_of(out)
     given = argparse.Namespace(**{**vars(arguments), **again})
     given.retry_failed, given.force, given.dry_run = True, False, arguments.dry_run
-    return _batch(_batch_of(given, again["sources"], os.fspath(out)), given)
+    return _batch(_batch_of(given, again["sources"], out), given)
 
 
-def _report(out: Path, arguments: argparse.Namespace) -> int:
+def _report(out: str, arguments: argparse.Namespace) -> int:
     from nssbg.batch.reporting import report_folder
 
     made = report_folder(out)

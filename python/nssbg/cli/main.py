@@ -26,6 +26,7 @@ __all__ = ["command", "main"]
 # Sub-command -> the module with its add_parser(subparsers) and run(arguments) -> exit code.
 COMMANDS = {
     "remove": "nssbg.cli.remove",
+    "enhance": "nssbg.cli.enhance",
     "batch": "nssbg.cli.batch",
     "models": "nssbg.cli.models",
     "doctor": "nssbg.cli.doctor",

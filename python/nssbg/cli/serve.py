@@ -66,6 +66,11 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument("--backend", default="auto", choices=BACKENDS)
     what.add_argument("--threads", type=int, default=0, help="pictures at once (0: usable cores)")
     what.add_argument("--license", choices=LICENSE_USES, help="commercial: refuse other weights")
+    what.add_argument(
+        "--tune",
+        action="store_true",
+        help="measure first what is fastest here, where neither `nssbg tune` nor a run did",
+    )
     what.add_argument("--max-models", type=int, default=2, help="held open at once (default 2)")
     bounds = parser.add_argument_group("bounds")
     bounds.add_argument(
@@ -105,10 +110,11 @@ def check_installed() -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until a signal; the exit code."""
     for name in ("max_models", "max_pixels", "max_body", "max_uploads", "max_waiting",
-                 "max_connections", "time_limit", "grace"):  # fmt: skip
-        if getattr(arguments, name) < 1:
+                 "max_connections", "time_limit", "grace", "max_memory"):  # fmt: skip
+        value = getattr(arguments, name)
+        if value is not None and not value >= 1:
             option = "--" + name.replace("_", "-")
-            raise OptionError(f"{option} must be at least 1, got {getattr(arguments, name)}")
+            raise OptionError(f"{option} must be at least 1, got {value}")
     if not 0 <= arguments.port <= 65535:
         raise OptionError(f"--port must be 0 to 65535, got {arguments.port}")
     check_installed()
@@ -137,6 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_waiting=arguments.max_waiting,
             max_models=arguments.max_models,
             time_limit=arguments.time_limit,
+            tune=arguments.tune,
         ),
         uploads=UploadLimits(
             max_bytes=arguments.max_body * megabyte, max_held=arguments.max_uploads * megabyte

@@ -32,7 +32,9 @@ def add_parser(subparsers: Any) -> None:
         "session's folder is emptied when the command ends, unless it was named with --session. "
         "Ctrl-C ends it.",
     )
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="files to begin with")
+    parser.add_argument(
+        "pictures", nargs="*", metavar="PICTURE", help="files and folders to begin with"
+    )
     parser.add_argument(
         "--port", type=int, default=0, help="of 127.0.0.1 (0: a free one, which is printed)"
     )
@@ -61,10 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nssbg.studio_page.session import Session
 
     edit_from({"model": arguments.model})  # before anything is begun
-    pictures = [Path(text) for text in arguments.pictures]
-    for path in pictures:
-        if not path.is_file():
-            raise OptionError(f"{path}: no such file")
+    pictures = _files(arguments.pictures)
     named = Path(arguments.session) if arguments.session else None
     with contextlib.closing(SessionFolder(named)) as folder:
         listening = listen(arguments.port, preferred=folder.port)
@@ -91,10 +90,31 @@ def run(arguments: argparse.Namespace) -> int:
             server = server_of(session, listening, ready=ready)
             with stopping_gently(server.stop, lambda: None, grace=_GRACE):
                 server.run()
+                session.close()  # here, as no file is written from the block's end on
         finally:
             session.close()
             listening.close()
     return 0
+
+
+def _files(arguments: list[str]) -> list[Path]:
+    """The files that are meant: those named, and the pictures right in the folders named.
+
+    Raises:
+        OptionError: One is not there.
+    """
+    from nssbg._io import has_picture_suffix
+
+    found: list[Path] = []
+    for text in arguments:
+        path = Path(text)
+        if path.is_dir():
+            found += sorted(one for one in path.iterdir() if has_picture_suffix(one))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise OptionError(f"{path}: no such file or folder")
+    return found
 
 
 def _fate(kept: bool) -> str:

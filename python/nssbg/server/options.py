@@ -51,6 +51,8 @@ NAMES = (
 
 
 _MOST_COLORS = 64
+# Characters of a canvas's size: enough for every size that there can be.
+_LONGEST_CANVAS = 15
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ def _look(values: Values, mask: bool, max_pixels: int) -> dict[str, Any]:
     fill, align = values.number("fill"), values.text("align")
     if canvas is not None:
         width, _, height = canvas.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal()):
+        if not (width.isdecimal() and height.isdecimal() and len(canvas) <= _LONGEST_CANVAS):
             raise OptionError("canvas is WIDTHxHEIGHT in pixels, as 1000x1000")
         if int(width) * int(height) > max_pixels:
             raise OptionError(f"a canvas may have {max_pixels} pixels, got {canvas}")

@@ -142,12 +142,14 @@ class RemoteImages:
                 host, _PORTS[scheme], timeout=seconds, context=self._context[0]
             )
         try:
-            sock = socket.create_connection(address[:2], timeout=seconds)
+            connection.sock = socket.create_connection(address[:2], timeout=seconds)
             if scheme == "https":
-                sock = self._context[0].wrap_socket(sock, server_hostname=host)
+                connection.sock = self._context[0].wrap_socket(
+                    connection.sock, server_hostname=host
+                )
         except OSError as error:
+            connection.close()
             raise _unreachable(type(error).__name__) from None
-        connection.sock = sock
         return connection
 
 

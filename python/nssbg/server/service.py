@@ -24,7 +24,7 @@ __all__ = ["Service"]
 T = TypeVar("T")
 
 # Addresses that are fetched at once: each takes a thread and may take its whole time.
-_MOST_FETCHES = 8
+_MOST_FETCHES = 4
 
 
 @dataclass

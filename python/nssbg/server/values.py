@@ -71,7 +71,7 @@ class Values:
             return None
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise OptionError(f"{name} must be a number, got {_shown(value)}")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -95,6 +96,8 @@ class _Page:
         self._session = session
         self._rules = rules
         self._about = About(session)
+        # One at a time: each takes all cores.
+        self._previews = anyio.Lock()
         self._assets = Assets(assets_folder())
         self._samples = Assets(samples_folder())
         self.batches = Batches(session.hub, session.batch_settings)
@@ -220,7 +223,12 @@ class _Page:
             edit = self._session.checked_edit(name, body.get("edit"))
             return preview(self._session, name, edit, body.get("layer", "cutout"), body["view"])
 
-        return await self._timed(made)
+        # What a hand has painted over meanwhile is not made: the page asks for the newest alone.
+        async with self._previews:
+            if await request.is_disconnected():
+                raise HttpError(499, "gone", "the page has asked for something newer")
+            with self._session.hurry():
+                return await self._timed(made)
 
     async def view(self, request: Request) -> Response:
         query = request.query_params

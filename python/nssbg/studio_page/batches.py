@@ -118,7 +118,7 @@ class Batches:
                     if row.error is not None and len(state["failures"]) < _MOST_TOLD:
                         state["failures"].append({"input": row.input, "message": row.error.message})
                 self._hub.publish("batch", self.record())
-            report = batch.out / "report.html"
+            report = Path(batch.out) / "report.html"
             with self._lock:
                 stopped = self._state["state"] == "stopping"
                 self._state["state"] = "stopped" if stopped else "done"

@@ -7,9 +7,12 @@ kept in the session's folder; memory only saves time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
-from nssbg._pipeline.analysis import Analysis
+from nssbg._pipeline.analysis import FINISHING, Analysis
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit, edit_from
 from nssbg.studio_page.events import Event, Hub
@@ -31,6 +34,10 @@ __all__ = ["Session"]
 log: logging.Logger = logging.getLogger("nssbg")
 
 MOST_PICTURES = 2000
+# Seconds after a preview in which another one is to be expected, and those that a picture of the
+# queue waits for them in all.
+_QUIET = 0.15
+_PATIENCE = 1.0
 
 
 class _CancelledError(BaseException):
@@ -82,6 +89,8 @@ class Session:
         self._to_finish: deque[str] = deque()
         self._stopping = False
         self._next_number = 0
+        self._hurrying = 0
+        self._hurried_until = 0.0
         self._load()
         self._workers = [
             threading.Thread(target=self._work, args=(queue,), name=f"nssbg-studio-{name}")
@@ -164,16 +173,21 @@ class Session:
         """Take a copy of a file of this machine.
 
         Raises:
-            OSError: It cannot be read or copied.
-            ImageDecodeError: It is no picture, or too large.
+            ImageDecodeError: It cannot be read, is no picture, or too large.
+            OSError: It cannot be copied.
         """
-        if path.stat().st_size > self.limits.max_bytes:
+        try:
+            data = b"" if path.stat().st_size > self.limits.max_bytes else path.read_bytes()
+        except OSError as error:
+            raise ImageDecodeError(f"cannot read {path}: {error.strerror or error}") from error
+        if not data:
             raise ImageDecodeError(
-                f"cannot read {path}: it has more than the {self.limits.max_bytes / 1e6:.0f} MB "
-                f"that the page takes; use `nssbg {path}`"
+                f"cannot read {path}: it is empty, or has more than the "
+                f"{self.limits.max_bytes / 1e6:.0f} MB that the page takes (`nssbg {path}` has no "
+                "such bound)"
             )
         received = self.folder.incoming()
-        _fs.write(received, path.read_bytes(), sync=False)
+        _fs.write(received, data, sync=False)
         return self.add(received, path.name)
 
     def add_background(self, received: Path, name: str) -> str:
@@ -427,9 +441,17 @@ class Session:
     def _do(self, picture: Picture, edit: Edit, revision: int) -> None:
         """Make a picture's result for an edit, unless another one was set meanwhile."""
 
+        patience = _PATIENCE
+
         def on_stage(stage: str) -> None:
+            nonlocal patience
+            patience = self._give_way(patience)
             with self._changed:
-                if self._stopping or picture.cancelled or picture.revision != revision:
+                newer = picture.revision != revision
+                if newer and stage not in FINISHING:
+                    # What the network says serves the newer edit too, unless it asks for another.
+                    newer = picture.edit.analysis_key != edit.analysis_key
+                if self._stopping or picture.cancelled or newer:
                     raise _CancelledError
                 picture.begin(stage)
                 self._tell(picture, keep=False)
@@ -460,6 +482,28 @@ class Session:
             picture.width, picture.height = cutout.frame.width, cutout.frame.height
             self.plan = result["plan"]
             self._end(picture, "done")
+
+    def _give_way(self, patience: float) -> float:
+        """Wait while somebody paints, so many seconds at most; those that are left."""
+        ends = time.monotonic() + patience
+        while not self._stopping:
+            now = time.monotonic()
+            if now >= ends or (now >= self._hurried_until and not self._hurrying):
+                break
+            time.sleep(0.02)
+        return max(0.0, ends - time.monotonic())
+
+    @contextlib.contextmanager
+    def hurry(self) -> Iterator[None]:
+        """Within the block, and a moment longer, the queue lets its next stage wait."""
+        with self._changed:
+            self._hurrying += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._hurrying -= 1
+                self._hurried_until = time.monotonic() + _QUIET
 
     def _end(self, picture: Picture, state: str) -> None:
         """Needs the lock."""

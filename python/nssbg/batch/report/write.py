@@ -41,6 +41,11 @@ class Reports:
     sheet: Path
     counts: dict[str, int]
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them, the page last."""
+        return (self.jsonl, self.csv, self.failures, self.sheet, self.page)
+
 
 def thumbnails_path(output: Path) -> Path:
     """Where the thumbnails of a batch lie."""

@@ -1,0 +1,1 @@
+"""Networks that give images or depth: tiles, receptive fields, enhancement, depth maps."""
