@@ -16,6 +16,9 @@ from nssbg import Remover, _core
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = [("plain", 1), ("simd", 1), ("simd-threads", 1), ("simd-threads", 4)]
+# Golden files of what the browser has, and of what it does not: enlargement, which works by tiles.
+GOLDEN = {"decontaminate", "prepare", "refine", "studio"}
+NOT_IN_THE_BROWSER = {"tiles"}
 EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
 
 
@@ -104,6 +107,11 @@ def run_operations_without_golden_file():
         filtered = rng.integers(0, 256, (40, 1 + 24 * pixel_bytes)).astype(np.uint8)
         filtered[:, 0] = np.arange(40) % 5
         _core.png_unfilter(filtered, pixel_bytes)
+
+
+def test_no_golden_file_is_forgotten():
+    names = {path.stem[5:-7] for path in (ROOT / "tests" / "golden").glob("test_*_golden.py")}
+    assert names == GOLDEN | NOT_IN_THE_BROWSER
 
 
 @pytest.fixture(scope="module")
