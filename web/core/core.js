@@ -282,8 +282,11 @@ export class Core {
   overImage(rgba, background) {
     return this.#result(this.#like(rgba, 3), (out) => {
       const back = this.#of(background);
-      // One row for all: its height is the cut-out's, its rows are no distance apart.
-      if (background.height === 1) this.#words(back, DESCRIPTOR_WORDS).set([rgba.height, rgba.width, 3, 0], 2);
+      if (background.height === 1) {
+        // One row for all: as high as the cut-out, its rows no distance apart.
+        const words = this.#words(back, DESCRIPTOR_WORDS);
+        [words[2], words[5]] = [rgba.height, 0];
+      }
       this.#call('over_image', this.#of(rgba), back, this.#of(out), this.threads);
     });
   }
@@ -330,7 +333,7 @@ export class Core {
   orient(image, orientation) {
     const swapped = orientation >= 5;
     const out = new NativeArray(this, dtypeOfInput(image), swapped ? image.width : image.height, swapped ? image.height : image.width, image.channels);
-    return this.#result(out, () => this.#call('orient', this.#of(image), out.pointer, orientation, this.threads));
+    return this.#result(out, () => this.#call('orient', this.#of(image), this.#of(out), orientation, this.threads));
   }
 
   /**
@@ -405,6 +408,7 @@ export class Core {
       array = this.array(array);
       this.scratch.push(array.pointer);
     }
+    if (array.core !== this) throw new TypeError('this array is in the memory of another core');
     const words = new Uint32Array(DESCRIPTOR_WORDS);
     array.describe(words);
     return this.#block(words);

@@ -66,8 +66,19 @@ Status guarded(Body&& body) {
 }
 
 template <class T>
+constexpr Type type_of() {
+    using Element = std::remove_const_t<T>;
+    if constexpr (std::is_same_v<Element, std::uint8_t>) return Type::u8;
+    if constexpr (std::is_same_v<Element, std::uint16_t>) return Type::u16;
+    if constexpr (std::is_same_v<Element, float>) return Type::f32;
+    if constexpr (std::is_same_v<Element, Half>) return Type::f16;
+}
+
+// A view of T, which the array has to hold: a larger type would lead beyond its memory.
+template <class T>
 ImageView<T> view_of(const Array* array) {
-    if (array == nullptr || array->type == Type::none) return {};
+    if (array == nullptr) return {};
+    if (array->type != type_of<T>()) wrong_type("one of the arrays");
     return {static_cast<T*>(array->data),
             array->height,
             array->width,
@@ -342,8 +353,11 @@ NSSBG_EXPORT Status nssbg_over_gradient(const Array* rgba, const Array* colors, 
         with_integers(rgba, "the cut-out", [&](auto value) {
             using T = decltype(value);
             Gradient<T> gradient;
-            gradient.colors = static_cast<const T*>(colors->data);
-            gradient.count = colors->height;
+            const auto table = view_of<const T>(colors);
+            if (table.width != 1 || table.channels != 3)
+                throw std::invalid_argument("the colours must be a table of N x 1 x 3");
+            gradient.colors = table.data;
+            gradient.count = table.height;
             gradient.radial = radial != 0;
             gradient.origin = static_cast<float>(numbers[0]);
             gradient.across = static_cast<float>(numbers[1]);
@@ -402,11 +416,12 @@ NSSBG_EXPORT Status nssbg_subject_box(const Array* rgba, int threshold, int thre
     });
 }
 
-NSSBG_EXPORT Status nssbg_orient(const Array* image, void* out, int orientation, int threads) {
+NSSBG_EXPORT Status nssbg_orient(const Array* image, const Array* out, int orientation,
+                                 int threads) {
     return guarded([&] {
         with_integers(image, "the image", [&](auto value) {
             using T = decltype(value);
-            orient(view_of<const T>(image), orientation, threads, static_cast<T*>(out));
+            orient(view_of<const T>(image), orientation, threads, view_of<T>(out).data);
         });
     });
 }
