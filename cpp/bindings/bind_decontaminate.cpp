@@ -7,17 +7,10 @@
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/decontaminate.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
-
-ForegroundMethod method_named(const std::string& name) {
-    if (name == "off") return ForegroundMethod::off;
-    if (name == "multilevel") return ForegroundMethod::multilevel;
-    if (name == "blur-fusion") return ForegroundMethod::blur_fusion;
-    throw std::invalid_argument("method must be 'multilevel', 'blur-fusion' or 'off', got '" +
-                                name + "'");
-}
 
 template <class T, class A>
 void bind_types(nb::module_& module) {

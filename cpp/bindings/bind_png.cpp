@@ -5,23 +5,16 @@
 #include "native_call.hpp"
 #include "nssbg/orient.hpp"
 #include "nssbg/png.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
-
-PngCompression compression_from(const std::string& name) {
-    if (name == "fast") return PngCompression::fast;
-    if (name == "default") return PngCompression::standard;
-    if (name == "best") return PngCompression::best;
-    throw std::invalid_argument("compression is '" + name +
-                                "'; expected 'fast', 'default' or 'best'");
-}
 
 template <class T>
 nb::bytes encode(const Array<const T, 3>& pixels, const std::string& compression, nb::bytes chunks,
                  int threads) {
     PngOptions options;
-    options.compression = compression_from(compression);
+    options.compression = compression_named(compression);
     options.threads = threads;
     options.chunks = reinterpret_cast<const std::uint8_t*>(chunks.c_str());
     options.chunk_bytes = chunks.size();

@@ -8,18 +8,10 @@
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/prepare.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
-
-Filter filter_named(const std::string& name) {
-    if (name == "box") return Filter::box;
-    if (name == "bilinear") return Filter::bilinear;
-    if (name == "bicubic") return Filter::bicubic;
-    if (name == "lanczos") return Filter::lanczos;
-    if (name == "torch-bilinear") return Filter::torch_bilinear;
-    throw std::invalid_argument("unknown filter '" + name + "'");
-}
 
 // 3 x H x W as a view whose axes are y, x, c.
 template <class Out, class Stored>

@@ -5,38 +5,33 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/cleanup.hpp"
 #include "nssbg/parallel.hpp"
+#include "nssbg/post_process.hpp"
 #include "nssbg/refine.hpp"
+#include "reports.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
 
-RefineLevel level_from_name(const std::string& name) {
-    if (name == "none") return RefineLevel::none;
-    if (name == "guided") return RefineLevel::guided;
-    if (name == "matting") return RefineLevel::matting;
-    if (name == "auto") return RefineLevel::automatic;
-    throw std::invalid_argument("refine: unknown level '" + name + "'");
-}
-
-nb::dict dict_of(const RefineReport& report) {
+template <class Report>
+nb::dict dict_of(const Report& report) {
     nb::dict result;
-    result["tiles"] = report.tiles;
-    result["tiles_computed"] = report.tiles_computed;
-    result["band_pixels"] = report.band_pixels;
-    result["matting_pixels"] = report.matting_pixels;
-    result["blocks_solved"] = report.blocks_solved;
-    result["blocks_refused"] = report.blocks_refused;
-    result["iterations"] = report.iterations;
-    result["residual"] = report.residual;
-    nb::list notes;
-    for (const std::string& note : report.notes) notes.append(note.c_str());
-    result["notes"] = nb::tuple(notes);
+    each_field(report, [&result](const char* name, const auto& value) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
+            nb::list texts;
+            for (const std::string& text : value) texts.append(text.c_str());
+            result[name] = nb::tuple(texts);
+        } else {
+            result[name] = value;
+        }
+    });
     return result;
 }
 
@@ -45,7 +40,7 @@ nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& c
                   const std::optional<Array<const std::uint8_t, 2>>& trimap,
                   const std::string& level, int threads, std::ptrdiff_t tile) {
     RefineOptions options;
-    options.level = level_from_name(level);
+    options.level = level_named(level);
     options.threads = resolve_threads(threads);
     options.tile = tile;
     const auto height = image.shape(0), width = image.shape(1);
@@ -81,11 +76,7 @@ nb::dict cleaned(const Array<T, 2>& alpha, bool holes, double level, std::int64_
         const NativeCall call;
         report = clean_components(view, options);
     }
-    nb::dict result;
-    result["components"] = report.components;
-    result["changed"] = report.changed;
-    result["gave_up"] = report.gave_up;
-    return result;
+    return dict_of(report);
 }
 
 template <class T>
@@ -104,6 +95,24 @@ void bind_cleanup(nb::module_& module) {
                nb::arg("level"), nb::arg("least_area"), nb::arg("keep_largest"),
                nb::arg("deepest") = 0.0, nb::arg("of_largest") = 0.0, nb::arg("faint") = 0.0,
                "Remove small components or fill holes of an alpha, in place.");
+    module.def(
+        "remove_stray_alpha",
+        [](const Array<T, 2>& alpha, double level, double reach) {
+            const ImageView<T> view = view_of(alpha);
+            const NativeCall call;
+            remove_stray_alpha(view, level, reach);
+        },
+        nb::arg("alpha").noconvert(), nb::arg("level"), nb::arg("reach"),
+        "Set to 0 what lies far from all that is above the level, in place.");
+    module.def(
+        "post_process",
+        [](const Array<T, 2>& alpha) {
+            const ImageView<T> view = view_of(alpha);
+            const NativeCall call;
+            post_process(view);
+        },
+        nb::arg("alpha").noconvert(),
+        "Post-process the map of a network whose subjects are opaque, in place.");
     module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }
@@ -129,7 +138,7 @@ void bind_stream(nb::module_& module, const char* name) {
             [](Stream* self, std::ptrdiff_t height, std::ptrdiff_t width,
                const Array<const T, 2>& coarse, const std::string& level, int threads) {
                 RefineOptions options;
-                options.level = level_from_name(level);
+                options.level = level_named(level);
                 options.threads = resolve_threads(threads);
                 new (self) Stream(height, width, view_of(coarse), options);
             },
@@ -187,6 +196,9 @@ void bind_refine(nb::module_& module) {
     bind_stream<std::uint16_t, float>(module, "RefineStreamU16F32");
     bind_cleanup<std::uint8_t>(module);
     bind_cleanup<float>(module);
+    module.attr("LARGEST_DIP") = largest_dip;
+    module.attr("COMPONENT_LEVEL") = small_component_level;
+    module.attr("COMPONENT_SHARE") = small_component_share;
 }
 
 }  // namespace nssbg::bindings

@@ -2,47 +2,28 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
+#include <type_traits>
+
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/studio.hpp"
+#include "reports.hpp"
+#include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
 
-ChromaScreen screen_named(const std::string& name) {
-    if (name == "auto") return ChromaScreen::automatic;
-    if (name == "off") return ChromaScreen::off;
-    if (name == "green") return ChromaScreen::green;
-    if (name == "blue") return ChromaScreen::blue;
-    throw std::invalid_argument("chroma must be 'auto', 'off', 'green' or 'blue', got '" + name +
-                                "'");
-}
-
 nb::dict as_dict(const StudioReport& report) {
     nb::dict out;
-    out["confidence"] = report.confidence;
-    out["backdrop_color"] = nb::make_tuple(report.backdrop_color[0], report.backdrop_color[1],
-                                           report.backdrop_color[2]);
-    out["backdrop_range"] = report.backdrop_range;
-    out["noise"] = report.noise;
-    out["residual"] = report.residual;
-    out["border_share"] = report.border_share;
-    out["side_share"] = nb::make_tuple(report.side_share[0], report.side_share[1],
-                                       report.side_share[2], report.side_share[3]);
-    out["foreground_share"] = report.foreground_share;
-    out["outline_contrast"] = report.outline_contrast;
-    out["outline_agreement"] = report.outline_agreement;
-    out["outline_length"] = report.outline_length;
-    out["band_share"] = report.band_share;
-    out["subject_unity"] = report.subject_unity;
-    out["border_touch"] = report.border_touch;
-    out["backdrop_texture"] = report.backdrop_texture;
-    out["screen"] = report.screen == ChromaScreen::green  ? "green"
-                    : report.screen == ChromaScreen::blue ? "blue"
-                                                          : "";
-    out["holes"] = report.holes;
-    out["reduction"] = report.reduction;
-    out["shadow_found"] = report.shadow_found;
+    each_field(report, [&out](const char* name, const auto& value) {
+        if constexpr (std::is_array_v<std::remove_reference_t<decltype(value)>>) {
+            nb::list values;
+            for (const float part : value) values.append(part);
+            out[name] = nb::tuple(values);
+        } else {
+            out[name] = value;
+        }
+    });
     return out;
 }
 

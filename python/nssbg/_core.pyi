@@ -201,11 +201,31 @@ def clean_components(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, 
     """Remove small components or fill holes of an alpha, in place."""
 
 @overload
+def remove_stray_alpha(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu')], level: float, reach: float) -> None: ...
+
+@overload
+def remove_stray_alpha(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu')], level: float, reach: float) -> None:
+    """Set to 0 what lies far from all that is above the level, in place."""
+
+@overload
+def post_process(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu')]) -> None: ...
+
+@overload
+def post_process(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu')]) -> None:
+    """Post-process the map of a network whose subjects are opaque, in place."""
+
+@overload
 def feather(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.uint8]: ...
 
 @overload
 def feather(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.float32]:
     """Gaussian blur of an alpha."""
+
+LARGEST_DIP: float = 0.01
+
+COMPONENT_LEVEL: float = 0.02
+
+COMPONENT_SHARE: float = 2e-06
 
 def isa_levels() -> list[str]:
     """ISA levels compiled in that this processor can run, lowest first."""

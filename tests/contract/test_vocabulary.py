@@ -119,18 +119,31 @@ def test_the_core_parses_every_word_and_no_other():
 
 
 @pytest.mark.parametrize(
-    ("source", "function", "words"),
+    ("function", "words"),
     [
-        ("bind_refine.cpp", "level_from_name", "REFINE_LEVELS"),
-        ("bind_decontaminate.cpp", "method_named", "FOREGROUND_METHODS"),
-        ("bind_studio.cpp", "screen_named", "CHROMAS"),
-        ("bind_prepare.cpp", "filter_named", "FILTERS"),
+        ("level_named", "REFINE_LEVELS"),
+        ("method_named", "FOREGROUND_METHODS"),
+        ("screen_named", "CHROMAS"),
+        ("filter_named", "FILTERS"),
+        ("compression_named", "COMPRESSIONS"),
     ],
 )
-def test_the_cores_parsers_know_no_word_besides(source, function, words):
-    text = (ROOT / "cpp" / "bindings" / source).read_text(encoding="utf-8")
+def test_the_cores_parsers_know_no_word_besides(function, words):
+    text = (ROOT / "cpp" / "bindings" / "vocabulary.hpp").read_text(encoding="utf-8")
     body = text[text.index(f" {function}(") :].partition("throw")[0]
     assert set(re.findall(r'name == "([^"]+)"', body)) == set(getattr(_vocabulary, words))
+
+
+@pytest.mark.parametrize(
+    "words", ["REFINE_LEVELS", "FOREGROUND_METHODS", "CHROMAS", "FILTERS", "COMPRESSIONS"]
+)
+def test_the_types_of_the_browsers_module_have_the_same_words(words):
+    text = (ROOT / "web" / "core" / "core.js").read_text(encoding="utf-8")
+    unions = [
+        set(re.findall(r"'([^']+)'", union))
+        for union in re.findall(r"'[\w-]+'(?: \| '[\w-]+')+", text)
+    ]
+    assert set(getattr(_vocabulary, words)) in unions
 
 
 @pytest.mark.parametrize("format", _vocabulary.FORMATS)

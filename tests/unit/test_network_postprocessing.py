@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nssbg._ops.alpha_cleanup import (
+    fill_small_holes,
+    remove_faint_components,
+    remove_stray_alpha,
+)
 from nssbg._segment.cleanup import LARGEST_DIP, cleaned
 
 
@@ -67,3 +72,39 @@ def test_the_map_that_comes_in_is_not_changed(subject):
     before = alpha.copy()
     assert (cleaned(alpha) != alpha).any()
     np.testing.assert_array_equal(alpha, before)
+
+
+def plain_stray_alpha(alpha, level=0.1, reach=0.03):
+    """The core's remove_stray_alpha in NumPy, cell by cell."""
+    height, width = alpha.shape
+    block = -(-max(height, width) // 192)
+    held = alpha > level * (255 if alpha.dtype == np.uint8 else 1)
+    cells = int(np.ceil(reach * max(height, width) / block))
+    near = np.zeros_like(held)
+    for y, x in zip(*np.nonzero(held), strict=True):
+        rows, columns = y // block, x // block
+        near[
+            max(0, rows - cells) * block : (rows + cells + 1) * block,
+            max(0, columns - cells) * block : (columns + cells + 1) * block,
+        ] = True
+    return np.where(near, alpha, 0).astype(alpha.dtype)
+
+
+def plain_cleaned(alpha):
+    """The core's post_process by its public steps."""
+    kept = plain_stray_alpha(remove_faint_components(alpha))
+    area = int(0.01 * float(kept.sum(dtype=np.float64)) / (255 if alpha.dtype == np.uint8 else 1))
+    filled = fill_small_holes(kept, area + 1, level=0.9, deepest=0.5)
+    return fill_small_holes(filled, area + 1, level=0.995, deepest=0.9)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (97, 61), (230, 401)])
+def test_the_core_post_processes_as_its_twin(shape, dtype):
+    rng = np.random.default_rng(shape[0])
+    coarse = rng.random((-(-shape[0] // 9), -(-shape[1] // 9))) ** 3
+    map_ = np.kron(coarse, np.ones((9, 9)))[: shape[0], : shape[1]]
+    map_ = map_ * (1 - 0.2 * rng.random(shape))
+    alpha = (map_ * 255).astype(np.uint8) if dtype == np.uint8 else map_.astype(np.float32)
+    np.testing.assert_array_equal(remove_stray_alpha(alpha), plain_stray_alpha(alpha))
+    np.testing.assert_array_equal(cleaned(alpha), plain_cleaned(alpha))

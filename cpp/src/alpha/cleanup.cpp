@@ -150,6 +150,16 @@ ComponentReport clean_components(const ImageView<T>& alpha, const ComponentOptio
 }
 
 template <class T>
+ComponentReport remove_small_components(const ImageView<T>& alpha) {
+    const double pixels = static_cast<double>(alpha.height) * static_cast<double>(alpha.width);
+    ComponentOptions options;
+    options.level = small_component_level;
+    options.least_area = static_cast<std::int64_t>(std::nearbyint(small_component_share * pixels));
+    if (options.least_area <= 1) return {};
+    return clean_components(alpha, options);
+}
+
+template <class T>
 void feather(const ImageView<const T>& alpha, double sigma, int threads, const ImageView<T>& out) {
     if (!(sigma > 0) || sigma > 64)
         throw std::invalid_argument("feather: sigma must be above 0 and at most 64 pixels");
@@ -208,6 +218,8 @@ void feather(const ImageView<const T>& alpha, double sigma, int threads, const I
 
 template ComponentReport clean_components(const ImageView<std::uint8_t>&, const ComponentOptions&);
 template ComponentReport clean_components(const ImageView<float>&, const ComponentOptions&);
+template ComponentReport remove_small_components(const ImageView<std::uint8_t>&);
+template ComponentReport remove_small_components(const ImageView<float>&);
 template void feather(const ImageView<const std::uint8_t>&, double, int,
                       const ImageView<std::uint8_t>&);
 template void feather(const ImageView<const float>&, double, int, const ImageView<float>&);

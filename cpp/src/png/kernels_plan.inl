@@ -199,7 +199,9 @@ private:
 
     static std::uint64_t step_of(std::ptrdiff_t skip, std::ptrdiff_t length,
                                  std::ptrdiff_t distance) {
-        return static_cast<std::uint64_t>(distance << 24 | skip << 16 | length);
+        // 40 bits, whatever a ptrdiff_t has.
+        return static_cast<std::uint64_t>(distance) << 24 | static_cast<std::uint64_t>(skip) << 16 |
+               static_cast<std::uint64_t>(length);
     }
 
     // Bytes at the end of the pixel at `at` that equal those `distance` before.

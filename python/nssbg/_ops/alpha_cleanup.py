@@ -30,11 +30,9 @@ __all__ = [
 Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 
 #: Alpha above which pixels hang together: two percent are not visible.
-COMPONENT_LEVEL = 0.02
+COMPONENT_LEVEL: float = _core.COMPONENT_LEVEL
 #: Blobs of a lower mean alpha beside a larger one go (docs/decisions/0405-component-filtering.md).
 FAINT_MEAN = 0.65
-#: Cells a side that stray alpha is looked for on; larger maps are taken by blocks.
-STRAY_GRID = 192
 #: Farthest that edges may be moved or softened, in pixels.
 MOST_PIXELS = 64.0
 
@@ -78,36 +76,10 @@ def remove_stray_alpha(alpha: Alpha, *, level: float = 0.1, reach: float = 0.03)
         reach: How near is near, as a share of the longer side; along rows and columns.
     """
     result = _copied(alpha)
-    height, width = alpha.shape
-    block = -(-max(height, width) // STRAY_GRID)
-    held = np.zeros((-(-height // block) * block, -(-width // block) * block), bool)
-    np.greater(
-        alpha, _level(level) * (255 if alpha.dtype == np.uint8 else 1), held[:height, :width]
-    )
-    grid = _any_of(_any_of(held, block).T, block).T
-    cells = int(np.ceil(reach * max(height, width) / block))
-    near = _spread(_spread(grid, cells).T, cells).T
-    result *= near.repeat(block, 0).repeat(block, 1)[:height, :width]
+    if not 0 <= reach <= 1:
+        raise OptionError(f"a reach is a share of the longer side, 0..1, not {reach!r}")
+    _core.remove_stray_alpha(result, _level(level), reach)
     return result
-
-
-def _any_of(held: NDArray[np.bool_], block: int) -> NDArray[np.bool_]:
-    """One row for each `block` of them: where any is true."""
-    rows = held[::block].copy()
-    for offset in range(1, block):
-        rows |= held[offset::block]
-    return rows
-
-
-def _spread(grid: NDArray[np.bool_], cells: int) -> NDArray[np.bool_]:
-    """True also for so many rows above and below."""
-    counts = np.zeros((grid.shape[0] + 1, grid.shape[1]), np.int32)
-    np.cumsum(grid, axis=0, out=counts[1:])
-    places = np.arange(grid.shape[0])
-    first = np.maximum(places - cells, 0)
-    last = np.minimum(places + cells + 1, grid.shape[0])
-    spread: NDArray[np.bool_] = counts[last] > counts[first]
-    return spread
 
 
 def remove_small_components_in_place(

@@ -26,9 +26,9 @@ Alpha = TypeVar("Alpha", NDArray[np.uint8], NDArray[np.float32])
 #: Side of the tiles, in pixels. Measured best at 12 and 24 MP; the result never depends on it.
 DEFAULT_TILE = 512
 
-#: Components of fewer pixels than this share of the picture are removed (24 pixels at 12 MP): a
-#: blob of 5 x 5 pixels that hangs on nothing is noise of the map, not part of a subject.
-DEFAULT_COMPONENT_SHARE = 2e-6
+#: Components of fewer pixels than this share of the picture are removed; why, says the core's
+#: cleanup.hpp, whose number it is.
+DEFAULT_COMPONENT_SHARE: float = _core.COMPONENT_SHARE
 
 
 @dataclass(frozen=True)

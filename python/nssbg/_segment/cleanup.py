@@ -1,7 +1,8 @@
 """Post-processing of a map: small holes filled, faint components removed.
 
 In: the alpha of a network whose subjects are opaque (`ModelDescription.opaque_subject`), h x w.
-Out: the same without small dips inside the subject and faint components beside it.
+Out: the same without small dips inside the subject and faint components beside it. The rules are
+the core's (cpp/include/nssbg/post_process.hpp), which the browser calls too.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg._ops.alpha_cleanup import fill_small_holes, remove_faint_components, remove_stray_alpha
+from nssbg import _core as _typed_core
 
 __all__ = ["LARGEST_DIP", "cleaned"]
 
-# A dip is filled where alpha is at most SURE_SUBJECT but nowhere below STILL_SUBJECT, over at most
-# LARGEST_DIP of the subject: docs/decisions/0403 has what that mends and what it costs. From OPAQUE
-# on, little more than a step of 8 bits below 1, nothing shows through.
-OPAQUE = 0.995
-SURE_SUBJECT = 0.9
-STILL_SUBJECT = 0.5
-LARGEST_DIP = 0.01
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
+
+#: Share of the subject that a dip may have to be filled.
+LARGEST_DIP: float = _core.LARGEST_DIP
 
 
 def cleaned(alpha: NDArray[Any]) -> NDArray[Any]:
@@ -32,10 +31,6 @@ def cleaned(alpha: NDArray[Any]) -> NDArray[Any]:
     A stranger's arm, a bin in the background: faint blobs apart from a larger subject, and the
     stray alpha around them.
     """
-    alpha = remove_stray_alpha(remove_faint_components(alpha))
-    full = 255.0 if alpha.dtype == np.uint8 else 1.0
-    area = int(LARGEST_DIP * float(alpha.sum(dtype=np.float64)) / full) + 1
-    # First the dips, then the rims that are left of them.
-    for level, deepest in ((SURE_SUBJECT, STILL_SUBJECT), (OPAQUE, SURE_SUBJECT)):
-        alpha = fill_small_holes(alpha, area, level=level, deepest=deepest)
-    return alpha
+    result = np.array(alpha, order="C", copy=True)
+    _core.post_process(result)
+    return result

@@ -1,0 +1,58 @@
+// The words of the options as every binding has them, read into the core's own types: what Python
+// and the browser's module call a filter or a level is one list, with one message for a wrong word.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "nssbg/decontaminate.hpp"
+#include "nssbg/png.hpp"
+#include "nssbg/prepare.hpp"
+#include "nssbg/refine.hpp"
+#include "nssbg/studio.hpp"
+
+namespace nssbg::bindings {
+
+inline Filter filter_named(const std::string& name) {
+    if (name == "box") return Filter::box;
+    if (name == "bilinear") return Filter::bilinear;
+    if (name == "bicubic") return Filter::bicubic;
+    if (name == "lanczos") return Filter::lanczos;
+    if (name == "torch-bilinear") return Filter::torch_bilinear;
+    throw std::invalid_argument("unknown filter '" + name + "'");
+}
+
+inline RefineLevel level_named(const std::string& name) {
+    if (name == "none") return RefineLevel::none;
+    if (name == "guided") return RefineLevel::guided;
+    if (name == "matting") return RefineLevel::matting;
+    if (name == "auto") return RefineLevel::automatic;
+    throw std::invalid_argument("refine: unknown level '" + name + "'");
+}
+
+inline ForegroundMethod method_named(const std::string& name) {
+    if (name == "off") return ForegroundMethod::off;
+    if (name == "multilevel") return ForegroundMethod::multilevel;
+    if (name == "blur-fusion") return ForegroundMethod::blur_fusion;
+    throw std::invalid_argument("method must be 'multilevel', 'blur-fusion' or 'off', got '" +
+                                name + "'");
+}
+
+inline ChromaScreen screen_named(const std::string& name) {
+    if (name == "auto") return ChromaScreen::automatic;
+    if (name == "off") return ChromaScreen::off;
+    if (name == "green") return ChromaScreen::green;
+    if (name == "blue") return ChromaScreen::blue;
+    throw std::invalid_argument("chroma must be 'auto', 'off', 'green' or 'blue', got '" + name +
+                                "'");
+}
+
+inline PngCompression compression_named(const std::string& name) {
+    if (name == "fast") return PngCompression::fast;
+    if (name == "default") return PngCompression::standard;
+    if (name == "best") return PngCompression::best;
+    throw std::invalid_argument("compression is '" + name +
+                                "'; expected 'fast', 'default' or 'best'");
+}
+
+}  // namespace nssbg::bindings

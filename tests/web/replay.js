@@ -1,0 +1,128 @@
+/**
+ * Repeats recorded calls of the native core on one build of the WebAssembly core, in Node.
+ *
+ *   node replay.js FOLDER BUILD THREADS
+ *
+ * prints one JSON object: how many calls of each operation were repeated, and every difference.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadCore } from '../../web/core/core.js';
+import { NativeArray } from '../../web/core/native-array.js';
+
+const [folder, build, threads] = process.argv.slice(2);
+const core = await loadCore({ build: /** @type {any} */ (build), threads: Number(threads) });
+const STORED = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+
+const digest = (data) => createHash('sha256').update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest('hex');
+
+/** Bytes of a recorded file. */
+const bytes = ({ file }) => new Uint8Array(readFileSync(join(folder, file)));
+
+/** A recorded array in the core's memory; of two axes it is one channel. */
+function array({ file, dtype, shape }) {
+  const content = bytes({ file });
+  const [height, width, channels = 1] = shape;
+  return core.array({ data: new STORED[dtype](content.buffer), height, width, channels });
+}
+
+/** @type {Record<string, (get: (index: number, name: string, otherwise?: any) => any) => {outputs: any[], answer?: any}>} */
+const operations = {
+  studio_alpha(get) {
+    const { alpha, shadow, measures } = core.studio(array(get(0, 'rgb')), { chroma: get(1, 'chroma'), shadow: get(2, 'shadow'), leastBorder: get(4, 'least_border') });
+    return { outputs: [alpha, shadow], answer: measures };
+  },
+  refine(get) {
+    const trimap = get(2, 'trimap');
+    const { alpha, report } = core.refine(array(get(0, 'image')), array(get(1, 'coarse')), { trimap: trimap && array(trimap), level: get(3, 'level'), tile: get(5, 'tile') });
+    return { outputs: [alpha], answer: report };
+  },
+  decontaminate(get) {
+    const image = array(get(0, 'image'));
+    const wanted = get(2, 'background', null);
+    const background = wanted && new NativeArray(core, image.dtype, image.height, image.width, 3);
+    const rgba = core.decontaminate(image, array(get(1, 'alpha')), { background, method: get(3, 'method', 'multilevel'), strength: get(4, 'strength', 1), extend: get(5, 'extend', false) });
+    return { outputs: [rgba, background] };
+  },
+  clean_components(get) {
+    const alpha = array(get(0, 'alpha'));
+    const answer = core.cleanComponents(alpha, {
+      holes: get(1, 'holes'), level: get(2, 'level'), leastArea: get(3, 'least_area'), keepLargest: get(4, 'keep_largest'),
+      deepest: get(5, 'deepest', 0), ofLargest: get(6, 'of_largest', 0), faint: get(7, 'faint', 0),
+    });
+    return { outputs: [alpha], answer };
+  },
+  post_process(get) {
+    const alpha = array(get(0, 'alpha'));
+    core.postProcess(alpha);
+    return { outputs: [alpha] };
+  },
+  remove_stray_alpha(get) {
+    const alpha = array(get(0, 'alpha'));
+    core.removeStrayAlpha(alpha, { level: get(1, 'level'), reach: get(2, 'reach') });
+    return { outputs: [alpha] };
+  },
+  feather: (get) => ({ outputs: [core.feather(array(get(0, 'alpha')), get(1, 'sigma'))] }),
+  over_image: (get) => ({ outputs: [core.overImage(array(get(0, 'rgba')), array(get(1, 'background')))] }),
+  over_gradient(get) {
+    const { file, dtype, shape } = get(1, 'colors');
+    const colors = array({ file, dtype, shape: [shape[0], 1, shape[1]] });
+    const names = ['radial', 'origin', 'across', 'down', 'centerX', 'centerY', 'scale'];
+    const keys = ['radial', 'origin', 'across', 'down', 'center_x', 'center_y', 'scale'];
+    const how = Object.fromEntries(names.map((name, i) => [name, get(2 + i, keys[i])]));
+    return { outputs: [core.overGradient(array(get(0, 'rgba')), colors, /** @type {any} */ (how))] };
+  },
+  over_layer: (get) => ({ outputs: [core.overLayer(array(get(0, 'front')), array(get(1, 'back')))] }),
+  premultiply: (get) => ({ outputs: [core.premultiply(array(get(0, 'rgba')))] }),
+  suppress_spill: (get) => ({ outputs: [core.suppressSpill(array(get(0, 'rgba')), { screen: get(1, 'screen'), strength: get(2, 'strength', 1) })] }),
+  subject_box(get) {
+    const { top, left, bottom, right } = core.subjectBox(array(get(0, 'rgba')), get(1, 'threshold'));
+    return { outputs: [], answer: [top, left, bottom, right] };
+  },
+  orient: (get) => ({ outputs: [core.orient(array(get(0, 'pixels')), get(1, 'orientation'))] }),
+  png_encode: (get) => ({ outputs: [core.pngEncode(array(get(0, 'pixels')), { compression: get(1, 'compression'), chunks: bytes(get(2, 'chunks')) })] }),
+  png_unfilter(get) {
+    const filtered = get(0, 'filtered');
+    const [height, width] = filtered.shape;
+    return { outputs: [core.pngUnfilter(bytes(filtered), { height, rowBytes: width - 1, pixelBytes: get(1, 'pixel_bytes') })] };
+  },
+};
+
+function prepare(dtype, get) {
+  const [, height, width] = get(1, 'target').shape;
+  const [left, top, right, bottom] = get(3, 'content');
+  const outputs = [core.prepare(array(get(0, 'source')), {
+    height, width, dtype, filter: get(2, 'filter'), content: { top, left, bottom, right }, fill: get(4, 'fill'), mean: get(5, 'mean'), std: get(6, 'std'),
+    part: get(8, 'part', [0, 0, 0, 0]),
+  })];
+  return { outputs };
+}
+for (const [form, dtype] of [['f32', 'float32'], ['f16', 'float16'], ['u8', 'uint8']]) {
+  for (const given of ['u8', 'u16']) operations[`prepare_${form}_from_${given}`] = (get) => prepare(dtype, get);
+}
+
+/** Numbers of a report are compared as numbers, key by key. */
+function same(one, other) {
+  if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null) return one === other;
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => same(one[key], other[key]));
+}
+
+const repeated = {};
+const differences = [];
+for (const [index, { operation, args, named, outputs, answer }] of JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8')).entries()) {
+  const get = (i, name, otherwise) => (i < args.length ? args[i] : name in named ? named[name] : otherwise);
+  try {
+    const made = operations[operation](get);
+    repeated[operation] = (repeated[operation] ?? 0) + 1;
+    const digests = made.outputs.map((output) => output && digest(output instanceof NativeArray ? output.copy() : output));
+    if (!same(digests, outputs)) differences.push(`${index} ${operation}: other bytes`);
+    if (answer !== null && !same(made.answer, answer)) differences.push(`${index} ${operation}: ${JSON.stringify(made.answer)}, not ${JSON.stringify(answer)}`);
+  } catch (error) {
+    differences.push(`${index} ${operation}: ${error?.stack ?? error}`);
+  }
+}
+console.log(JSON.stringify({ build: core.build, threads: core.threads, repeated, differences }));
+// Workers of a threaded build would keep the process.
+process.exit(0);

@@ -1,0 +1,165 @@
+"""The core in WebAssembly gives the native core's bytes: every golden file, every operation.
+
+The golden tests themselves run here once more, natively, with a recorder in front of the core; each
+build then repeats the calls in Node. A build is held to the same at one thread and at four.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from recorder import RECORDED, Recorder
+
+from nssbg import Remover, _core
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILDS = [("plain", 1), ("simd", 1), ("simd-threads", 1), ("simd-threads", 4)]
+# Golden files of what the browser has, and of what it does not: enlargement, which works by tiles.
+GOLDEN = {"decontaminate", "prepare", "refine", "studio"}
+NOT_IN_THE_BROWSER = {"tiles"}
+EXAMPLES = sorted((ROOT / "examples").glob("*.jpg"))
+
+
+def golden(name):
+    """A module of tests/golden."""
+    path = ROOT / "tests" / "golden" / f"test_{name}_golden.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_golden_tests():
+    """Every case of tests/golden, at the best ISA level."""
+    level = _core.isa_levels()[-1]
+    for dtype in (np.uint8, np.uint16):
+        golden("decontaminate").test_bytes_are_the_recorded_ones(dtype, level)
+    prepare = golden("prepare")
+    for name in prepare.GOLDEN:
+        prepare.test_checksum(name, level, 1)
+    refine = golden("refine")
+    for case in refine.DIGESTS:
+        refine.test_bytes_are_as_stored(*case, level)
+    studio = golden("studio")
+    for size in studio.GOLDEN:
+        studio.test_checksum(size, level, 1)
+    _core.set_isa("auto")
+
+
+def pictures(dtype):
+    """Waves, edges and noise by integers alone: an image and an alpha of H x W."""
+    y, x = np.mgrid[0:173, 0:259].astype(np.int64)
+    image = np.stack([x * 7 + y * 3, (x // 9 + y // 5) % 2 * 255, (x ^ y) * 5], -1) % 256
+    wave = (x * 3 + y * 2) % 512
+    alpha = np.clip(np.minimum(wave, 511 - wave) * 2 - 60, 0, 255)
+    scale = np.iinfo(dtype).max // 255
+    return (image * scale).astype(dtype), (alpha * scale).astype(dtype)
+
+
+def run_operations_without_golden_file():
+    """What the golden files leave out, in every type."""
+    for dtype in (np.uint8, np.uint16):
+        image, alpha = pictures(dtype)
+        rgba = np.dstack([image, alpha])
+        for pixels in (image, rgba, alpha[..., None]):
+            for compression in ("fast", "default", "best"):
+                _core.png_encode(pixels, compression, b"", 1)
+            for orientation in (2, 5, 7, 8):
+                _core.orient(pixels, orientation, 1)
+        _core.subject_box(rgba, 10, threads=1)
+        short = "u8" if dtype == np.uint8 else "u16"
+        for form, kind in (("f32", np.float32), ("f16", np.uint16), ("u8", np.uint8)):
+            target = np.zeros((3, 90, 121), kind)
+            getattr(_core, f"prepare_{form}_from_{short}")(
+                image,
+                target,
+                "lanczos",
+                (10, 5, 111, 80),
+                (9, 99, 199),
+                (0.4, 0.5, 0.6),
+                (0.2, 0.3, 0.25),
+                1,
+                (3.25, 7.5, 200.0, 150.75),
+            )
+        screen = np.where(alpha[..., None] > alpha.max() // 2, image, np.array([9, 200, 30], dtype))
+        _core.studio_alpha(screen.astype(dtype), "green", True, 1, 0.0)
+        _core.studio_alpha(image, "auto", False, 1, 0.9)
+    image, alpha = pictures(np.uint8)
+    as_float = alpha.astype(np.float32) / np.float32(255)
+    trimap = np.where(alpha < 20, 0, np.where(alpha > 235, 255, 128)).astype(np.uint8)
+    for level in ("guided", "matting"):
+        for coarse in (alpha[::4, ::4].copy(), as_float[::4, ::4].copy()):
+            _core.refine(image, coarse, trimap, level, 1, 64)
+        _core.refine(image.astype(np.uint16) * 257, as_float[::4, ::4].copy(), None, level, 1, 64)
+    _core.decontaminate(image, as_float, None, threads=1)
+    for given in (alpha, as_float):
+        _core.feather(given, 2.5, 1)
+        _core.post_process(given.copy())
+        _core.remove_stray_alpha(given.copy(), 0.6, 0.01)
+        _core.clean_components(given.copy(), False, 0.02, 500, False)
+        _core.clean_components(given.copy(), False, 0.1, 0, False, of_largest=0.25, faint=0.65)
+        _core.clean_components(given.copy(), False, 0.1, 0, True)
+        _core.clean_components(given.copy(), True, 0.98, 500, False, deepest=0.2)
+    rng = np.random.default_rng(5)
+    for pixel_bytes in (1, 3, 4, 6, 8):
+        filtered = rng.integers(0, 256, (40, 1 + 24 * pixel_bytes)).astype(np.uint8)
+        filtered[:, 0] = np.arange(40) % 5
+        _core.png_unfilter(filtered, pixel_bytes)
+
+
+def test_no_golden_file_is_forgotten():
+    names = {path.stem[5:-7] for path in (ROOT / "tests" / "golden").glob("test_*_golden.py")}
+    assert names == GOLDEN | NOT_IN_THE_BROWSER
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory, web_builds):
+    """Recorded calls; every operation occurs."""
+    recorder = Recorder(tmp_path_factory.mktemp("calls"))
+    with pytest.MonkeyPatch.context() as patch:
+        recorder.install(patch)
+        run_golden_tests()
+        run_operations_without_golden_file()
+    recorder.save()
+    assert {call["operation"] for call in recorder.calls} == set(RECORDED)
+    return recorder.folder
+
+
+@pytest.mark.parametrize(("build", "threads"), BUILDS)
+def test_every_call_gives_the_native_bytes(node, calls, build, threads):
+    told = node("replay.js", calls, build, threads)
+    assert told["differences"] == []
+    assert (told["build"], told["threads"]) == (build, threads)
+    assert set(told["repeated"]) == set(RECORDED)
+
+
+@pytest.fixture(scope="module")
+def cutouts(tmp_path_factory, web_builds):
+    """The example pictures cut out natively by the studio method: pixels, alpha, PNG file."""
+    recorder = Recorder(tmp_path_factory.mktemp("cutouts"))
+    assert len(EXAMPLES) == 6
+    with Remover(model="studio") as remover:
+        for path in EXAMPLES:
+            cutout = remover.cutout(path)
+            file = recorder.folder / f"{path.stem}.png"
+            cutout.save(file)
+            with Image.open(file) as opened:
+                assert opened.size == cutout.alpha.shape[::-1]
+            recorder.calls.append(
+                {
+                    "name": path.stem,
+                    "image": recorder.kept(cutout.frame.rgb),
+                    "alpha": recorder.kept(cutout.alpha),
+                    "png": recorder.kept(file.read_bytes()),
+                }
+            )
+    recorder.save()
+    return recorder.folder
+
+
+@pytest.mark.parametrize(("build", "threads"), BUILDS)
+def test_a_studio_cutout_is_the_native_file(node, cutouts, build, threads):
+    told = node("studio_cutout.js", cutouts, build, threads)
+    assert told == [{"name": path.stem, "alpha": True, "png": True} for path in EXAMPLES]
