@@ -11,6 +11,7 @@
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/cleanup.hpp"
+#include "nssbg/merge_alpha.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/post_process.hpp"
 #include "nssbg/refine.hpp"
@@ -117,6 +118,24 @@ void bind_cleanup(nb::module_& module) {
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }
 
+template <class A, class E, class Out>
+void bind_merge(nb::module_& module) {
+    module.def(
+        "merge_alpha",
+        [](const Array<const A, 2>& alpha, const Array<const E, 2>& existing) {
+            auto out = pooled_array<Out>({alpha.shape(0), alpha.shape(1)});
+            const ImageView<const A> view = view_of(alpha);
+            const ImageView<const E> other = view_of(existing);
+            const auto result =
+                packed_view(static_cast<Out*>(out.data()), view.height, view.width, 1);
+            const NativeCall call;
+            merge_alpha<A, E, Out>(view, other, result);
+            return out;
+        },
+        nb::arg("alpha").noconvert(), nb::arg("existing").noconvert(),
+        "The product of an alpha with the one that the picture came with.");
+}
+
 // A stream as Python has it: threads may push at once, since push lets go of the interpreter's
 // lock; they take turns.
 template <class Pixel, class T>
@@ -196,6 +215,10 @@ void bind_refine(nb::module_& module) {
     bind_stream<std::uint16_t, float>(module, "RefineStreamU16F32");
     bind_cleanup<std::uint8_t>(module);
     bind_cleanup<float>(module);
+    bind_merge<std::uint8_t, std::uint8_t, std::uint8_t>(module);
+    bind_merge<std::uint8_t, std::uint16_t, std::uint16_t>(module);
+    bind_merge<float, std::uint8_t, float>(module);
+    bind_merge<float, std::uint16_t, float>(module);
     module.attr("LARGEST_DIP") = largest_dip;
     module.attr("COMPONENT_LEVEL") = small_component_level;
     module.attr("COMPONENT_SHARE") = small_component_share;

@@ -221,6 +221,19 @@ def feather(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), devi
 def feather(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.float32]:
     """Gaussian blur of an alpha."""
 
+@overload
+def merge_alpha(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], existing: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.uint8]: ...
+
+@overload
+def merge_alpha(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], existing: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.uint16]: ...
+
+@overload
+def merge_alpha(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], existing: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.float32]: ...
+
+@overload
+def merge_alpha(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], existing: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.float32]:
+    """The product of an alpha with the one that the picture came with."""
+
 LARGEST_DIP: float = 0.01
 
 COMPONENT_LEVEL: float = 0.02

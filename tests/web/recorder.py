@@ -26,6 +26,7 @@ RECORDED = (
     "decontaminate",
     "clean_components",
     "feather",
+    "merge_alpha",
     "post_process",
     "remove_stray_alpha",
     "over_image",

@@ -63,6 +63,7 @@ const operations = {
     core.removeStrayAlpha(alpha, { level: get(1, 'level'), reach: get(2, 'reach') });
     return { outputs: [alpha] };
   },
+  merge_alpha: (get) => ({ outputs: [core.mergeAlpha(array(get(0, 'alpha')), array(get(1, 'existing')))] }),
   feather: (get) => ({ outputs: [core.feather(array(get(0, 'alpha')), get(1, 'sigma'))] }),
   over_image: (get) => ({ outputs: [core.overImage(array(get(0, 'rgba')), array(get(1, 'background')))] }),
   over_gradient(get) {

@@ -95,6 +95,9 @@ def run_operations_without_golden_file():
         _core.refine(image.astype(np.uint16) * 257, as_float[::4, ::4].copy(), None, level, 1, 64)
     _core.decontaminate(image, as_float, None, threads=1)
     for given in (alpha, as_float):
+        for dtype in (np.uint8, np.uint16):
+            existing = pictures(dtype)[0][..., 1].copy()
+            _core.merge_alpha(given, existing)
         _core.feather(given, 2.5, 1)
         _core.post_process(given.copy())
         _core.remove_stray_alpha(given.copy(), 0.6, 0.01)

@@ -264,6 +264,12 @@ export class Core {
     this.#scoped(() => this.#call('remove_stray_alpha', this.#of(alpha), level, reach));
   }
 
+  /** The product of an alpha with the one that the picture came with. @param {Input} alpha uint8 or float32 @param {Input} existing uint8 or uint16 @returns {NativeArray} the finer of both types */
+  mergeAlpha(alpha, existing) {
+    const dtype = dtypeOfInput(alpha) === 'float32' ? 'float32' : dtypeOfInput(existing);
+    return this.#result(new NativeArray(this, dtype, alpha.height, alpha.width), (out) => this.#call('merge_alpha', this.#of(alpha), this.#of(existing), this.#of(out)));
+  }
+
   /** A Gaussian blur. @param {Input} alpha uint8 or float32 @param {number} sigma pixels @returns {NativeArray} */
   feather(alpha, sigma) {
     return this.#result(this.#like(alpha, 1), (out) => this.#call('feather', this.#of(alpha), this.#of(out), sigma, this.threads));

@@ -12,6 +12,7 @@ import { encodePng } from './png.js';
 
 /**
  * @typedef {object} CutoutOptions
+ * @property {import('./core.js').Input | null} [existing] the alpha that the picture came with, H x W
  * @property {'fast'} [effort] a second pass is not in the browser yet
  * @property {'none' | 'guided' | 'matting' | 'auto'} [refine]
  * @property {'multilevel' | 'blur-fusion' | 'off'} [foreground]
@@ -33,7 +34,7 @@ import { encodePng } from './png.js';
  * @param {CutoutOptions} [options]
  * @returns {Promise<CutoutResult>}
  */
-export async function cutout(core, network, image, { effort = 'fast', refine = 'guided', foreground = 'multilevel', decontaminate = 1, onStage } = {}) {
+export async function cutout(core, network, image, { existing = null, effort = 'fast', refine = 'guided', foreground = 'multilevel', decontaminate = 1, onStage } = {}) {
   if (effort !== 'fast') throw new CoreError('invalid', `effort "${effort}" does not run in the browser yet; "fast" does`);
   /** @type {Record<string, number>} */
   const timings = {};
@@ -71,7 +72,9 @@ export async function cutout(core, network, image, { effort = 'fast', refine = '
         return refined.alpha;
       }));
     }
-    const full = alpha;
+    const own = existing;
+    const made = alpha;
+    const full = own === null ? made : hold(await stage('merge alpha', () => core.mergeAlpha(made, own)));
     const rgba = await stage('foreground', () => core.decontaminate(image, full, { method: foreground, strength: decontaminate }));
     return { rgba, timings, notes };
   } finally {

@@ -73,14 +73,13 @@ async function cutOut({ id, image, png, name, model, options }) {
   if (!core) throw new CoreError('invalid', 'the engine is not open yet');
   if (model !== 'studio' && model !== network?.description.name) throw new CoreError('invalid', `the model ${model} is not here; ${network?.description.name ?? 'studio'} is`);
   const decoded = png ? await decodePng(core, png, { name }) : null;
-  if (decoded?.alpha) throw new CoreError('invalid', `${name ?? 'the picture'} has an alpha of its own, which does not count in the browser yet; flatten it first`);
   const pixels = decoded?.rgb ?? image;
   if (!pixels) throw new CoreError('invalid', 'a cut-out needs an image or a png');
   const held = core.array(pixels);
   try {
     const { profile = null, exif = null, dpi = null } = decoded ?? {};
     const onStage = (/** @type {string} */ stage) => tell({ type: 'stage', id, stage });
-    const made = await cutoutPng(core, model === 'studio' ? null : network, held, { ...options, metadata: { profile, exif, dpi }, onStage });
+    const made = await cutoutPng(core, model === 'studio' ? null : network, held, { ...options, existing: decoded?.alpha ?? null, metadata: { profile, exif, dpi }, onStage });
     if (profile && model !== 'studio') made.notes.push('the network saw the colours as sRGB, not by their profile');
     tell({ type: 'done', id, ...made }, [/** @type {ArrayBuffer} */ (made.png.buffer)]);
   } finally {

@@ -19,6 +19,7 @@
 #include "../vocabulary.hpp"
 #include "nssbg/compose.hpp"
 #include "nssbg/image_view.hpp"
+#include "nssbg/merge_alpha.hpp"
 #include "nssbg/orient.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/pool.hpp"
@@ -295,6 +296,21 @@ NSSBG_EXPORT Status nssbg_remove_stray_alpha(const Array* alpha, double level, d
     return guarded([&] {
         with_map(alpha, "the alpha", [&](auto value) {
             remove_stray_alpha(view_of<decltype(value)>(alpha), level, reach);
+        });
+    });
+}
+
+// out is a float map where alpha is one, else of existing's type.
+NSSBG_EXPORT Status nssbg_merge_alpha(const Array* alpha, const Array* existing, const Array* out) {
+    return guarded([&] {
+        with_map(alpha, "the alpha", [&](auto value) {
+            with_integers(existing, "the picture's alpha", [&](auto other) {
+                using A = decltype(value);
+                using E = decltype(other);
+                using Out = std::conditional_t<std::is_same_v<A, float>, float, E>;
+                merge_alpha<A, E, Out>(view_of<const A>(alpha), view_of<const E>(existing),
+                                       view_of<Out>(out));
+            });
         });
     });
 }

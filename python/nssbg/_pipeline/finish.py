@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _core as _typed_core
 from nssbg._cutout import Cutout
 from nssbg._ops.alpha_depth import alpha_as
 from nssbg._ops.edge import adjusted_edge
@@ -18,6 +18,9 @@ from nssbg._ops.foreground import decontaminate
 from nssbg._ops.refine import refine_with_report
 from nssbg._pipeline.job import Job
 from nssbg._segment.corrections import Region, corrected_alpha, corrected_estimate
+
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
 
 __all__ = ["estimate_foreground", "merge_alpha", "merged", "refine_alpha"]
 
@@ -111,10 +114,5 @@ def merged(alpha: NDArray[Any], existing: NDArray[Any]) -> NDArray[Any]:
 
     uint8 or float32 times uint8 or uint16; the result keeps the finer of the two.
     """
-    full = np.iinfo(existing.dtype).max
-    if alpha.dtype == np.float32:
-        product32: NDArray[np.float32] = alpha * (existing.astype(np.float32) / np.float32(full))
-        return product32
-    # alpha / 255 * existing, in existing's own range, so that 16 bits stay 16 bits.
-    product = (alpha.astype(np.uint32) * existing.astype(np.uint32) + 127) // 255
-    return product.astype(existing.dtype)
+    product: NDArray[Any] = _core.merge_alpha(alpha, existing)
+    return product
