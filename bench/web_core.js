@@ -6,10 +6,11 @@
  * FOLDER has image.bin and coarse.bin with their sizes in sizes.json; prints milliseconds by stage, each the
  * least of all rounds, as JSON.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadCore } from '../web/core/core.js';
+import { loadRuntime, Network } from '../web/core/network.js';
 import { encodePng } from '../web/core/png.js';
 
 const [folder, base, build, threads, rounds] = process.argv.slice(2);
@@ -29,9 +30,20 @@ async function timed(stage, work) {
   return result;
 }
 
+/** The bundled network, where `make web` could bring a runtime for it. */
+async function network() {
+  const dist = new URL('../', pathToFileURL(`${base}/`));
+  if (!existsSync(new URL('runtime/package.txt', dist))) return null;
+  const ort = await loadRuntime(new URL('runtime/', dist), 1);
+  const description = JSON.parse(readFileSync(new URL('models/nssbg-lite.json', dist), 'utf8'));
+  return Network.open(ort, readFileSync(new URL('models/nssbg-lite.onnx', dist)), description);
+}
+
+const net = await network();
 for (let round = 0; round < Number(rounds); round++) {
   const studio = await timed('studio', () => core.studio(image));
   const input = await timed('prepare', () => core.prepare(image, { height: 384, width: 384, filter: 'bilinear' }));
+  if (net) (await timed('segment', () => net.map(core, input, image))).release();
   const guided = await timed('refine guided', () => core.refine(image, coarse));
   const matting = await timed('refine matting', () => core.refine(image, coarse, { level: 'matting' }));
   const rgba = await timed('foreground', () => core.decontaminate(image, guided.alpha));

@@ -4,7 +4,8 @@
     python -m bench.web_core [examples/mug.jpg] [--rounds 5] [--base web/dist/core]
 
 Native at one thread and at two, then every build in Node; the least of all rounds. --base takes the
-builds from another folder, for a compiler or flags to be tried.
+builds from another folder, for a compiler or flags to be tried. segment is the bundled network on
+onnxruntime-web, one thread.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ from nssbg._ops.prepare import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDS = [("plain", 1), ("simd", 1), ("simd-threads", 1), ("simd-threads", 2)]
-STAGES = ("load", "studio", "prepare", "refine guided", "refine matting", "foreground", "png")
+STAGES = (
+    "load",
+    "studio",
+    "prepare",
+    "segment",
+    "refine guided",
+    "refine matting",
+    "foreground",
+    "png",
+)
 
 
 def native(image: Any, coarse: Any, threads: int, rounds: int) -> dict[str, float]:
