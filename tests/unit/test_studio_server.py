@@ -153,18 +153,28 @@ def test_samples_are_there_small_and_not_sent_twice(client):
     client.request("DELETE", f"/api/pictures/{made['id']}")
 
 
+def of_the_page(folder):
+    """The files of web/ that a wheel carries, by their path there; as CMakeLists.txt installs them.
+
+    The engine in the browser and the tests' own are not among them.
+    """
+    kinds = {".html", ".js", ".css", ".svg", ".webmanifest"}
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.suffix in kinds
+        and path.name not in {"mock.js", "wasm-worker.js"}
+        and not {"core", "dist", "node_modules"} & set(path.relative_to(folder).parts)
+    }
+
+
 def carried():
     """What a wheel carries for the page, by its path there; as CMakeLists.txt installs it."""
     from nssbg.studio_page.page_files import assets_folder, samples_folder
 
     page_folder = assets_folder()
     assert page_folder is not None, "index.html is neither in the package nor in web/"
-    kinds = {".html", ".js", ".css", ".svg", ".webmanifest"}
-    files = {
-        path.relative_to(page_folder).as_posix(): path
-        for path in page_folder.rglob("*")
-        if path.suffix in kinds and path.name != "mock.js" and "node_modules" not in path.parts
-    }
+    files = of_the_page(page_folder)
     files.update({f"samples/{path.name}": path for path in samples_folder().iterdir()})
     return files
 
@@ -189,13 +199,7 @@ def test_the_page_comes_from_the_wheel_or_in_a_checkout_from_its_sources():
         for path in assets_folder().rglob("*")
         if path.is_file()
     }
-    sources = {
-        path.relative_to(root / "web").as_posix(): path.read_bytes()
-        for path in (root / "web").rglob("*")
-        if path.suffix in {".html", ".js", ".css", ".svg", ".webmanifest"}
-        and path.name != "mock.js"
-        and "node_modules" not in path.parts
-    }
+    sources = {name: path.read_bytes() for name, path in of_the_page(root / "web").items()}
     assert installed == sources
 
 

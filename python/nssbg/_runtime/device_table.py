@@ -116,14 +116,14 @@ REMEDIES: dict[str, dict[str, str]] = {
     },
     "onnxruntime": {
         "cpu": "pip install onnxruntime",
-        "cuda": 'an NVIDIA GPU with its driver, and pip install "onnxruntime-gpu[cuda,cudnn]" in place '
-        "of onnxruntime",
+        "cuda": 'an NVIDIA GPU with its driver, and pip install "onnxruntime-gpu[cuda,cudnn]" in '
+        "place of onnxruntime",
         "tensorrt": "an NVIDIA GPU with its driver, onnxruntime-gpu in place of onnxruntime, and "
         "pip install tensorrt",
         "rocm": "an AMD GPU with ROCm, and AMD's build onnxruntime-rocm or onnxruntime-migraphx in "
         "place of onnxruntime",
-        "directml": "Windows with a DirectX 12 GPU, and pip install onnxruntime-directml in place of "
-        "onnxruntime",
+        "directml": "Windows with a DirectX 12 GPU, and pip install onnxruntime-directml in place "
+        "of onnxruntime",
         "coreml": "macOS: its onnxruntime has CoreML",
         "webgpu": "a build of onnxruntime with WebGPU",
         "npu": "a build of onnxruntime for the NPU: onnxruntime-qnn (Qualcomm) or AMD's Ryzen AI",
