@@ -167,6 +167,22 @@ def test_boxes_that_are_lost_cost_measuring_alone(shop, tmp_path, caplog):
     assert "cannot be used" in caplog.text
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_forecast_leaves_the_boxes_as_they_are(shop, tmp_path, damaged):
+    assert len(done(shop())) == 5
+    state = tmp_path / "out/.nssbg"
+    if damaged:
+        (state / BOXES).write_bytes(b"no database at all, but long enough to be taken for one" * 40)
+
+    def there():
+        return {path.name: path.read_bytes() for path in state.glob(BOXES + "*")}
+
+    before = there()
+    assert before
+    assert shop().forecast().to_do == (4 if damaged else 0)  # what is grouped may change its scale
+    assert there() == before
+
+
 def test_the_store_keeps_what_is_asked_for(tmp_path):
     with BoxStore(tmp_path / BOXES) as store:
         store.put("a", (1, 2, 3, 4))

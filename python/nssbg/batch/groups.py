@@ -8,26 +8,21 @@ twice for as long as these stay.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import logging
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
+from typing import ClassVar
 
 from nssbg import __version__
 from nssbg._compose.canvas import Box
 from nssbg._errors import OptionError
 from nssbg._options import CutoutOptions
 from nssbg._vocabulary import GroupBy
+from nssbg.batch.side_file import SideFile
 from nssbg.batch.units import WorkUnit, keywords
 
 __all__ = ["BOXES", "BoxStore", "box_key", "chunks", "group_of", "shared"]
-
-log: logging.Logger = logging.getLogger("nssbg")
 
 #: The file in a batch's state folder.
 BOXES = "boxes.sqlite"
@@ -118,84 +113,18 @@ def shared(groups: Sequence[Sequence[WorkUnit]], boxes: Sequence[Sequence[Box]])
     return made
 
 
-class BoxStore:
-    """Subjects' boxes by `box_key`, in one SQLite file that only saves time.
+class BoxStore(SideFile):
+    """Subjects' boxes by `box_key`; see `SideFile`."""
 
-    Used by one thread at a time. A file that is damaged, or cannot be written, costs measuring
-    anew, with a warning.
-
-    Args:
-        path: The file; made where there is none.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._connection = self._opened(path)
-        except sqlite3.DatabaseError as error:
-            log.warning("%s: cannot be used (%s); pictures are measured again", path, error)
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    path.with_name(path.name + suffix).unlink()
-            try:
-                self._connection = self._opened(path)
-            except sqlite3.DatabaseError:
-                self._connection = self._opened(":memory:")
+    TABLE: ClassVar[str] = "boxes"
+    COLUMNS: ClassVar[dict[str, str]] = dict.fromkeys(("top", "lft", "bottom", "rgt"), "INTEGER")
+    WHAT: ClassVar[str] = "boxes of subjects"
 
     def get(self, key: str) -> Box | None:
         """(top, left, bottom, right), all zero where nothing was found; None: not measured."""
-        try:
-            row = self._connection.execute(
-                "SELECT top, lft, bottom, rgt FROM boxes WHERE key = ?", (key,)
-            ).fetchone()
-        except sqlite3.DatabaseError as error:
-            log.warning("%s: damaged (%s)", self._path, error)
-            return None
-        return None if row is None else (row[0], row[1], row[2], row[3])
+        found = self._get(key)
+        return None if found is None else (found[0], found[1], found[2], found[3])
 
     def put(self, key: str, box: Box) -> None:
         """Keep a box."""
-        try:
-            self._connection.execute("INSERT OR REPLACE INTO boxes VALUES (?,?,?,?,?)", (key, *box))
-            self._connection.commit()
-        except sqlite3.DatabaseError as error:
-            log.warning("%s: a measured box is not kept: %s", self._path, error)
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """Let go of all but these."""
-        with contextlib.suppress(sqlite3.DatabaseError):
-            wanted = set(keys)
-            found = [row[0] for row in self._connection.execute("SELECT key FROM boxes")]
-            self._connection.executemany(
-                "DELETE FROM boxes WHERE key = ?", ((key,) for key in found if key not in wanted)
-            )
-            self._connection.commit()
-
-    def __enter__(self) -> BoxStore:
-        """Use as `with BoxStore(path) as store:`."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    @staticmethod
-    def _opened(path: Path | str) -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=30)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS boxes (key TEXT PRIMARY KEY, top INTEGER NOT NULL, "
-                "lft INTEGER NOT NULL, bottom INTEGER NOT NULL, rgt INTEGER NOT NULL)"
-            )
-            connection.execute("SELECT key, top, lft, bottom, rgt FROM boxes LIMIT 1")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        self._put(key, box)

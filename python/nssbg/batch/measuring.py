@@ -98,7 +98,7 @@ class Measuring:
         if not path.exists():
             return list(units)
         groups = [group for some in chunks(units, by) for group in some]
-        with BoxStore(path) as store:
+        with BoxStore(path, read_only=True) as store:
             return shared(groups, self.known(groups, store))
 
     def boxes(self, groups: Sequence[Sequence[WorkUnit]], store: BoxStore) -> list[list[Box]]:
@@ -149,7 +149,7 @@ class Measuring:
 
     def _measure(self, units: Sequence[WorkUnit], store: BoxStore, found: dict[bytes, Box]) -> None:
         # Nothing is opened where all is known.
-        pictures = self._pictures(units, store, found)
+        pictures = self._pictures(units)
         first = next(pictures, None)
         if first is None:
             return
@@ -176,9 +176,7 @@ class Measuring:
                 store.put(picture.key, outcome.output_path)
                 found[picture.unit.identity] = outcome.output_path
 
-    def _pictures(
-        self, units: Sequence[WorkUnit], store: BoxStore, found: dict[bytes, Box]
-    ) -> Iterator[_Picture]:
+    def _pictures(self, units: Sequence[WorkUnit]) -> Iterator[_Picture]:
         for unit in units:
             if self._stopping():
                 return

@@ -7,31 +7,22 @@ is made anew.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import logging
 import os
-import sqlite3
-import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIDE", "Thumb", "ThumbnailStore", "thumbnail"]
+from nssbg.batch.side_file import SideFile
 
-log: logging.Logger = logging.getLogger("nssbg")
+__all__ = ["SIDE", "Thumb", "ThumbnailStore", "thumbnail"]
 
 #: Longer side of a thumbnail, in pixels.
 SIDE = 160
 # Quality of the WebP files: a pair takes about 6 kB.
 _QUALITY = 60
-# What SQLite says of a file that is none of its own, or of another program's or a newer form.
-_DAMAGE = ("not a database", "malformed", "no such column", "has no column")
 
 
 @dataclass(frozen=True)
@@ -109,108 +100,23 @@ def _encoded(pixels: NDArray[np.uint8]) -> bytes:
     return made.getvalue()
 
 
-class ThumbnailStore:
-    """Thumbnails by the fingerprint of their work unit, in one SQLite file.
+class ThumbnailStore(SideFile):
+    """Thumbnails by the fingerprint of their work unit; see `SideFile`."""
 
-    Safe to use from several threads. Close it, or use it as `with ThumbnailStore(path) as store:`.
-
-    Args:
-        path: The file; made where there is none, its folder too. Where it cannot be written,
-            thumbnails are held in memory for as long as the store is open, with a warning.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection = self._open()
+    TABLE: ClassVar[str] = "thumbs"
+    COLUMNS: ClassVar[dict[str, str]] = {
+        "before": "BLOB",
+        "after": "BLOB",
+        "width": "INTEGER",
+        "height": "INTEGER",
+    }
+    WHAT: ClassVar[str] = "thumbnails"
 
     def put(self, key: str, thumb: Thumb) -> None:
-        """Keep a thumbnail; a full disk costs it alone, with a warning."""
-        row = (_text(key), thumb.before, thumb.after, thumb.width, thumb.height)
-        with self._lock:
-            try:
-                self._connection.execute("INSERT OR REPLACE INTO thumbs VALUES (?,?,?,?,?)", row)
-                # Each at once, for a run that is killed to lose none: not flushed, it costs little.
-                self._connection.commit()
-            except sqlite3.DatabaseError as error:
-                log.warning("%s: no thumbnail kept: %s", self._path, error)
+        """Keep a thumbnail."""
+        self._put(key, (thumb.before, thumb.after, thumb.width, thumb.height))
 
     def get(self, key: str) -> Thumb | None:
         """The thumbnail of a work unit, or None."""
-        with self._lock:
-            try:
-                found = self._connection.execute(
-                    "SELECT before, after, width, height FROM thumbs WHERE key = ?", (_text(key),)
-                ).fetchone()
-            except sqlite3.DatabaseError as error:
-                log.warning("%s: damaged (%s)", self._path, error)
-                return None
+        found = self._get(key)
         return None if found is None else Thumb(*found)
-
-    def retain(self, keys: Iterable[str]) -> None:
-        """Let go of all thumbnails but these: those of inputs and options that are no more."""
-        with self._lock, contextlib.suppress(sqlite3.DatabaseError):
-            self._connection.execute("CREATE TEMP TABLE wanted (key TEXT PRIMARY KEY)")
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO wanted VALUES (?)", ((_text(key),) for key in keys)
-            )
-            self._connection.execute("DELETE FROM thumbs WHERE key NOT IN (SELECT key FROM wanted)")
-            self._connection.execute("DROP TABLE wanted")
-            self._connection.commit()
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> ThumbnailStore:
-        """Use as `with ThumbnailStore(path) as store:`."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    def _open(self) -> sqlite3.Connection:
-        """The file; made anew where it is damaged, in memory where it cannot be written."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                return self._opened(self._path)
-            except sqlite3.DatabaseError as error:
-                if not any(word in str(error) for word in _DAMAGE):
-                    raise
-                log.warning("%s: damaged (%s); thumbnails are made again", self._path, error)
-                for suffix in ("", "-wal", "-shm"):
-                    with contextlib.suppress(FileNotFoundError):
-                        self._path.with_name(self._path.name + suffix).unlink()
-                return self._opened(self._path)
-        except (OSError, sqlite3.DatabaseError) as error:
-            log.warning("%s: thumbnails are not kept (%s)", self._path, error)
-            return self._opened(":memory:")
-
-    def _opened(self, path: Path | str) -> sqlite3.Connection:
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
-        try:
-            # A crash of the machine may cost thumbnails, which are made again.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS thumbs (key TEXT PRIMARY KEY, before BLOB NOT NULL, "
-                "after BLOB NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL)"
-            )
-            connection.execute("SELECT key, before, after, width, height FROM thumbs LIMIT 1")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _text(key: str) -> str:
-    """A key that SQLite takes: names that are no UTF-8 have lone surrogates."""
-    return key.encode("utf-8", "backslashreplace").decode()
