@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import CHROMIUM, FLAGS, MISSING
 from PIL import Image
 from studio_mock import serving
 
@@ -28,20 +28,9 @@ pytest.importorskip(
     "starlette", reason="the studio's server is an extra: pip install nssbg[studio]"
 )
 pytest.importorskip("uvicorn", reason="the studio's server is an extra: pip install nssbg[studio]")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 if CHROMIUM is None:
-    pytest.skip(f"no browser: none of {', '.join(NAMES)} is here", allow_module_level=True)
+    pytest.skip(MISSING, allow_module_level=True)
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 expect = playwright.expect
 STAGE = ".stage-canvas"
 DONE = ".pictures li[data-state=done], .pictures li[data-state=look]"

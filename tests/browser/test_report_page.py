@@ -4,11 +4,11 @@ Needs playwright (`pip install --group browser`) and a Chromium of the system; s
 """
 
 import json
-import shutil
 import time
 
 import pytest
 from batch_pictures import profile_of
+from chromium import CHROMIUM, FLAGS, MISSING
 from report_rows import HOSTILE, rows_of, with_thumbnails
 
 from nssbg.batch.report import write_reports
@@ -17,20 +17,9 @@ from nssbg.batch.sidecar import read_corrections
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
 )
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 if CHROMIUM is None:
-    pytest.skip(f"no browser: none of {', '.join(NAMES)} is here", allow_module_level=True)
+    pytest.skip(MISSING, allow_module_level=True)
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 CARDS = "#cards > li"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_sources import of_the_page
 from studio_browser import (
     LONG,
     downloaded,
@@ -28,8 +29,7 @@ from studio_mock import POLICY, mock_page
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 AXE = "axe-core@4.10.3"
-APART = {"mock.js", "README.md"}
-SHIPPED = [path for path in WEB.rglob("*") if path.is_file() and path.name not in APART]
+SHIPPED = [*of_the_page(WEB).values()]
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 

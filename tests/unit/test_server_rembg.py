@@ -13,10 +13,9 @@ from PIL import Image
 
 pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
 
-from http_server import multipart, serving
+from http_server import multipart, remote_giving, serving
 
 from nssbg.compat import rembg
-from nssbg.server import remote_images
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +102,7 @@ def test_the_picture_is_asked_for(server, picture):
 
 
 def test_addresses_are_fetched_where_their_host_is_allowed(picture, monkeypatch):
-    class Remote(remote_images.RemoteImages):
-        def fetch(self, url):
-            self._allowed(url)
-            return bytearray(picture)
-
-    monkeypatch.setattr("nssbg.server.app.RemoteImages", Remote)
+    monkeypatch.setattr("nssbg.server.app.RemoteImages", remote_giving(picture))
     with serving(fetched_hosts=("*.example.org",)) as running:
         path = "/api/remove?om=true&url=https://img.example.org/p.png"
         status, headers, data = running.request("GET", path)

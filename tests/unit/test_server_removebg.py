@@ -17,10 +17,9 @@ from PIL import Image
 
 pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
 
-from http_server import multipart, serving
+from http_server import multipart, remote_giving, serving
 
 from nssbg import OptionError
-from nssbg.server import remote_images
 from nssbg.server.removebg_fields import fields_from
 
 # A subject of 200 x 200 at (150, 100) of 800 x 400 pixels: more than a quarter of a megapixel.
@@ -276,12 +275,7 @@ def test_a_full_queue_is_its_rate_limit(picture):
 
 
 def test_addresses_are_fetched_where_their_host_is_allowed(picture, monkeypatch):
-    class Remote(remote_images.RemoteImages):
-        def fetch(self, url):
-            self._allowed(url)
-            return bytearray(picture)
-
-    monkeypatch.setattr("nssbg.server.app.RemoteImages", Remote)
+    monkeypatch.setattr("nssbg.server.app.RemoteImages", remote_giving(picture))
     with serving(fetched_hosts=("example.org",)) as running:
         body, head = multipart({"image_url": "https://example.org/p.jpg"})
         assert (

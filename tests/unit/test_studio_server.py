@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_sources import of_the_page
 from PIL import Image
 from studio_client import page
 
@@ -151,21 +152,6 @@ def test_samples_are_there_small_and_not_sent_twice(client):
     assert status == 201
     assert client.ended(made["id"])["state"] == "done"
     client.request("DELETE", f"/api/pictures/{made['id']}")
-
-
-def of_the_page(folder):
-    """The files of web/ that a wheel carries, by their path there; as CMakeLists.txt installs them.
-
-    The engine in the browser and the tests' own are not among them.
-    """
-    kinds = {".html", ".js", ".css", ".svg", ".webmanifest"}
-    return {
-        path.relative_to(folder).as_posix(): path
-        for path in folder.rglob("*")
-        if path.suffix in kinds
-        and path.name not in {"mock.js", "wasm-worker.js"}
-        and not {"core", "dist", "node_modules"} & set(path.relative_to(folder).parts)
-    }
 
 
 def carried():

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,13 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from chromium import CHROMIUM, FLAGS, MISSING
 from PIL import Image
 
 from nssbg import Remover
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # No eval, no address but this one; WebAssembly may be compiled.
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
@@ -96,11 +94,10 @@ def browser(web_builds):
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
     )
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is here")
+    if CHROMIUM is None:
+        pytest.skip(MISSING)
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        opened = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
         yield opened
         opened.close()
 
