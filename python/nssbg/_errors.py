@@ -16,6 +16,7 @@ A message says what was wrong, what was expected and what to try; it names the f
 from __future__ import annotations
 
 __all__ = [
+    "INTERRUPTED",
     "SOME_FAILED",
     "DeviceError",
     "ForkError",
@@ -32,6 +33,8 @@ __all__ = [
 
 #: Exit code of a command that went through all of its files and names those that failed.
 SOME_FAILED = 8
+#: A shell's own convention for "ended by Ctrl-C".
+INTERRUPTED = 130
 
 
 class NssbgError(Exception):

@@ -93,28 +93,22 @@ def photograph_part(
     Returns:
         height x width x 3; its own pixels at scale 1.
     """
-    target = np.empty((3, height, width), np.uint8)
-    kernel = _core.prepare_u8_from_u8 if pixels.dtype == np.uint8 else _core.prepare_u8_from_u16
-    kernel(
-        pixels,
-        target,
-        "lanczos",
-        (0, 0, width, height),
-        (0, 0, 0),
-        (0.0, 0.0, 0.0),
-        (1.0, 1.0, 1.0),
-        threads=0,
-        part=part,
-    )
-    return np.ascontiguousarray(np.moveaxis(target, 0, -1))
+    planes = _planes(pixels, height, width, part, threads=0)
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
 
 
 def _planes(
-    source: NDArray[np.uint8], height: int, width: int, box: tuple[float, float, float, float]
+    source: NDArray[Any],
+    height: int,
+    width: int,
+    box: tuple[float, float, float, float],
+    *,
+    threads: int = 1,
 ) -> NDArray[np.uint8]:
     """The first three channels (or one, thrice) of the part in box at a size: 3 x H x W."""
     target = np.empty((3, height, width), np.uint8)
-    _core.prepare_u8_from_u8(
+    kernel = _core.prepare_u8_from_u8 if source.dtype == np.uint8 else _core.prepare_u8_from_u16
+    kernel(
         source,
         target,
         "lanczos",
@@ -122,7 +116,7 @@ def _planes(
         (0, 0, 0),
         (0.0, 0.0, 0.0),
         (1.0, 1.0, 1.0),
-        threads=1,
+        threads=threads,
         part=box,
     )
     return target

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nssbg.bench import plots
-from nssbg.bench.tables import number, percent, processor_ms
+from nssbg.bench.tables import figures
 
 __all__ = ["as_html"]
 
@@ -130,24 +130,14 @@ def _tables(results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _row(one: Mapping[str, Any]) -> str:
-    asked, found = one["asked"], one["statistics"] or {}
-    floor, quality = one["floor"] or {}, one["quality"]
+    asked = one["asked"]
     threads = str(asked["threads"])
     threads += f" x {asked['streams']}" if asked["streams"] > 1 else ""
     threads += f", batch {asked['batch']}" if asked["batch"] > 1 else ""
-    width = found.get("half_width")
     cells = [
         *(one["size"] or "", one["model"], asked["backend"], asked["device"], asked["precision"]),
         threads,
-        number(found.get("p50_ms")),
-        "-" if width is None else f"{100 * width:.1f} %",
-        number(processor_ms(one)),
-        number(found.get("p90_ms")),
-        number(found.get("p99_ms")),
-        number(one["pictures_per_second"]),
-        percent(floor.get("percent")),
-        number(one["peak_host_bytes"], 1e6),
-        "-" if quality is None else f"{255 * quality['max_error']:.2f}",
+        *figures(one),
     ]
     shown = "".join(
         f'<td class="n">{html.escape(cell)}</td>'

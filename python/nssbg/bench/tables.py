@@ -15,7 +15,16 @@ from typing import Any
 
 from nssbg.bench.comparison import Comparison
 
-__all__ = ["as_csv", "as_json", "as_jsonl", "as_markdown", "as_sql", "comparison_text", "flat_rows"]
+__all__ = [
+    "as_csv",
+    "as_json",
+    "as_jsonl",
+    "as_markdown",
+    "as_sql",
+    "comparison_text",
+    "figures",
+    "flat_rows",
+]
 
 _SQL_TYPES = {int: "INTEGER", float: "REAL", bool: "INTEGER", str: "TEXT"}
 
@@ -235,26 +244,36 @@ def _mark(one: Mapping[str, Any]) -> str:
     return "~" if one["noisy"] else ""
 
 
+def figures(one: Mapping[str, Any]) -> list[str]:
+    """A result's figures as every table shows them, in their order.
+
+    p50, half width of its interval, CPU, p90, p99, pictures/s, share of the floor, peak memory in
+    MB, and the largest error of 255.
+    """
+    found, floor, quality = one["statistics"] or {}, one["floor"] or {}, one["quality"]
+    width = found.get("half_width")
+    return [
+        number(found.get("p50_ms")),
+        "-" if width is None else f"{100 * width:.1f} %",
+        number(processor_ms(one)),
+        number(found.get("p90_ms")),
+        number(found.get("p99_ms")),
+        number(one["pictures_per_second"]),
+        percent(floor.get("percent")),
+        number(one["peak_host_bytes"], 1e6),
+        "-" if quality is None else f"{255 * quality['max_error']:.2f}",
+    ]
+
+
 def _result_table(results: Sequence[Mapping[str, Any]]) -> list[str]:
     joules = any(one["joules"] is not None for one in results)
     device = any(one["device_bytes"] is not None for one in results)
     rows = []
     for one in results:
-        found, floor = one["statistics"] or {}, one["floor"] or {}
-        quality = one["quality"]
-        row = [
-            *_how(one),
-            number(found.get("p50_ms")),
-            "-" if found.get("half_width") is None else f"{100 * found['half_width']:.1f} %",
-            number(processor_ms(one)),
-            f"{number(found.get('mean_ms'))} ± {number(found.get('sd_ms'))}",
-            number(found.get("p90_ms")),
-            number(found.get("p99_ms")),
-            number(one["pictures_per_second"]),
-            percent(floor.get("percent")),
-            number(one["peak_host_bytes"], 1e6),
-            "-" if quality is None else f"{255 * quality['max_error']:.2f}",
-        ]
+        found = one["statistics"] or {}
+        mean = f"{number(found.get('mean_ms'))} ± {number(found.get('sd_ms'))}"
+        told = figures(one)
+        row = [*_how(one), *told[:3], mean, *told[3:]]
         row += [number(one["joules"])] if joules else []
         row += [number(one["device_bytes"], 1e6)] if device else []
         rows.append([*row, _mark(one)])

@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from nssbg._errors import DeviceError, OptionError
+from nssbg._errors import INTERRUPTED, DeviceError, OptionError
 from nssbg._vocabulary import EFFORTS
 from nssbg.cli.console import printable
 
@@ -21,8 +21,6 @@ __all__ = ["add_parser", "run"]
 FORMATS = ("md", "csv", "json", "jsonl", "sql", "html")
 # Something got slower by more than --fail-over.
 SLOWER = 1
-# A shell's own convention for "ended by Ctrl-C".
-INTERRUPTED = 130
 
 
 def add_parser(subparsers: Any) -> None:

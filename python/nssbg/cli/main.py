@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nssbg import __version__, _fs
-from nssbg._errors import ImageEncodeError, NssbgError
+from nssbg._errors import INTERRUPTED, ImageEncodeError, NssbgError
 from nssbg.cli import console
 from nssbg.cli.console import printable
 
@@ -39,9 +39,6 @@ COMMANDS = {
     "studio": "nssbg.cli.studio",
     "serve": "nssbg.cli.serve",
 }
-
-# A shell's own convention for "ended by Ctrl-C".
-INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -265,7 +265,7 @@ def _row_columns(row: Row) -> dict[str, Any]:
         "error": "" if row.error is None else row.error.message,
         "fingerprint": row.fingerprint,
         "attempts": row.attempts,
-        "row": json.dumps(asdict(row)),
+        "row": json.dumps(row.plain()),
     }
 
 
