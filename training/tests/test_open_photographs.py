@@ -446,3 +446,52 @@ def test_recipes_with_open_photographs_say_how_often(name: str) -> None:
     for phase in recipes.read_recipe(path).phases:
         assert phase.own is not None
         assert 0 < phase.own["open"] < sum(phase.own.values()) < 1
+
+
+def test_of_a_folder_only_listed_pictures_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSSBG_CLONES", str(tmp_path))
+    commit = "0" * 40
+    folder = tmp_path / "me" / "flowers" / "train" / "rose"
+    folder.mkdir(parents=True)
+    for name in ("1_a.jpg", "2_b.jpg"):
+        (folder / name).write_bytes(b"")
+    source = catalogue.Source(
+        "f", "me/flowers", commit, "train", "CC BY 2.0", "teacher", "folder", 1.0,
+        listed=f"you/lists@{commit}:some/LICENSE.txt",
+    )  # fmt: skip
+    with pytest.raises(catalogue.CatalogueError, match=r"LICENSE\.txt is missing"):
+        catalogue.pictures(source)
+    licences = tmp_path / "you" / "lists" / "some" / "LICENSE.txt"
+    licences.parent.mkdir(parents=True)
+    licences.write_text("rose/2_b.jpg CC-BY by somebody\n")
+    assert [p.path.name for p in catalogue.pictures(source)] == ["2_b.jpg"]
+    assert clone.folders_of([source]) == {
+        ("me/flowers", commit): ["/train"],
+        ("you/lists", commit): ["/some/LICENSE.txt"],
+    }
+    with pytest.raises(catalogue.CatalogueError, match="OWNER/NAME@COMMIT:PATH"):
+        catalogue.Source("f", "a/b", commit, "x", "CC0", "teacher", "one", 1.0, listed="x")
+
+
+def test_a_backdrop_in_which_the_teacher_sees_a_subject_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSSBG_CLONES", str(tmp_path / "clones"))
+    monkeypatch.setenv("NSSBG_TRAINING_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(open_photographs, "kept_apart", look_alikes.Known)
+    folder = tmp_path / "clones" / "me" / "scenes" / "all"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    for name in ("clutter", "subject", "unlabelled"):
+        cv2.imwrite(str(folder / f"{name}.png"), rng.integers(0, 255, (80, 90, 3), np.uint8))
+    source = catalogue.Source("s", "me/scenes", "0" * 40, "all", "CC0", "none", "one", 0.0)
+    found = {p.path.stem: p for p in catalogue.pictures(source)}
+    sure = np.zeros((80, 90), np.float32)
+    labels_at = labels.labels_folder(open_photographs.SIDE)
+    labels.keep(labels_at, found["clutter"].content(), "plain", sure, sure.shape)
+    sure[20:60, 20:60] = 1
+    labels.keep(labels_at, found["subject"].content(), "plain", sure, sure.shape)
+    names = [identifier for identifier, _, _ in open_photographs.scene_items([source])]
+    assert names == ["s/clutter", "s/unlabelled"]
