@@ -28,6 +28,7 @@ import look_alikes  # noqa: E402
 import measures  # noqa: E402
 import memmap_dataset  # noqa: E402
 import open_photographs  # noqa: E402
+import post_processing  # noqa: E402
 import recipe as recipes  # noqa: E402
 import teach  # noqa: E402
 import teacher  # noqa: E402
@@ -495,3 +496,21 @@ def test_a_backdrop_in_which_the_teacher_sees_a_subject_is_none(
     labels.keep(labels_at, found["subject"].content(), "plain", sure, sure.shape)
     names = [identifier for identifier, _, _ in open_photographs.scene_items([source])]
     assert names == ["s/clutter", "s/unlabelled"]
+
+
+def test_the_steps_of_the_post_processing_are_the_cores() -> None:
+    """Each alone changes what it is for, and in turn they are what the core does at once."""
+    alpha = np.zeros((160, 160), np.float32)
+    alpha[30:130, 30:130] = 1
+    alpha[60:66, 60:66] = 0.7  # a dip
+    alpha[140:155, 5:50] = 0.6  # a stranger's arm
+    alpha[2, 150] = 0.05  # stray
+    steps = post_processing.STEPS
+    changed = {name: np.argwhere(step(alpha) != alpha) for name, step in steps.items()}
+    assert changed["faint components"].min(axis=0).tolist() == [140, 5]
+    assert changed["stray alpha"].tolist() == [[2, 150]]
+    assert len(changed["dips"]) == 36
+    in_turn = steps["dips"](steps["stray alpha"](steps["faint components"](alpha)))
+    assert np.array_equal(in_turn, steps["all"](alpha))
+    line = post_processing.row([(0.5, 0.02), (0.9, 0.01)], [(0.6, 0.01), (0.9, 0.01)])
+    assert line == "+0.0500 (1 / 0) -50.0"
