@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nssbg import _core
+from nssbg import _core as _typed_core
 from nssbg._models.sidecar import ModelDescription
 
 __all__ = ["coarse_alpha", "joined_maps"]
+
+_core: Any = _typed_core
 
 
 def coarse_alpha(output: NDArray[np.float32], model: ModelDescription) -> NDArray[np.float32]:
