@@ -71,11 +71,13 @@ void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_defocus(nb::module_& module);
+void bind_framing(nb::module_& module);
 void bind_refine(nb::module_& module);
 void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
+void bind_segment(nb::module_& module);
 void bind_studio(nb::module_& module);
 void bind_tiles(nb::module_& module);
 

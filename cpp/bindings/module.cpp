@@ -8,10 +8,12 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_compose(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_defocus(module);
+    nssbg::bindings::bind_framing(module);
     nssbg::bindings::bind_png(module);
     nssbg::bindings::bind_prepare(module);
     nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_runtime(module);
+    nssbg::bindings::bind_segment(module);
     nssbg::bindings::bind_studio(module);
     nssbg::bindings::bind_tiles(module);
 }

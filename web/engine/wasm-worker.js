@@ -28,14 +28,14 @@ import { decodePng } from '../core/png.js';
  * @property {import('../core/native-array.js').Pixels} [image] decoded, H x W x 3; or
  * @property {Uint8Array} [png] a PNG file
  * @property {string} [name] for errors
- * @property {string} model "studio", or the network's name
+ * @property {string} model "studio", the network's name, or "auto": the better answer of both
  * @property {import('../core/cutout.js').CutoutOptions} [options]
  */
 
 /**
  * @typedef {{type: 'opened', id: number, build: string, threads: number} |
  *   {type: 'stage', id: number, stage: string} |
- *   {type: 'done', id: number, png: Uint8Array, timings: Record<string, number>, notes: string[]} |
+ *   {type: 'done', id: number, png: Uint8Array} & import('../core/cutout.js').Told |
  *   {type: 'failed', id: number, kind: string, message: string}} Answer
  */
 
@@ -71,7 +71,8 @@ async function open({ id, core: base, runtime, network: file, description, build
 /** @param {CutOut} said */
 async function cutOut({ id, image, png, name, model, options }) {
   if (!core) throw new CoreError('invalid', 'the engine is not open yet');
-  if (model !== 'studio' && model !== network?.description.name) throw new CoreError('invalid', `the model ${model} is not here; ${network?.description.name ?? 'studio'} is`);
+  const here = network ? ['studio', network.description.name, 'auto'] : ['studio'];
+  if (!here.includes(model)) throw new CoreError('invalid', `the model ${model} is not here; ${here.join(', ')} ${network ? 'are' : 'is'}`);
   const decoded = png ? await decodePng(core, png, { name }) : null;
   const pixels = decoded?.rgb ?? image;
   if (!pixels) throw new CoreError('invalid', 'a cut-out needs an image or a png');
@@ -79,8 +80,8 @@ async function cutOut({ id, image, png, name, model, options }) {
   try {
     const { profile = null, exif = null, dpi = null } = decoded ?? {};
     const onStage = (/** @type {string} */ stage) => tell({ type: 'stage', id, stage });
-    const made = await cutoutPng(core, model === 'studio' ? null : network, held, { ...options, existing: decoded?.alpha ?? null, metadata: { profile, exif, dpi }, onStage });
-    if (profile && model !== 'studio') made.notes.push('the network saw the colours as sRGB, not by their profile');
+    const made = await cutoutPng(core, model === 'studio' ? null : network, held, { ...options, auto: model === 'auto', existing: decoded?.alpha ?? null, metadata: { profile, exif, dpi }, onStage });
+    if (profile && made.model !== 'studio') made.notes.push('the network saw the colours as sRGB, not by their profile');
     tell({ type: 'done', id, ...made }, [/** @type {ArrayBuffer} */ (made.png.buffer)]);
   } finally {
     held.release();

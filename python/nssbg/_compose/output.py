@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from nssbg import _core
 from nssbg._compose.background import Fit, blurred_background, over, over_layer, premultiply
 from nssbg._compose.canvas import (
     Canvas,
@@ -227,11 +228,9 @@ def _framed_together(
 
 
 def _sized(rgba: ImageArray, output: Output) -> ImageArray:
-    longest = max(rgba.shape[:2])
-    if output.longest_side is None or longest <= output.longest_side:
+    if output.longest_side is None:
         return rgba
-    scale = output.longest_side / longest
-    return scaled(rgba, max(1, round(rgba.shape[0] * scale)), max(1, round(rgba.shape[1] * scale)))
+    return scaled(rgba, *_core.size_within(*rgba.shape[:2], output.longest_side))
 
 
 def _with_shadow(
