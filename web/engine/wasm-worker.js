@@ -4,7 +4,7 @@
  * It takes `open` once, then the rest as often as wanted, one after the other; every answer carries the number of what
  * it answers. Requests go to the addresses of `open` and nowhere else.
  */
-import { CoreError, loadCore } from '../core/core.js';
+import { CoreError, loadCore, supportedBuilds } from '../core/core.js';
 import { cutout, cutoutPng } from '../core/cutout.js';
 import { loadRuntime, Network } from '../core/network.js';
 import { decodePng, encodePng } from '../core/png.js';
@@ -23,6 +23,7 @@ import { SiteFiles } from './wasm/site-files.js';
  * @property {import('../core/network.js').Description} [description]
  * @property {import('../core/core.js').Build} [build]
  * @property {number} [threads]
+ * @property {boolean} [weak] with a site: a device with little memory
  */
 
 /**
@@ -50,14 +51,18 @@ import { SiteFiles } from './wasm/site-files.js';
  * @property {boolean} [shown] as pixels for showing
  */
 
+/** @typedef {{type: 'pace', id: number}} AskPace how fast this device is */
+/** @typedef {{type: 'memory', id: number}} AskMemory bytes that the core holds */
 /** @typedef {{type: 'mask', id: number, file: Blob, name: string}} Mask the alpha of a cut-out's PNG file as one of its own */
 
 /**
- * @typedef {{type: 'opened', id: number, build: string, threads: number, pace?: import('./wasm/pace.js').Pace, notes?: string[], fetched?: {path: string, why: string}[]} |
+ * @typedef {{type: 'opened', id: number, build: string, threads: number, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
  *   {type: 'loading', id: number, bytes: number, of: number} | {type: 'request', address: string} |
  *   {type: 'stage', id: number, stage: string} |
  *   {type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number,
  *     timings: Record<string, number>, notes: string[]} |
+ *   {type: 'memory', id: number, bytes: number} |
+ *   {type: 'pace', id: number, pace: import('./wasm/pace.js').Pace} |
  *   {type: 'failed', id: number, kind: string, message: string}} Answer
  */
 
@@ -73,6 +78,8 @@ let core;
 let network = null;
 /** @type {JpegDecoder | undefined} */
 let decoder;
+/** Pixels of a picture that is not kept for an edit. */
+const MOST_KEPT = 16e6;
 /** The last picture's pixels: an edit of it needs no second reading. @type {{key: string, decoded: import('./wasm/picture-file.js').DecodedFile} | null} */
 let last = null;
 
@@ -85,8 +92,8 @@ async function bytesAt(url) {
 }
 
 /** @param {Open} said */
-async function open({ id, site, core: base, runtime, network: file, description, build, threads }) {
-  if (site) return openSite({ id, site, build, threads });
+async function open({ id, site, core: base, runtime, network: file, description, build, threads, weak }) {
+  if (site) return openSite({ id, site, weak });
   core = await loadCore({ base, build, threads });
   if (runtime && file && description) {
     const ort = await loadRuntime(runtime, core.threads);
@@ -95,20 +102,28 @@ async function open({ id, site, core: base, runtime, network: file, description,
   tell({ type: 'opened', id, build: core.build, threads: core.threads });
 }
 
-/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string, build?: import('../core/core.js').Build, threads?: number}} said */
-async function openSite({ id, site, build, threads }) {
+/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string, weak?: boolean}} said */
+async function openSite({ id, site, weak = false }) {
   const files = await SiteFiles.open(site);
-  const { supportedBuilds } = await import('../core/core.js');
-  const chosen = build ?? supportedBuilds()[0];
+  const builds = supportedBuilds().filter((build) => !weak || build !== 'simd-threads');
   const runtime = 'runtime/ort-wasm-simd-threaded.wasm';
   const description = await (await fetch(files.at('models/nssbg-lite.json'))).json();
   const weights = `models/${description.file}`;
-  const large = [`core/${chosen}/nssbg-core.wasm`, 'decoder/mozjpeg_dec.wasm', runtime, weights];
+  const large = [`core/${builds[0]}/nssbg-core.wasm`, 'decoder/mozjpeg_dec.wasm', runtime, weights];
+  // From the second visit on the page is isolated, by its service worker, and may have no network then.
+  if (files.cache && !crossOriginIsolated && !weak && builds[0] === 'simd') large.push('core/simd-threads/nssbg-core.wasm');
   const of = files.bytesOf(large);
   let bytes = 0;
   const onBytes = (/** @type {number} */ more) => {
     bytes += more;
     tell({ type: 'loading', id, bytes: Math.min(bytes, of), of });
+  };
+  /** @type {Record<string, number>} */
+  const timings = {};
+  let began = performance.now();
+  const lap = (/** @type {string} */ name) => {
+    timings[name] = performance.now() - began;
+    began = performance.now();
   };
   /** @type {Uint8Array | undefined} */
   let bytesOfNetwork;
@@ -116,11 +131,25 @@ async function openSite({ id, site, build, threads }) {
     const found = await files.bytes(path, onBytes);
     if (path === weights) bytesOfNetwork = found;
   }
-  core = await loadCore({ base: files.at('core/'), build: chosen, threads });
+  lap('load');
+  /** @type {string[]} */
+  const notes = [];
+  for (const build of builds) {
+    try {
+      core = await loadCore({ base: files.at('core/'), build });
+      break;
+    } catch (error) {
+      if (build === builds[builds.length - 1]) throw error;
+      notes.push(`the build ${build} does not start here: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  if (!core) throw new CoreError('failed', 'no build of the core runs here');
+  lap('core');
   decoder = new JpegDecoder(files.at('decoder/'));
-  network = await Network.open(await loadRuntime(files.at('runtime/'), core.threads), /** @type {Uint8Array} */ (bytesOfNetwork), description);
-  const pace = await paceOf(core, network);
-  tell({ type: 'opened', id, build: core.build, threads: core.threads, pace, notes: files.note ? [files.note] : [], fetched: files.fetched });
+  const ort = await loadRuntime(files.at('runtime/'), core.threads);
+  network = await Network.open(ort, /** @type {Uint8Array} */ (bytesOfNetwork), description);
+  lap('network');
+  tell({ type: 'opened', id, build: core.build, threads: core.threads, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
 }
 
 /** @param {string} model @returns {Network | null} */
@@ -190,6 +219,7 @@ async function picture({ id, key, file, name, maxPixels, model, options, shown }
     const png = await encodePng(core, made.rgba, metadata);
     tell({ type: 'done', id, png, width, height, timings: { decode, ...made.timings, encode: performance.now() - before }, notes: said }, [/** @type {ArrayBuffer} */ (png.buffer)]);
   } finally {
+    if (rgb.height * rgb.width > MOST_KEPT) last = null;
     made.rgba.release();
     core.trim();
   }
@@ -214,14 +244,16 @@ async function mask({ id, file, name }) {
 
 /** One after the other: the core does one thing at a time. @type {Promise<void>} */
 let line = Promise.resolve();
-/** @param {Open | CutOut | Picture | Mask} said */
+/** @param {Open | CutOut | Picture | Mask | AskPace | AskMemory} said */
 function take(said) {
   line = line.then(async () => {
     try {
       if (said.type === 'open') await open(said);
       else if (said.type === 'cutout') await cutOut(said);
       else if (said.type === 'picture') await picture(said);
-      else await mask(said);
+      else if (said.type === 'mask') await mask(said);
+      else if (said.type === 'memory') tell({ type: 'memory', id: said.id, bytes: opened().memoryBytes });
+      else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('nssbg-lite')) });
     } catch (error) {
       const kind = error instanceof CoreError ? error.kind : 'failed';
       tell({ type: 'failed', id: said.id, kind, message: error instanceof Error ? error.message : String(error) });

@@ -23,7 +23,11 @@ import { zipOf } from './wasm/zip.js';
 
 const SITE = new URL('./', document.baseURI);
 const MOST_BYTES = 256 << 20;
-const MOST_PIXELS = 50e6;
+/** What browsers tell of the device's memory, in GB; 8 where they do not. */
+const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
+const MOST_PIXELS = WEAK ? 16e6 : 50e6;
+/** Bytes of the engine's memory that are not held on to. */
+const MOST_IDLE = 700 << 20;
 /** Of the whole picture on every change: only where that is quick. */
 const MOST_PREVIEWED = 3e6;
 /** How far along a picture is when a stage begins. @type {Record<string, number>} */
@@ -54,6 +58,8 @@ let running = null;
 
 /** What the worker said when it was ready. @type {any} */
 let opened = null;
+/** @type {import('./interface.js').About['pace']} */
+let pace;
 /** @type {WorkerClient} */
 let worker;
 
@@ -86,15 +92,39 @@ const site = (async () => {
 })();
 site.catch(() => {}); // whoever awaits it says it
 
-async function start() {
-  await site;
-  worker = new WorkerClient((message) => tell({ type: 'failed', message }), (address) => reportWorker(address));
-  opened = await worker.ask({ type: 'open', site: SITE.href }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+/** A worker that went down with a picture is started anew; one that does not start is said. */
+let restarts = 3;
+
+/** From here on requests go to the new one, which takes them once it is open. @returns {Promise<void>} */
+function start() {
+  const broken = (/** @type {string} */ message) => {
+    if (opened && restarts-- > 0) {
+      opened = null;
+      start().then(pump, (error) => tell({ type: 'failed', message: error.message }));
+    } else tell({ type: 'failed', message });
+  };
+  worker = new WorkerClient(broken, (address) => reportWorker(address));
+  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+  return asked.then((answer) => (opened = answer));
 }
-const ready = start();
+
+/** Memory that a module has taken never goes back: after a large picture, once nothing waits, the worker is a new one. */
+async function refresh() {
+  if (!opened || (await worker.ask({ type: 'memory' })).bytes < MOST_IDLE || running || worker.waiting.size) return;
+  opened = null;
+  worker.close(texts.here.opening);
+  await start().catch((error) => tell({ type: 'failed', message: error.message }));
+  pump();
+}
+const ready = site.then(start);
 ready.then(
-  () => {
+  async () => {
     tell({ type: 'opened' });
+    tell({ type: 'ready' });
+    // Pictures that wait already are worth more than a forecast of them.
+    if (held.size) return;
+    const told = await worker.ask({ type: 'pace' }).catch(() => ({}));
+    pace = told.pace;
     tell({ type: 'ready' });
   },
   (error) => tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) }),
@@ -110,7 +140,10 @@ function request(picture, { model, effort, refine, foreground, decontaminate }) 
 async function pump() {
   if (running || paused || !opened) return;
   const next = [...held.values()].find(({ state }) => state === 'queued');
-  if (!next) return;
+  if (!next) {
+    refresh();
+    return;
+  }
   running = next;
   const { edit, wanted } = next;
   // Whatever is said of it counts only while nobody cancelled, removed or changed it.
@@ -146,7 +179,8 @@ async function pump() {
 function plan() {
   if (!opened) return {};
   const fallbacks = [...opened.notes];
-  if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
+  if (WEAK) fallbacks.push(texts.here.weak);
+  else if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
   return { backend: 'onnxruntime-web', device: 'cpu', precision: 'float32', fallbacks };
 }
 
@@ -159,7 +193,6 @@ export const engine = {
   inPage: true,
   async about() {
     const { nssbg, files } = await site;
-    const pace = opened?.pace;
     return {
       version: nssbg,
       isa: opened ? texts.here.build(opened.build, opened.threads) : undefined,

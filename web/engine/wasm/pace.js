@@ -9,7 +9,7 @@ const SIDE = 512;
 const OF_THE_PASS = ['segment'];
 
 /**
- * @param {Core} core @param {import('../../core/network.js').Network} network
+ * @param {Core} core @param {import('../../core/network.js').Network | null} network
  * @returns {Promise<Pace>}
  */
 export async function paceOf(core, network) {
