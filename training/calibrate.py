@@ -19,8 +19,7 @@ import numpy.typing as npt
 import sets
 import sidecar
 
-from nssbg._segment.confidence import confidence_features
-from nssbg._segment.thresholds import LOW_CONFIDENCE
+from nssbg._segment.confidence import LOW_CONFIDENCE, confidence_features
 
 Floats = npt.NDArray[np.float32]
 SEED = 777

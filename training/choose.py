@@ -24,7 +24,7 @@ import sidecar
 from nssbg._models.catalog import describe
 from nssbg._models.fitted import ConfidenceWeights
 from nssbg._ops.studio import studio_alpha
-from nssbg._segment import selector, thresholds
+from nssbg._segment import selector
 from nssbg._segment.confidence import confidence
 
 Floats = npt.NDArray[np.float64]
@@ -47,8 +47,7 @@ def looked_at(
         coarse = (alpha + mirrored) / 2
         full = evaluate.enlarged(coarse, rgb)
         found = studio_alpha(rgb, threads=1)
-        small = selector.sampled(found.alpha, *coarse.shape)
-        features = selector.selector_features(small, found.confidence, coarse, expected)
+        features = selector.selector_features(found.alpha, found.confidence, coarse, expected)
         studio = measures.overlap(found.alpha.astype(np.float32) / 255, truth)
         network = measures.overlap(full, truth)
         border = found.backdrop.border_share
@@ -66,7 +65,7 @@ def looked_at(
 
 def asked(seen: dict[str, Floats]) -> npt.NDArray[np.bool_]:
     """Where the studio method's answer is waited for (screens aside, of which none are here)."""
-    return seen["border"] >= thresholds.LEAST_BORDER
+    return seen["border"] >= selector.LEAST_BORDER
 
 
 def weights_of_choice(seen: dict[str, Floats]) -> Floats:
@@ -80,7 +79,7 @@ def weights_of_choice(seen: dict[str, Floats]) -> Floats:
 
 def chosen(seen: dict[str, Floats], weights: Floats) -> npt.NDArray[np.bool_]:
     """Where the studio method is taken, by the rule of `selector.select` with these weights."""
-    edges = (seen["features"][:, 2] >= thresholds.AGREEING) & (seen["sure"] >= thresholds.TRUSTED)
+    edges = (seen["features"][:, 2] >= selector.AGREEING) & (seen["sure"] >= selector.TRUSTED)
     return asked(seen) & (edges | (calibrate.logistic(seen["features"], weights) > 0.5))
 
 
@@ -133,7 +132,7 @@ def main() -> None:
     left_out = {k: v[~asked(known)] for k, v in known.items()}
     better = left_out["studio"] > left_out["network"] + TIE
     print(
-        f"border share below {thresholds.LEAST_BORDER}: {len(better)} of {len(known['border'])} "
+        f"border share below {selector.LEAST_BORDER}: {len(better)} of {len(known['border'])} "
         f"pictures, studio better in {better.sum()}"
     )
     known = {k: v[asked(known)] for k, v in known.items()}

@@ -1,4 +1,4 @@
-"""Puts the site together in web/dist, which `web/build.py` filled with what it compiled and fetched.
+"""Puts the site together in web/dist, which `web/build.py` filled with builds and packages.
 
 The site is the studio page with the engine in the browser: files that any file server gives, below
 any path. `index.html` names that engine and carries the policy; `site.json` lists every file of the

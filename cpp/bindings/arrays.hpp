@@ -76,6 +76,7 @@ void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
+void bind_segment(nb::module_& module);
 void bind_studio(nb::module_& module);
 void bind_tiles(nb::module_& module);
 

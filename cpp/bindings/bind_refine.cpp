@@ -15,26 +15,11 @@
 #include "nssbg/parallel.hpp"
 #include "nssbg/post_process.hpp"
 #include "nssbg/refine.hpp"
-#include "reports.hpp"
+#include "report_dict.hpp"
 #include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
-
-template <class Report>
-nb::dict dict_of(const Report& report) {
-    nb::dict result;
-    each_field(report, [&result](const char* name, const auto& value) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
-            nb::list texts;
-            for (const std::string& text : value) texts.append(text.c_str());
-            result[name] = nb::tuple(texts);
-        } else {
-            result[name] = value;
-        }
-    });
-    return result;
-}
 
 template <class Pixel, class T>
 nb::tuple refined(const Array<const Pixel, 3>& image, const Array<const T, 2>& coarse,

@@ -2,30 +2,14 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
-#include <type_traits>
-
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/studio.hpp"
-#include "reports.hpp"
+#include "report_dict.hpp"
 #include "vocabulary.hpp"
 
 namespace nssbg::bindings {
 namespace {
-
-nb::dict as_dict(const StudioReport& report) {
-    nb::dict out;
-    each_field(report, [&out](const char* name, const auto& value) {
-        if constexpr (std::is_array_v<std::remove_reference_t<decltype(value)>>) {
-            nb::list values;
-            for (const float part : value) values.append(part);
-            out[name] = nb::tuple(values);
-        } else {
-            out[name] = value;
-        }
-    });
-    return out;
-}
 
 template <class T>
 nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shadow, int threads,
@@ -49,9 +33,9 @@ nb::tuple run(const Array<const T, 3>& rgb, const std::string& chroma, bool shad
         const NativeCall call;
         report = studio_alpha<T>(view, alpha_view, shadow_view, options);
     }
-    if (report.stopped) return nb::make_tuple(nb::none(), nb::none(), as_dict(report));
+    if (report.stopped) return nb::make_tuple(nb::none(), nb::none(), dict_of(report));
     return nb::make_tuple(alpha, shadow ? nb::cast(layer) : nb::object(nb::none()),
-                          as_dict(report));
+                          dict_of(report));
 }
 
 }  // namespace
@@ -62,6 +46,7 @@ void bind_studio(nb::module_& module) {
         "of the weights-free method for H x W x 3.";
     module.def("studio_alpha", &run<std::uint8_t>, nb::arg("rgb"), nb::arg("chroma"),
                nb::arg("shadow"), nb::arg("threads"), nb::arg("least_border"), text);
+    module.attr("LOW_STUDIO_CONFIDENCE") = static_cast<double>(low_studio_confidence);
     module.def("studio_alpha", &run<std::uint16_t>, nb::arg("rgb"), nb::arg("chroma"),
                nb::arg("shadow"), nb::arg("threads"), nb::arg("least_border"), text);
 }

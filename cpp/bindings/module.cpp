@@ -12,6 +12,7 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_prepare(module);
     nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_runtime(module);
+    nssbg::bindings::bind_segment(module);
     nssbg::bindings::bind_studio(module);
     nssbg::bindings::bind_tiles(module);
 }

@@ -1,9 +1,13 @@
 // What the core's reports hold, field by field under the names that every binding gives them:
-// `field` is called with a name and a value (numbers, bool, float[N], texts), in a fixed order.
+// `field` is called with a name and a value (numbers, bool, float[N], texts, boxes), in a fixed
+// order.
 #pragma once
 
 #include "nssbg/cleanup.hpp"
+#include "nssbg/confidence.hpp"
 #include "nssbg/refine.hpp"
+#include "nssbg/second_pass.hpp"
+#include "nssbg/selector.hpp"
 #include "nssbg/studio.hpp"
 
 namespace nssbg::bindings {
@@ -51,6 +55,32 @@ void each_field(const StudioReport& report, Field&& field) {
     field("holes", report.holes);
     field("reduction", report.reduction);
     field("shadow_found", report.shadow_found);
+    field("notes", studio_notes(report));
+}
+
+template <class Field>
+void each_field(const Confidence& confidence, Field&& field) {
+    field("known", confidence.known);
+    field("overlap", confidence.overlap);
+    field("low", confidence.low);
+}
+
+template <class Field>
+void each_field(const Selection& selection, Field&& field) {
+    field("studio", selection.studio);
+    field("overlap", selection.overlap);
+    field("low", selection.low);
+    field("agreement", selection.agreement);
+}
+
+template <class Field>
+void each_field(const SecondPassReport& report, Field&& field) {
+    field("runs", report.runs);
+    field("crops", report.crops);
+    field("tiles", report.tiles);
+    field("gain", report.gain);
+    field("changed", report.changed);
+    field("notes", report.notes);
 }
 
 }  // namespace nssbg::bindings

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "nssbg/decontaminate.hpp"
+#include "nssbg/network_output.hpp"
 #include "nssbg/png.hpp"
 #include "nssbg/prepare.hpp"
 #include "nssbg/refine.hpp"
+#include "nssbg/second_pass.hpp"
 #include "nssbg/studio.hpp"
 
 namespace nssbg::bindings {
@@ -53,6 +55,25 @@ inline PngCompression compression_named(const std::string& name) {
     if (name == "best") return PngCompression::best;
     throw std::invalid_argument("compression is '" + name +
                                 "'; expected 'fast', 'default' or 'best'");
+}
+
+inline Effort effort_named(const std::string& name) {
+    if (name == "fast") return Effort::fast;
+    if (name == "balanced") return Effort::balanced;
+    if (name == "best") return Effort::best;
+    throw std::invalid_argument("effort must be 'fast', 'balanced' or 'best', got '" + name + "'");
+}
+
+inline Activation activation_named(const std::string& name) {
+    if (name == "none") return Activation::none;
+    if (name == "sigmoid") return Activation::sigmoid;
+    throw std::invalid_argument("activation must be 'none' or 'sigmoid', got '" + name + "'");
+}
+
+inline OutputRange range_named(const std::string& name) {
+    if (name == "unit") return OutputRange::unit;
+    if (name == "minmax") return OutputRange::minmax;
+    throw std::invalid_argument("range must be 'unit' or 'minmax', got '" + name + "'");
 }
 
 }  // namespace nssbg::bindings

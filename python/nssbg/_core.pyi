@@ -273,6 +273,70 @@ def pool_set_idle_limit(bytes: int) -> None:
 def empty_u8(height: int, width: int, channels: int) -> NDArray[numpy.uint8]:
     """An H x W x C uint8 array over pooled memory, contents undefined."""
 
+def confidence_features(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], flipped: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None) -> tuple:
+    """What the expected overlap of a network's map is made from."""
+
+def confidence(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], flipped: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, single: Sequence[float], flip_tta: Sequence[float]) -> dict:
+    """The overlap with the truth to be expected of a network's map."""
+
+def map_confidence(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], single: Sequence[float]) -> float:
+    """Orders the maps of one network, the surer ones first."""
+
+@overload
+def selector_features(studio: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], studio_confidence: float, network: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], network_overlap: float) -> tuple: ...
+
+@overload
+def selector_features(studio: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], studio_confidence: float, network: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], network_overlap: float) -> tuple: ...
+
+@overload
+def selector_features(studio: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], studio_confidence: float, network: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], network_overlap: float) -> tuple: ...
+
+@overload
+def selector_features(studio: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], studio_confidence: float, network: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], network_overlap: float) -> tuple:
+    """What the choice between two alphas is made from."""
+
+def select(features: Sequence[float], studio_is_better: Sequence[float], studio_overlap: Sequence[float], network_overlap: Sequence[float]) -> dict:
+    """Which of two alphas to take."""
+
+def coarse_alpha(maps: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], activation: str, range: str) -> int:
+    """
+    Maps x cells of a network's output to 0..1, in place; how many were not finite.
+    """
+
+def joined_maps(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], flipped: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, in_bytes: bool) -> object:
+    """A map, or the mean of two, in float32 or in bytes."""
+
+class SecondPass:
+    @overload
+    def __init__(self, first: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int, effort: str, single: Sequence[float], input_pixels: int = 8388608) -> None: ...
+
+    @overload
+    def __init__(self, first: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int, effort: str, single: Sequence[float], input_pixels: int = 8388608) -> None: ...
+
+    @overload
+    def answer(self, map: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)]) -> None: ...
+
+    @overload
+    def answer(self, map: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)]) -> None: ...
+
+    def next(self, may_run: bool) -> object: ...
+
+    def map(self) -> NDArray[numpy.float32]: ...
+
+    def report(self) -> dict: ...
+
+LOW_CONFIDENCE: float = 0.75
+
+MOST_INPUT_PIXELS: int = 8388608
+
+LEAST_BORDER: float = 0.5
+
+SURE_STUDIO: float = 0.95
+
+AGREEING: float = 0.97
+
+TRUSTED_STUDIO: float = 0.7
+
 @overload
 def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple: ...
 
@@ -281,6 +345,8 @@ def studio_alpha(rgb: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, N
     """
     Alpha (None where too little of the border is one backdrop), shadow (or None) and report of the weights-free method for H x W x 3.
     """
+
+LOW_STUDIO_CONFIDENCE: float = 0.5
 
 @overload
 def cut_tiles(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], planes: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], origins: Annotated[NDArray[numpy.int64], dict(shape=(None, 2), order='C', device='cpu', writable=False)], scale: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], shift: Annotated[NDArray[numpy.float32], dict(shape=(3), order='C', device='cpu', writable=False)], threads: int = 1) -> None: ...

@@ -11,7 +11,7 @@ from nssbg._errors import ModelError, NssbgError
 from nssbg._models.catalog import describe
 from nssbg._segment.auto import AutoMethod
 from nssbg._segment.base import Estimate
-from nssbg._segment.selector import sampled, select, selector_features
+from nssbg._segment.selector import select, selector_features
 from nssbg._types import Frame, Plan, Timings
 
 FRAME = Frame(rgb=np.zeros((4, 6, 3), np.uint8))
@@ -222,11 +222,10 @@ def test_maps_of_either_dtype_are_compared_alike():
 
 
 def test_more_confidence_in_a_method_never_speaks_for_the_other():
-    small = sampled(LARGE, 64, 64)
     map_ = SMALL.astype(np.float32) / 255
     levels = np.linspace(0.05, 0.95, 10)
-    by_studio = [select(selector_features(small, c, map_, 0.7), WEIGHTS).studio for c in levels]
-    by_network = [select(selector_features(small, 0.7, map_, c), WEIGHTS).studio for c in levels]
+    by_studio = [select(selector_features(LARGE, c, map_, 0.7), WEIGHTS).studio for c in levels]
+    by_network = [select(selector_features(LARGE, 0.7, map_, c), WEIGHTS).studio for c in levels]
     assert by_studio == sorted(by_studio)
     assert by_network == sorted(by_network, reverse=True)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from nssbg._errors import OptionError
-from nssbg._segment.second_pass.crops import Area, plan_crops, plan_tiles
 from nssbg._segment.second_pass.run import run_second_pass
 
 
@@ -174,11 +173,10 @@ def test_a_crop_that_is_less_certain_than_the_first_answer_is_not_used():
     np.testing.assert_array_equal(coarse, Model()(image))
 
 
-def test_a_budget_of_input_pixels_bounds_the_tiles(monkeypatch):
+def test_a_budget_of_input_pixels_bounds_the_tiles():
     image = image_with_disc(600, 600, 300, 300, 280)
     free = run_second_pass(image, Model(), effort="best")[1]
-    monkeypatch.setattr("nssbg._segment.second_pass.run.MOST_INPUT_PIXELS", 3 * 64 * 64)
-    bound = run_second_pass(image, Model(), effort="best")[1]
+    bound = run_second_pass(image, Model(), effort="best", input_pixels=3 * 64 * 64)[1]
     assert free.runs > 4
     assert bound.runs == 4
     assert any("budget" in note for note in bound.notes)
@@ -255,22 +253,9 @@ def test_a_budget_of_time_stops_further_runs():
     assert any("budget" in note for note in report.notes)
 
 
-def test_tiles_cover_the_scope_and_overlap():
-    coarse = np.full((50, 50), 0.5, np.float32)
-    scope = Area(10, 500, 0, 333)
-    tiles = plan_tiles(coarse, 500, 400, 128, scope)
-    covered = np.zeros((500, 400), int)
-    for tile in tiles:
-        covered[tile.y0 : tile.y1, tile.x0 : tile.x1] += 1
-    assert (covered[10:500, 0:333] > 0).all()
-    assert covered[:10].sum() == 0
-    assert covered.max() >= 2
-
-
 def test_an_empty_map_plans_nothing():
-    assert plan_crops(np.zeros((20, 20), np.float32), 100, 100) == ([], False)
     _, report = run_second_pass(np.zeros((90, 70, 3), np.uint8), Model(), effort="best")
-    assert report.tiles == 0
+    assert (report.runs, report.tiles, report.crops) == (1, 0, ())
 
 
 def test_wrong_arguments_are_named():

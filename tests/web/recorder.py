@@ -28,6 +28,11 @@ RECORDED = (
     "feather",
     "merge_alpha",
     "post_process",
+    "coarse_alpha",
+    "joined_maps",
+    "confidence",
+    "selector_features",
+    "select",
     "remove_stray_alpha",
     "over_image",
     "over_gradient",
@@ -56,6 +61,8 @@ class Recorder:
         """From here on every call of a recorded operation is written down."""
         for name in RECORDED:
             monkeypatch.setattr(_core, name, self._recording(name, getattr(_core, name)))
+        native = _core.SecondPass
+        monkeypatch.setattr(_core, "SecondPass", lambda *args: _Search(self, native, args))
 
     def save(self) -> Path:
         """`calls.json`; equal calls stand in it once."""
@@ -104,6 +111,36 @@ class Recorder:
         return name
 
 
+class _Search:
+    """Stands in front of one second pass: what it asked, what it was answered, what came out."""
+
+    def __init__(self, recorder: Recorder, native: Any, args: Any) -> None:
+        self._recorder, self._native = recorder, native(*args)
+        self._entry: dict[str, Any] = {"operation": "second_pass", "args": recorder.kept(args)}
+        self._turns: list[Any] = []
+
+    def next(self, may_run: bool) -> Any:
+        part = self._native.next(may_run)
+        if part is not None:
+            self._turns.append({"part": part})
+        return part
+
+    def answer(self, map: Any) -> None:
+        self._turns[-1]["map"] = self._recorder.kept(map)
+        self._native.answer(map)
+
+    def report(self) -> Any:
+        return self._native.report()
+
+    def map(self) -> Any:
+        made = self._native.map()
+        self._entry["named"] = {"turns": self._turns}
+        self._entry["outputs"] = [digest(made)]
+        self._entry["answer"] = self._recorder.kept(self._native.report())
+        self._recorder.calls.append(self._entry)
+        return made
+
+
 def digest(value: Any) -> str:
     """SHA-256 of an array's or a file's bytes."""
     content = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
@@ -123,8 +160,10 @@ def _outputs(name: str, args: Any, named: Any, result: Any) -> tuple[list[Any], 
         return [result, background], None
     if name in ("post_process", "remove_stray_alpha"):
         return [args[0]], None
-    if name == "clean_components":
+    if name in ("clean_components", "coarse_alpha"):
         return [args[0]], result
+    if name in ("confidence", "selector_features", "select"):
+        return [], result
     if name == "subject_box":
         return [], result
     return [result], None

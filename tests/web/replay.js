@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCore } from '../../web/core/core.js';
+import { coarseAlpha, confidence, joinedMaps, SecondPass, select, selectorFeatures } from '../../web/core/maps.js';
 import { NativeArray } from '../../web/core/native-array.js';
 
 const [folder, build, threads] = process.argv.slice(2);
@@ -25,6 +26,20 @@ function array({ file, dtype, shape }) {
   const content = bytes({ file });
   const [height, width, channels = 1] = shape;
   return core.array({ data: new STORED[dtype](content.buffer), height, width, channels });
+}
+
+/** One forward pass's map, or two's: the second as the network gives the mirrored picture's. */
+function maps(alpha, flipped) {
+  const [height, width] = alpha.shape;
+  const planes = new NativeArray(core, 'float32', height, width, flipped ? 2 : 1, true);
+  const cells = (stored) => new Float32Array(bytes(stored).buffer);
+  planes.view().set(cells(alpha));
+  if (flipped) {
+    const mirrored = cells(flipped);
+    for (let row = 0; row < mirrored.length; row += width) mirrored.subarray(row, row + width).reverse();
+    planes.view().set(mirrored, height * width);
+  }
+  return planes;
 }
 
 /** @type {Record<string, (get: (index: number, name: string, otherwise?: any) => any) => {outputs: any[], answer?: any}>} */
@@ -57,6 +72,30 @@ const operations = {
     const alpha = array(get(0, 'alpha'));
     core.postProcess(alpha);
     return { outputs: [alpha] };
+  },
+  coarse_alpha(get) {
+    const stored = get(0, 'maps');
+    const [count, cells] = stored.shape;
+    const planes = new NativeArray(core, 'float32', 1, cells, count, true);
+    planes.view().set(new Float32Array(bytes(stored).buffer));
+    const answer = coarseAlpha(planes, { activation: get(1, 'activation'), range: get(2, 'range') });
+    return { outputs: [planes], answer };
+  },
+  joined_maps: (get) => ({ outputs: [joinedMaps(maps(get(0, 'alpha'), get(1, 'flipped')), get(2, 'in_bytes') ? 'uint8' : 'float32')] }),
+  confidence: (get) => ({ outputs: [], answer: confidence(maps(get(0, 'alpha'), get(1, 'flipped')), { single: get(2, 'single'), flip_tta: get(3, 'flip_tta') }) }),
+  selector_features: (get) => ({ outputs: [], answer: selectorFeatures(array(get(0, 'studio')), get(1, 'studio_confidence'), array(get(2, 'network')), get(3, 'network_overlap')) }),
+  select: (get) => ({ outputs: [], answer: select(core, get(0, 'features'), { studio_is_better: get(1, ''), studio_overlap: get(2, ''), network_overlap: get(3, '') }) }),
+  second_pass(get) {
+    const pass = new SecondPass(array(get(0, 'first')), { height: get(1, 'height'), width: get(2, 'width'), effort: get(3, 'effort'), weights: { single: get(4, 'single') } });
+    for (const turn of get(6, 'turns')) {
+      const { top, left, bottom, right } = /** @type {any} */ (pass.next());
+      if (!same([top, left, bottom, right], turn.part)) throw new Error(`runs on ${[top, left, bottom, right]}, not on ${turn.part}`);
+      pass.answer(array(turn.map));
+    }
+    if (pass.next() !== null) throw new Error('goes on where the native one ended');
+    const { map, report } = pass.result('float32');
+    pass.release();
+    return { outputs: [map], answer: report };
   },
   remove_stray_alpha(get) {
     const alpha = array(get(0, 'alpha'));

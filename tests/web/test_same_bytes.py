@@ -13,6 +13,11 @@ from PIL import Image
 from recorder import RECORDED, Recorder
 
 from nssbg import Remover, _core
+from nssbg._models.catalog import describe
+from nssbg._models.fitted import ConfidenceWeights
+from nssbg._segment.confidence import confidence
+from nssbg._segment.second_pass.run import run_second_pass
+from nssbg._segment.selector import select, selector_features
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = [("plain", 1), ("simd", 1), ("simd-threads", 1), ("simd-threads", 4)]
@@ -112,6 +117,58 @@ def run_operations_without_golden_file():
         _core.png_unfilter(filtered, pixel_bytes)
 
 
+def network_of(side):
+    """Sees a picture's red channel as alpha, at side x side: finer the smaller the part."""
+
+    def alpha_of(part):
+        rows = (np.arange(side) * 2 + 1) * part.shape[0] // (2 * side)
+        columns = (np.arange(side) * 2 + 1) * part.shape[1] // (2 * side)
+        return part[rows[:, None], columns[None, :], 0].astype(np.float32) / np.float32(255)
+
+    return alpha_of
+
+
+def discs(height, width, *found):
+    """A picture whose red channel is the alpha of discs (y, x, radius)."""
+    y, x = np.mgrid[0:height, 0:width]
+    alpha = np.zeros((height, width))
+    for middle, across, radius in found:
+        alpha = np.maximum(alpha, np.clip(radius - np.hypot(y - middle, x - across), 0, 4) / 4)
+    return np.repeat(np.rint(alpha * 255).astype(np.uint8)[..., None], 3, 2)
+
+
+def run_rules_on_maps():
+    """What is decided on a network's maps: output, confidence, selector, second pass."""
+    rng = np.random.default_rng(8)
+    for activation, spread in (("none", 0.4), ("sigmoid", 20.0)):
+        for stretch in ("unit", "minmax"):
+            values = rng.normal(0.3, spread, (2, 41 * 53)).astype(np.float32)
+            values[0, :3] = np.nan, np.inf, -np.inf
+            _core.coarse_alpha(values, activation, stretch)
+    bundled = describe("nssbg-lite")
+    image, alpha = pictures(np.uint8)
+    alpha = alpha[:90, :121].astype(np.float32) / np.float32(255)
+    other = np.roll(alpha, 3, 1)
+    for weights in (bundled.confidence, ConfidenceWeights((1.0, -2.0, 0.5, 0.1)), None):
+        confidence(alpha, weights=weights)
+        confidence(alpha, other, weights=weights)
+    for in_bytes in (False, True):
+        _core.joined_maps(alpha, None, in_bytes)
+        _core.joined_maps(alpha, other, in_bytes)
+    for sure in (0.02, 0.6, 0.9):
+        for studio, network in ((image[..., 1], alpha), (alpha, other), (alpha, image[..., 0])):
+            given = np.ascontiguousarray(studio), sure, np.ascontiguousarray(network), 0.7
+            select(selector_features(*given), bundled.selector)
+    one = discs(300, 420, (90, 300, 30))
+    crowd = discs(400, 500, *((60 + 90 * i, 60 + 110 * j, 18) for i in range(4) for j in range(4)))
+    large = discs(257, 311, (130, 150, 120))
+    for picture in (one, crowd, large):
+        for effort in ("balanced", "best"):
+            for weights in (bundled.confidence, None):
+                run_second_pass(picture, network_of(48), effort=effort, weights=weights)
+    run_second_pass(one, lambda part: np.rint(network_of(64)(part) * 255).astype(np.uint8))
+
+
 def test_no_golden_file_is_forgotten():
     names = {path.stem[5:-7] for path in (ROOT / "tests" / "golden").glob("test_*_golden.py")}
     assert names == GOLDEN | NOT_IN_THE_BROWSER
@@ -125,8 +182,9 @@ def calls(tmp_path_factory, web_builds):
         recorder.install(patch)
         run_golden_tests()
         run_operations_without_golden_file()
+        run_rules_on_maps()
     recorder.save()
-    assert {call["operation"] for call in recorder.calls} == set(RECORDED)
+    assert {call["operation"] for call in recorder.calls} == {*RECORDED, "second_pass"}
     return recorder.folder
 
 
@@ -135,7 +193,7 @@ def test_every_call_gives_the_native_bytes(node, calls, build, threads):
     told = node("replay.js", calls, build, threads)
     assert told["differences"] == []
     assert (told["build"], told["threads"]) == (build, threads)
-    assert set(told["repeated"]) == set(RECORDED)
+    assert set(told["repeated"]) == {*RECORDED, "second_pass"}
 
 
 @pytest.fixture(scope="module")

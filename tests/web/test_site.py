@@ -1,4 +1,4 @@
-"""The site of `make web` in a Chromium: cut-outs as natively, offline, isolated and not, held to its files."""
+"""The site of `make web` in a Chromium: as natively, offline, isolated and not, held to its files."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def facts(page):
 def native(data, name, tmp_path, **options):
     path = tmp_path / name
     path.write_bytes(data)
-    with Remover(model="nssbg-lite", device="cpu", backend="onnxruntime", threads=1) as remover:
-        return remover.cutout(path, effort="fast", **options).encode(format="png")
+    with Remover(model="auto", device="cpu", backend="onnxruntime", threads=1) as remover:
+        return remover.cutout(path, **options).encode(format="png")
 
 
 def alpha_of(file):
@@ -192,9 +192,8 @@ def test_it_works_with_the_network_off_and_is_isolated_from_the_second_visit_on(
     browser, dist, tmp_path
 ):
     context = browser.new_context()
-    with served(dist) as site:
-        with page_of(browser, site, context=context) as page:
-            assert not page.evaluate("crossOriginIsolated")
+    with served(dist) as site, page_of(browser, site, context=context) as page:
+        assert not page.evaluate("crossOriginIsolated")
     # The server is gone as well.
     context.set_offline(True)
     page = context.new_page()
@@ -358,14 +357,15 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
     with served(dist) as site, page_of(browser, site) as page:
         asked = page.evaluate(
             """async () => {
-                const {engine} = await import(new URL('assets/engine/wasm.js', document.baseURI).href);
+                const at = new URL('assets/engine/wasm.js', document.baseURI).href;
+                const {engine} = await import(at);
                 await engine.pause(true);
                 const canvas = new OffscreenCanvas(64, 48);
                 canvas.getContext('2d').fillRect(20, 10, 20, 20);
                 const file = await canvas.convertToBlob();
                 const {id} = await engine.add(file, {name: 'one.png'});
                 await new Promise((resolve) => setTimeout(resolve, 700));
-                const state = async () => (await engine.pictures()).find((one) => one.id === id).state;
+                const state = async () => (await engine.pictures())[0].state;
                 const waited = await state();
                 await engine.cancel(id);
                 const cancelled = await state();
@@ -376,7 +376,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
                 }
                 const {edit} = (await engine.pictures())[0];
                 const refusals = [];
-                const asks = [{effort: 'best'}, {softness: 0.5}, {choke: 1},
+                const asks = [{softness: 0.5}, {choke: 1},
                     {corrections: {box: [0, 0, 9, 9], keep: [], drop: [], strokes: []}},
                     {framing: {...edit.framing, canvas: '90x90'}}];
                 for (const change of asks) {
@@ -391,7 +391,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
             "cancelled",
             "done",
         )
-        words = ("Effort Best", "Softness", "Choke", "Corrections", "Canvas")
+        words = ("Softness", "Choke", "Corrections", "Canvas")
         for word, said in zip(words, asked["refusals"], strict=True):
             assert said is not None, word
             assert said.startswith(word)

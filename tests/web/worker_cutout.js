@@ -1,9 +1,9 @@
 /**
- * Cuts recorded pictures out in the engine's worker, in Node, by the network and by the studio method.
+ * Cuts recorded pictures out in the engine's worker, in Node, each by its model and effort.
  *
  *   node worker_cutout.js FOLDER DIST BUILD THREADS
  *
- * writes NAME-MODEL-web.png beside the recorded files; prints what the worker said of each.
+ * writes NAME-MODEL-EFFORT-web.png beside the recorded files; prints what the worker said of each.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,17 +35,15 @@ function ask(request) {
 const description = JSON.parse(readFileSync(join(dist, 'models', 'nssbg-lite.json'), 'utf8'));
 const opened = await ask({ type: 'open', core: at('core/'), runtime: at('runtime/'), network: at('models/nssbg-lite.onnx'), description, build, threads: Number(threads) });
 const told = [opened];
-for (const { name, image } of JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8'))) {
+for (const { name, model, effort, image } of JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8'))) {
   const [height, width, channels] = image.shape;
   const data = new Uint8Array(readFileSync(join(folder, image.file)));
-  for (const model of ['nssbg-lite', 'studio']) {
-    const { png, ...rest } = await ask({ type: 'cutout', image: { data, height, width, channels }, model });
-    if (png) writeFileSync(join(folder, `${name}-${model}-web.png`), png);
-    told.push({ name, model, ...rest });
-  }
+  const { png, ...rest } = await ask({ type: 'cutout', image: { data, height, width, channels }, model, options: { effort } });
+  if (png) writeFileSync(join(folder, `${name}-${model}-${effort}-web.png`), png);
+  told.push(rest);
 }
 told.push(await ask({ type: 'cutout', png: new Uint8Array(40), name: 'broken.png', model: 'studio' }));
 told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'birefnet' }));
-told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'studio', options: { effort: 'best' } }));
+told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'nssbg-lite', options: { effort: 'utmost' } }));
 console.log(JSON.stringify(told));
 process.exit(0);

@@ -5,25 +5,17 @@
  * thread that calls them until they are done: call them in a worker. Nothing here knows files, networks
  * or pages.
  */
+import { Calls, CoreError } from './calls.js';
 import { DESCRIPTOR_WORDS, dtypeOfInput, NativeArray } from './native-array.js';
 
+export { CoreError };
+
 /** @typedef {import('./native-array.js').DType} DType */
-/** @typedef {import('./native-array.js').Pixels} Pixels */
-/** @typedef {NativeArray | Pixels} Input arrays in the core's memory are used where they are, others are copied */
-/** @typedef {'simd-threads' | 'simd' | 'plain'} Build */
+/** @typedef {import('./calls.js').Input} Input */
+/** @typedef {import('./calls.js').Build} Build */
 /** @typedef {'box' | 'bilinear' | 'bicubic' | 'lanczos' | 'torch-bilinear'} Filter */
 /** @typedef {[number, number, number]} Triple */
 /** @typedef {{top: number, left: number, bottom: number, right: number}} Box half open */
-
-/** Something that the core could not do; `kind` is "invalid" (an argument), "memory" or "failed". */
-export class CoreError extends Error {
-  /** @param {'invalid' | 'memory' | 'failed'} kind @param {string} message */
-  constructor(kind, message) {
-    super(message);
-    this.name = 'CoreError';
-    this.kind = kind;
-  }
-}
 
 /** A function that adds two vectors: what an engine without SIMD refuses. */
 const SIMD_PROBE = new Uint8Array([
@@ -87,61 +79,7 @@ function sharedMemory() {
   }
 }
 
-export class Core {
-  /** @param {any} module Emscripten's @param {WebAssembly.Memory | null} memory the shared one @param {Build} build @param {number} threads */
-  constructor(module, memory, build, threads) {
-    this.module = module;
-    this.memory = memory;
-    this.build = build;
-    this.threads = threads;
-    /** @type {number[]} blocks of the call that is being made */
-    this.scratch = [];
-  }
-
-  /** The core's memory as it is now; it may move with every call. @returns {ArrayBufferLike} */
-  get buffer() {
-    // The module's own views of a shared memory are old once another thread has grown it.
-    return this.memory?.buffer ?? this.module.HEAPU8.buffer;
-  }
-
-  /** All of it, until the next call. @returns {Uint8Array} */
-  get bytes() {
-    return new Uint8Array(this.buffer);
-  }
-
-  /** Bytes in arrays that were not released. */
-  get heldBytes() {
-    return this.module._nssbg_held_bytes() >>> 0;
-  }
-
-  /** Bytes that the module has taken from the system; they never go back. */
-  get memoryBytes() {
-    return this.bytes.length;
-  }
-
-  /** @param {number} bytes @returns {number} the block's address */
-  acquire(bytes) {
-    // Sizes are 32 bits in there, and a larger one would wrap.
-    const block = bytes < 2 ** 32 - 2 ** 16 ? this.module._nssbg_acquire(bytes) >>> 0 : 0;
-    if (block === 0) throw new CoreError('memory', `no memory left for ${Math.ceil(bytes / 2 ** 20)} MB more`);
-    return block;
-  }
-
-  /** @param {number} block */
-  release(block) {
-    this.module._nssbg_release(block);
-  }
-
-  /** Gives idle blocks back to the module's allocator. */
-  trim() {
-    this.module._nssbg_trim();
-  }
-
-  /** @param {Pixels} pixels @returns {NativeArray} */
-  array(pixels) {
-    return NativeArray.from(this, pixels);
-  }
-
+export class Core extends Calls {
   /**
    * A network's input: resized, normalised, planar.
    * @param {Input} image uint8 or uint16 of 1, 3 or 4 channels (a fourth is not read)
@@ -159,9 +97,9 @@ export class Core {
    */
   prepare(image, { height, width, mean = [0, 0, 0], std = [1, 1, 1], filter = 'lanczos', dtype = 'float32', content, fill = [0, 0, 0], part = [0, 0, 0, 0] }) {
     const { top, left, bottom, right } = content ?? { top: 0, left: 0, bottom: height, right: width };
-    return this.#result(new NativeArray(this, dtype, height, width, 3, true), (target) => {
-      this.#call('prepare', this.#of(image), this.#of(target), this.#word(filter), this.#ints([top, left, bottom, right]),
-        this.#block(Uint8Array.from(fill)), this.#doubles([...mean, ...std, ...part]), this.threads);
+    return this.result(new NativeArray(this, dtype, height, width, 3, true), (target) => {
+      this.call('prepare', this.of(image), this.of(target), this.word(filter), this.ints([top, left, bottom, right]),
+        this.block(Uint8Array.from(fill)), this.doubles([...mean, ...std, ...part]), this.threads);
     });
   }
 
@@ -180,11 +118,11 @@ export class Core {
     const alpha = new NativeArray(this, 'uint8', height, width);
     const layer = shadow ? new NativeArray(this, 'uint8', height, width) : null;
     try {
-      return this.#scoped(() => {
-        const stopped = this.#ints([0]);
-        this.#call('studio', this.#of(image), this.#of(alpha), this.#of(layer), this.#word(chroma), leastBorder, this.threads, stopped);
-        const measures = JSON.parse(this.#text());
-        if (this.#words(stopped, 1)[0] !== 0) {
+      return this.scoped(() => {
+        const stopped = this.ints([0]);
+        this.call('studio', this.of(image), this.of(alpha), this.of(layer), this.word(chroma), leastBorder, this.threads, stopped);
+        const measures = JSON.parse(this.text());
+        if (this.words(stopped, 1)[0] !== 0) {
           alpha.release();
           layer?.release();
           return { alpha: null, shadow: null, measures };
@@ -209,9 +147,9 @@ export class Core {
     let report;
     const own = coarse instanceof NativeArray ? coarse : this.array(coarse);
     try {
-      const alpha = this.#result(new NativeArray(this, own.dtype, image.height, image.width), (out) => {
-        this.#call('refine', this.#of(image), this.#of(own), this.#of(trimap), this.#of(out), this.#word(level), tile, this.threads);
-        report = JSON.parse(this.#text());
+      const alpha = this.result(new NativeArray(this, own.dtype, image.height, image.width), (out) => {
+        this.call('refine', this.of(image), this.of(own), this.of(trimap), this.of(out), this.word(level), tile, this.threads);
+        report = JSON.parse(this.text());
       });
       return { alpha, report };
     } finally {
@@ -228,8 +166,8 @@ export class Core {
    * @returns {NativeArray} H x W x 4 of the image's type
    */
   decontaminate(image, alpha, { method = 'multilevel', strength = 1, extend = false, background = null } = {}) {
-    return this.#result(this.#like(image, 4), (rgba) => {
-      this.#call('decontaminate', this.#of(image), this.#of(alpha), this.#of(rgba), this.#of(background), this.#word(method), strength, Number(extend), this.threads);
+    return this.result(this.like(image, 4), (rgba) => {
+      this.call('decontaminate', this.of(image), this.of(alpha), this.of(rgba), this.of(background), this.word(method), strength, Number(extend), this.threads);
     });
   }
 
@@ -240,39 +178,39 @@ export class Core {
    * @returns {{components: number, changed: number, gave_up: boolean}}
    */
   cleanComponents(alpha, { holes = false, level, leastArea = 0, keepLargest = false, deepest = 0, ofLargest = 0, faint = 0 }) {
-    return this.#scoped(() => {
-      this.#call('clean_components', this.#of(alpha), Number(holes), level, leastArea, Number(keepLargest), deepest, ofLargest, faint);
-      return JSON.parse(this.#text());
+    return this.scoped(() => {
+      this.call('clean_components', this.of(alpha), Number(holes), level, leastArea, Number(keepLargest), deepest, ofLargest, faint);
+      return JSON.parse(this.text());
     });
   }
 
   /** What is too small to be a subject's after a refinement, in place. @param {NativeArray} alpha @returns {{components: number, changed: number, gave_up: boolean}} */
   removeSmallComponents(alpha) {
-    return this.#scoped(() => {
-      this.#call('remove_small_components', this.#of(alpha));
-      return JSON.parse(this.#text());
+    return this.scoped(() => {
+      this.call('remove_small_components', this.of(alpha));
+      return JSON.parse(this.text());
     });
   }
 
   /** Faint components and stray alpha removed, small holes filled, in place. @param {NativeArray} alpha of a network whose subjects are opaque */
   postProcess(alpha) {
-    this.#scoped(() => this.#call('post_process', this.#of(alpha)));
+    this.scoped(() => this.call('post_process', this.of(alpha)));
   }
 
   /** @param {NativeArray} alpha changed in place @param {{level: number, reach: number}} how */
   removeStrayAlpha(alpha, { level, reach }) {
-    this.#scoped(() => this.#call('remove_stray_alpha', this.#of(alpha), level, reach));
+    this.scoped(() => this.call('remove_stray_alpha', this.of(alpha), level, reach));
   }
 
   /** The product of an alpha with the one that the picture came with. @param {Input} alpha uint8 or float32 @param {Input} existing uint8 or uint16 @returns {NativeArray} the finer of both types */
   mergeAlpha(alpha, existing) {
     const dtype = dtypeOfInput(alpha) === 'float32' ? 'float32' : dtypeOfInput(existing);
-    return this.#result(new NativeArray(this, dtype, alpha.height, alpha.width), (out) => this.#call('merge_alpha', this.#of(alpha), this.#of(existing), this.#of(out)));
+    return this.result(new NativeArray(this, dtype, alpha.height, alpha.width), (out) => this.call('merge_alpha', this.of(alpha), this.of(existing), this.of(out)));
   }
 
   /** A Gaussian blur. @param {Input} alpha uint8 or float32 @param {number} sigma pixels @returns {NativeArray} */
   feather(alpha, sigma) {
-    return this.#result(this.#like(alpha, 1), (out) => this.#call('feather', this.#of(alpha), this.#of(out), sigma, this.threads));
+    return this.result(this.like(alpha, 1), (out) => this.call('feather', this.of(alpha), this.of(out), sigma, this.threads));
   }
 
   /**
@@ -280,14 +218,14 @@ export class Core {
    * @param {Input} rgba @param {Input} background of the cut-out's type and width @returns {NativeArray} H x W x 3
    */
   overImage(rgba, background) {
-    return this.#result(this.#like(rgba, 3), (out) => {
-      const back = this.#of(background);
+    return this.result(this.like(rgba, 3), (out) => {
+      const back = this.of(background);
       if (background.height === 1) {
         // One row for all: as high as the cut-out, its rows no distance apart.
-        const words = this.#words(back, DESCRIPTOR_WORDS);
+        const words = this.words(back, DESCRIPTOR_WORDS);
         [words[2], words[5]] = [rgba.height, 0];
       }
-      this.#call('over_image', this.#of(rgba), back, this.#of(out), this.threads);
+      this.call('over_image', this.of(rgba), back, this.of(out), this.threads);
     });
   }
 
@@ -299,32 +237,32 @@ export class Core {
    * @returns {NativeArray} H x W x 3
    */
   overGradient(rgba, colors, { radial, origin = 0, across = 0, down = 0, centerX = 0, centerY = 0, scale = 0 }) {
-    return this.#result(this.#like(rgba, 3), (out) => {
-      this.#call('over_gradient', this.#of(rgba), this.#of(colors), this.#of(out), Number(radial), this.#doubles([origin, across, down, centerX, centerY, scale]), this.threads);
+    return this.result(this.like(rgba, 3), (out) => {
+      this.call('over_gradient', this.of(rgba), this.of(colors), this.of(out), Number(radial), this.doubles([origin, across, down, centerX, centerY, scale]), this.threads);
     });
   }
 
   /** One straight layer over another. @param {Input} front @param {Input} back @returns {NativeArray} H x W x 4 */
   overLayer(front, back) {
-    return this.#result(this.#like(front, 4), (out) => this.#call('over_layer', this.#of(front), this.#of(back), this.#of(out), this.threads));
+    return this.result(this.like(front, 4), (out) => this.call('over_layer', this.of(front), this.of(back), this.of(out), this.threads));
   }
 
   /** @param {Input} rgba @returns {NativeArray} */
   premultiply(rgba) {
-    return this.#result(this.#like(rgba, 4), (out) => this.#call('premultiply', this.#of(rgba), this.#of(out), this.threads));
+    return this.result(this.like(rgba, 4), (out) => this.call('premultiply', this.of(rgba), this.of(out), this.threads));
   }
 
   /** @param {Input} rgba @param {{screen: 0 | 1 | 2, strength?: number}} how the channel @returns {NativeArray} */
   suppressSpill(rgba, { screen, strength = 1 }) {
-    return this.#result(this.#like(rgba, 4), (out) => this.#call('suppress_spill', this.#of(rgba), this.#of(out), screen, strength, this.threads));
+    return this.result(this.like(rgba, 4), (out) => this.call('suppress_spill', this.of(rgba), this.of(out), screen, strength, this.threads));
   }
 
   /** Around all pixels whose alpha is above the threshold. @param {Input} rgba @param {number} threshold @returns {Box} */
   subjectBox(rgba, threshold) {
-    return this.#scoped(() => {
-      const box = this.#ints([0, 0, 0, 0]);
-      this.#call('subject_box', this.#of(rgba), threshold, this.threads, box);
-      const [top, left, bottom, right] = this.#words(box, 4);
+    return this.scoped(() => {
+      const box = this.ints([0, 0, 0, 0]);
+      this.call('subject_box', this.of(rgba), threshold, this.threads, box);
+      const [top, left, bottom, right] = this.words(box, 4);
       return { top, left, bottom, right };
     });
   }
@@ -333,7 +271,7 @@ export class Core {
   orient(image, orientation) {
     const swapped = orientation >= 5;
     const out = new NativeArray(this, dtypeOfInput(image), swapped ? image.width : image.height, swapped ? image.height : image.width, image.channels);
-    return this.#result(out, () => this.#call('orient', this.#of(image), this.#of(out), orientation, this.threads));
+    return this.result(out, () => this.call('orient', this.of(image), this.of(out), orientation, this.threads));
   }
 
   /**
@@ -342,10 +280,10 @@ export class Core {
    * @returns {Uint8Array} the file
    */
   pngEncode(pixels, { compression = 'default', chunks = new Uint8Array(0) } = {}) {
-    return this.#scoped(() => {
-      const out = this.#ints([0, 0]);
-      this.#call('png_encode', this.#of(pixels), this.#word(compression), this.#block(chunks), chunks.length, this.threads, out, out + 4);
-      const [file, length] = [...this.#words(out, 2)].map((word) => word >>> 0);
+    return this.scoped(() => {
+      const out = this.ints([0, 0]);
+      this.call('png_encode', this.of(pixels), this.word(compression), this.block(chunks), chunks.length, this.threads, out, out + 4);
+      const [file, length] = [...this.words(out, 2)].map((word) => word >>> 0);
       this.scratch.push(file);
       return this.bytes.slice(file, file + length);
     });
@@ -359,91 +297,11 @@ export class Core {
    */
   pngUnfilter(filtered, { height, rowBytes, pixelBytes }) {
     if (filtered.length !== height * (rowBytes + 1)) throw new RangeError(`${height} rows of 1 + ${rowBytes} bytes are not ${filtered.length} bytes`);
-    return this.#scoped(() => {
+    return this.scoped(() => {
       const plain = this.acquire(height * rowBytes);
       this.scratch.push(plain);
-      this.#call('png_unfilter', this.#block(filtered), height, rowBytes, pixelBytes, plain);
+      this.call('png_unfilter', this.block(filtered), height, rowBytes, pixelBytes, plain);
       return this.bytes.slice(plain, plain + height * rowBytes);
     });
-  }
-
-  /** @template T @param {() => T} body @returns {T} */
-  #scoped(body) {
-    const before = this.scratch.length;
-    try {
-      return body();
-    } finally {
-      for (const block of this.scratch.splice(before)) this.release(block);
-    }
-  }
-
-  /** @param {NativeArray} array @param {(array: NativeArray) => void} fill @returns {NativeArray} */
-  #result(array, fill) {
-    try {
-      this.#scoped(() => fill(array));
-      return array;
-    } catch (error) {
-      array.release();
-      throw error;
-    }
-  }
-
-  /** Throws what a call could not do. @param {string} name @param {...number} args */
-  #call(name, ...args) {
-    const status = this.module[`_nssbg_${name}`](...args);
-    if (status !== 0) throw new CoreError(/** @type {const} */ (['invalid', 'memory', 'failed'])[status - 1], this.#text());
-  }
-
-  #text() {
-    const begin = this.module._nssbg_text() >>> 0;
-    // Shared memory cannot be decoded where it is.
-    return new TextDecoder().decode(this.bytes.slice(begin, this.bytes.indexOf(0, begin)));
-  }
-
-  /** The address of an array's descriptor; 0 for none. @param {Input | null} input */
-  #of(input) {
-    if (input === null) return 0;
-    let array = input;
-    if (!(array instanceof NativeArray)) {
-      array = this.array(array);
-      this.scratch.push(array.pointer);
-    }
-    if (array.core !== this) throw new TypeError('this array is in the memory of another core');
-    const words = new Uint32Array(DESCRIPTOR_WORDS);
-    array.describe(words);
-    return this.#block(words);
-  }
-
-  /** An array of an input's type and size. @param {Input} input @param {number} channels */
-  #like(input, channels) {
-    return new NativeArray(this, dtypeOfInput(input), input.height, input.width, channels);
-  }
-
-  /** @param {string} word */
-  #word(word) {
-    return this.#block(new TextEncoder().encode(`${word}\0`));
-  }
-
-  /** @param {number[]} values */
-  #ints(values) {
-    return this.#block(Int32Array.from(values));
-  }
-
-  /** @param {number[]} values */
-  #doubles(values) {
-    return this.#block(Float64Array.from(values));
-  }
-
-  /** A copy of data for this call. @param {ArrayBufferView} data @returns {number} */
-  #block(data) {
-    const block = this.acquire(Math.max(1, data.byteLength));
-    this.scratch.push(block);
-    this.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), block);
-    return block;
-  }
-
-  /** Words of the core's memory, until the next call. @param {number} address @param {number} count */
-  #words(address, count) {
-    return new Int32Array(this.buffer, address, count);
   }
 }

@@ -12,7 +12,7 @@
  * Pixels outside the core's memory.
  * @typedef {{data: Samples, height: number, width: number, channels?: number, dtype?: DType}} Pixels
  */
-/** @typedef {import('./core.js').Core} Core */
+/** @typedef {import('./calls.js').Calls} Core */
 
 /** Words of a descriptor: data, type, height, width, channels, stride_y, stride_x, stride_c. */
 export const DESCRIPTOR_WORDS = 8;
@@ -69,10 +69,15 @@ export class NativeArray {
   /** The samples where they are, until the next operation. @returns {Uint8Array | Uint16Array | Float32Array} */
   view() {
     const { buffer } = this.core;
-    const at = this.#held();
+    const at = this.held();
     if (this.dtype === 'uint8') return new Uint8Array(buffer, at, this.length);
     if (this.dtype === 'float32') return new Float32Array(buffer, at, this.length);
     return new Uint16Array(buffer, at, this.length);
+  }
+
+  /** A part of it, where it is; lives as long as the array. @param {import('./core.js').Box} box @returns {NativePart} */
+  part(box) {
+    return new NativePart(this, box);
   }
 
   /** A copy outside the core's memory. */
@@ -90,14 +95,39 @@ export class NativeArray {
   describe(words) {
     const { height, width, channels } = this;
     const strides = this.planar ? [width, 1, height * width] : [width * channels, channels, 1];
-    words.set([this.#held(), TYPES[this.dtype][0], height, width, channels, ...strides]);
+    words.set([this.held(), TYPES[this.dtype][0], height, width, channels, ...strides]);
   }
 
-  #held() {
+  /** The memory's address; an error once it was released. */
+  held() {
     if (this.pointer === 0) throw new TypeError('this array was released');
     return this.pointer;
   }
 }
 
-/** The element type of an array or of pixels. @param {NativeArray | Pixels} input @returns {DType} */
-export const dtypeOfInput = (input) => (input instanceof NativeArray ? input.dtype : input.dtype ?? dtypeOf(input.data));
+/** A box of an array, of which it has nothing of its own. */
+export class NativePart {
+  /** @param {NativeArray} array packed, not planar @param {import('./core.js').Box} box inside it */
+  constructor(array, { top, left, bottom, right }) {
+    if (array.planar || !(top >= 0 && left >= 0 && top < bottom && left < right && bottom <= array.height && right <= array.width)) {
+      throw new RangeError(`${array.height} x ${array.width} pixels have no part from ${top}, ${left} to ${bottom}, ${right}`);
+    }
+    this.array = array;
+    this.core = array.core;
+    this.dtype = array.dtype;
+    this.height = bottom - top;
+    this.width = right - left;
+    this.channels = array.channels;
+    this.first = (top * array.width + left) * array.channels;
+  }
+
+  /** @param {Uint32Array} words where the descriptor goes */
+  describe(words) {
+    const { array, dtype, height, width, channels } = this;
+    const [type, bytes] = TYPES[dtype];
+    words.set([array.held() + this.first * bytes, type, height, width, channels, array.width * channels, channels, 1]);
+  }
+}
+
+/** The element type of an array or of pixels. @param {NativeArray | NativePart | Pixels} input @returns {DType} */
+export const dtypeOfInput = (input) => input.dtype ?? dtypeOf(/** @type {Pixels} */ (input).data);

@@ -1,12 +1,14 @@
 /**
- * A segmentation network on onnxruntime-web: a picture in, its map as an alpha out.
+ * A segmentation network on onnxruntime-web: a picture, or a part of it, in; its maps out.
  *
  * The description is a model's sidecar as JSON. What is not built yet is refused by name, not run wrongly.
  */
 import { CoreError } from './core.js';
-import { dtypeOfInput, NativeArray } from './native-array.js';
+import { coarseAlpha } from './maps.js';
+import { NativeArray } from './native-array.js';
 
 /** @typedef {import('./core.js').Core} Core */
+/** @typedef {import('./maps.js').Effort} Effort */
 
 /**
  * @typedef {object} Description
@@ -20,6 +22,9 @@ import { dtypeOfInput, NativeArray } from './native-array.js';
  * @property {string} range
  * @property {number} output_index
  * @property {boolean} opaque_subject
+ * @property {boolean} [flip_tta] also run on the mirrored picture, but at effort "fast"
+ * @property {import('./maps.js').ConfidenceWeights} [confidence]
+ * @property {import('./maps.js').SelectorWeights} [selector]
  */
 
 /**
@@ -50,9 +55,7 @@ export class Network {
 
   /** @param {any} ort @param {Uint8Array} file of the network @param {Description} description @returns {Promise<Network>} */
   static async open(ort, file, description) {
-    for (const [key, known] of /** @type {const} */ ([['fit', 'stretch'], ['activation', 'none'], ['range', 'unit']])) {
-      if (description[key] !== known) throw new CoreError('invalid', `${description.name}: ${key} = "${description[key]}" does not run in the browser yet; "${known}" does`);
-    }
+    if (description.fit !== 'stretch') throw new CoreError('invalid', `${description.name}: fit = "${description.fit}" does not run in the browser yet; "stretch" does`);
     return new Network(ort, await ort.InferenceSession.create(file, { executionProviders: ['wasm'] }), description);
   }
 
@@ -61,36 +64,53 @@ export class Network {
     return this.session.release();
   }
 
-  /** @param {Core} core @param {import('./core.js').Input} image H x W x 3 @returns {NativeArray} 3 x size x size, float32 */
+  /** @param {Core} core @param {import('./calls.js').Input} image H x W x 3 @returns {NativeArray} 3 x size x size, float32 */
   prepare(core, image) {
     const { size, mean, std, filter } = this.description;
     return core.prepare(image, { height: size, width: size, mean, std, filter });
   }
 
   /**
-   * The network's map as an alpha at its own size: in bytes for 8-bit pictures, which are as fine as the
-   * result, else in float32.
+   * The network's maps of one picture, 0..1: as it is, and where the model and the effort ask for it of its
+   * mirror image, as the network gave that.
    * @param {Core} core
    * @param {NativeArray} tensor of `prepare`
-   * @param {import('./core.js').Input} image
-   * @returns {Promise<NativeArray>}
+   * @param {Effort} effort
+   * @returns {Promise<{maps: NativeArray, broken: boolean}>} planar; whether some values were not finite
    */
-  async map(core, tensor, image) {
-    const { ort, session, description } = this;
-    const input = new ort.Tensor('float32', tensor.copy(), [1, 3, tensor.height, tensor.width]);
-    const results = await session.run({ [session.inputNames[0]]: input });
-    const output = results[session.outputNames[description.output_index]];
-    const [height, width] = output.dims.slice(-2);
-    const values = /** @type {Float32Array} */ (output.data);
-    if (!values.some(Number.isFinite)) throw new CoreError('failed', `${description.name} gives no finite number for this picture; its file may be damaged`);
-    const bytes = dtypeOfInput(image) === 'uint8';
-    const alpha = new NativeArray(core, bytes ? 'uint8' : 'float32', height, width);
-    const view = alpha.view();
-    for (let i = 0; i < view.length; i++) {
-      // Values that are not numbers count as 0.
-      const value = Math.min(1, Math.max(0, values[i])) || 0;
-      view[i] = bytes ? Math.fround(Math.fround(value * 255) + 0.5) : value;
+  async maps(core, tensor, effort) {
+    const { description } = this;
+    const { height, width } = tensor;
+    const input = /** @type {Float32Array} */ (tensor.copy());
+    const outputs = [await this.#run(input, height, width)];
+    if (description.flip_tta && effort !== 'fast') {
+      for (let row = 0; row < input.length; row += width) input.subarray(row, row + width).reverse();
+      outputs.push(await this.#run(input, height, width));
     }
-    return alpha;
+    const [{ rows, columns }] = outputs;
+    const maps = new NativeArray(core, 'float32', rows, columns, outputs.length, true);
+    try {
+      const view = maps.view();
+      outputs.forEach(({ values }, index) => view.set(values, index * rows * columns));
+      const broken = coarseAlpha(maps, description);
+      if (broken === maps.length) throw new CoreError('failed', `${description.name} gives no finite number for this picture; its file may be damaged`);
+      return { maps, broken: broken > 0 };
+    } catch (error) {
+      maps.release();
+      throw error;
+    }
+  }
+
+  /** One forward pass. @param {Float32Array} input 3 x height x width @param {number} height @param {number} width */
+  async #run(input, height, width) {
+    const { ort, session, description } = this;
+    // A copy: the runtime may keep what it is given, and the caller mirrors its own.
+    const tensor = new ort.Tensor('float32', input.slice(), [1, 3, height, width]);
+    const results = await session.run({ [session.inputNames[0]]: tensor });
+    const output = results[session.outputNames[description.output_index]];
+    const [rows, columns] = output.dims.slice(-2);
+    const values = /** @type {Float32Array} */ (output.data);
+    if (values.length !== rows * columns) throw new CoreError('failed', `${description.name} gives ${output.dims.join(' x ')} numbers, not one map of ${rows} x ${columns}; output_index may be wrong`);
+    return { values, rows, columns };
   }
 }

@@ -33,7 +33,7 @@ import { SiteFiles } from './wasm/site-files.js';
  * @property {import('../core/native-array.js').Pixels} [image] decoded, H x W x 3; or
  * @property {Uint8Array} [png] a PNG file
  * @property {string} [name] for errors
- * @property {string} model "studio", or the network's name
+ * @property {string} model "studio", the network's name, or "auto": the better answer of both
  * @property {import('../core/cutout.js').CutoutOptions} [options]
  */
 
@@ -59,8 +59,8 @@ import { SiteFiles } from './wasm/site-files.js';
  * @typedef {{type: 'opened', id: number, build: string, threads: number, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
  *   {type: 'loading', id: number, bytes: number, of: number} | {type: 'request', address: string} |
  *   {type: 'stage', id: number, stage: string} |
- *   {type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number,
- *     timings: Record<string, number>, notes: string[]} |
+ *   ({type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number} &
+ *     Partial<import('../core/cutout.js').Told>) |
  *   {type: 'memory', id: number, bytes: number} |
  *   {type: 'pace', id: number, pace: import('./wasm/pace.js').Pace} |
  *   {type: 'failed', id: number, kind: string, message: string}} Answer
@@ -154,7 +154,8 @@ async function openSite({ id, site, weak = false }) {
 
 /** @param {string} model @returns {Network | null} */
 function networkOf(model) {
-  if (model !== 'studio' && model !== network?.description.name) throw new CoreError('invalid', `the model ${model} is not here; ${network?.description.name ?? 'studio'} is`);
+  const here = network ? ['studio', network.description.name, 'auto'] : ['studio'];
+  if (!here.includes(model)) throw new CoreError('invalid', `the model ${model} is not here; ${here.join(', ')} ${network ? 'are' : 'is'}`);
   return model === 'studio' ? null : network;
 }
 
@@ -177,8 +178,8 @@ async function cutOut({ id, image, png, name, model, options }) {
   try {
     const { profile = null, exif = null, dpi = null } = decoded ?? {};
     const onStage = (/** @type {string} */ stage) => tell({ type: 'stage', id, stage });
-    const made = await cutoutPng(core, chosen, held, { ...options, existing: decoded?.alpha ?? null, metadata: { profile, exif, dpi }, onStage });
-    if (profile && chosen) made.notes.push(UNMANAGED);
+    const made = await cutoutPng(core, chosen, held, { ...options, auto: model === 'auto', existing: decoded?.alpha ?? null, metadata: { profile, exif, dpi }, onStage });
+    if (profile && made.model !== 'studio') made.notes.push(UNMANAGED);
     tell({ type: 'done', id, ...made }, [/** @type {ArrayBuffer} */ (made.png.buffer)]);
   } finally {
     held.release();
@@ -202,22 +203,25 @@ async function picture({ id, key, file, name, maxPixels, model, options, shown }
   /** @type {import('../core/cutout.js').CutoutResult} */
   let made;
   try {
-    made = await cutout(core, chosen, held, { ...options, existing, onStage });
+    made = await cutout(core, chosen, held, { ...options, auto: model === 'auto', existing, onStage });
   } finally {
     held.release();
   }
   try {
-    const said = [...notes, ...made.notes, ...(metadata.profile && chosen ? [UNMANAGED] : [])];
-    const { width, height } = made.rgba;
+    const { rgba: result, ...told } = made;
+    const { width, height } = result;
+    told.notes = [...notes, ...told.notes, ...(metadata.profile && told.model !== 'studio' ? [UNMANAGED] : [])];
+    told.timings = { decode, ...told.timings };
     if (shown) {
-      const rgba = inBytes(made.rgba.view());
-      tell({ type: 'done', id, rgba, width, height, timings: { decode, ...made.timings }, notes: said }, [rgba.buffer]);
+      const rgba = inBytes(result.view());
+      tell({ type: 'done', id, ...told, rgba, width, height }, [rgba.buffer]);
       return;
     }
     onStage('encode');
     const before = performance.now();
-    const png = await encodePng(core, made.rgba, metadata);
-    tell({ type: 'done', id, png, width, height, timings: { decode, ...made.timings, encode: performance.now() - before }, notes: said }, [/** @type {ArrayBuffer} */ (png.buffer)]);
+    const png = await encodePng(core, result, metadata);
+    told.timings.encode = performance.now() - before;
+    tell({ type: 'done', id, ...told, png, width, height }, [/** @type {ArrayBuffer} */ (png.buffer)]);
   } finally {
     if (rgb.height * rgb.width > MOST_KEPT) last = null;
     made.rgba.release();
@@ -239,7 +243,7 @@ async function mask({ id, file, name }) {
   const { alpha } = await decodePng(core, new Uint8Array(await file.arrayBuffer()), { name });
   if (!alpha) throw new CoreError('failed', `${name} has no alpha`);
   const png = await encodePng(core, alpha);
-  tell({ type: 'done', id, png, timings: {}, notes: [] }, [/** @type {ArrayBuffer} */ (png.buffer)]);
+  tell({ type: 'done', id, png }, [/** @type {ArrayBuffer} */ (png.buffer)]);
 }
 
 /** One after the other: the core does one thing at a time. @type {Promise<void>} */

@@ -35,8 +35,8 @@ const PROGRESS = { decode: 0.05, studio: 0.25, prepare: 0.25, segment: 0.3, 'sec
 
 /** @type {Edit} */
 const DEFAULTS = {
-  model: 'nssbg-lite',
-  effort: 'fast',
+  model: 'auto',
+  effort: WEAK ? 'fast' : 'balanced',
   refine: 'guided',
   foreground: 'multilevel',
   decontaminate: 1,
@@ -162,7 +162,7 @@ async function pump() {
       next.made = edit;
       Object.assign(next, {
         state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
-        result: { model: edit.model, method: edit.model === 'studio' ? 'studio' : 'network', confidence: null, low_confidence: null, plan: plan(), timings: made.timings, notes: made.notes },
+        result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(), timings: made.timings, notes: made.notes },
       });
     }
   } catch (error) {
@@ -200,11 +200,12 @@ export const engine = {
       device_name: undefined,
       pace,
       models: [
+        { name: 'auto', here: true, licence: 'Apache-2.0', commercial: true },
         { name: 'nssbg-lite', here: true, licence: 'Apache-2.0', commercial: true, title: texts.here.network },
         { name: 'studio', here: true, licence: 'Apache-2.0', commercial: true },
       ],
       profiles: [],
-      efforts: ['fast'],
+      efforts: WEAK ? ['fast'] : ['fast', 'balanced', 'best'],
       refines: ['none', 'guided', 'matting', 'auto'],
       foreground_methods: ['multilevel', 'blur-fusion', 'off'],
       formats: ['png'],
@@ -253,7 +254,7 @@ export const engine = {
   },
   async setEdit(id, edit) {
     const picture = get(id);
-    refused(edit);
+    refused(edit, WEAK);
     picture.edit = structuredClone(edit);
     picture.wanted += 1;
     Object.assign(picture, { state: 'queued', error: null, progress: 0 });
@@ -267,7 +268,7 @@ export const engine = {
   },
   async preview(id, edit, view, layer) {
     const picture = get(id);
-    refused(edit);
+    refused(edit, WEAK);
     // The whole of a larger one takes longer than a person waits; its result comes soon.
     if (!picture.blob || picture.width * picture.height > MOST_PREVIEWED) throw new EngineError('stale', '');
     const began = performance.now();

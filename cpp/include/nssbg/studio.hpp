@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "nssbg/image_view.hpp"
 
@@ -11,6 +13,9 @@ namespace nssbg {
 
 // Whether a chroma screen's colour-difference key is used for the soft band.
 enum class ChromaScreen : int { automatic = 0, off = 1, green = 2, blue = 3 };
+
+// Below this confidence the alpha is more likely wrong than right.
+constexpr float low_studio_confidence = 0.5f;
 
 struct StudioOptions {
     ChromaScreen chroma = ChromaScreen::automatic;
@@ -52,5 +57,8 @@ struct StudioReport {
 template <class T>
 StudioReport studio_alpha(ImageView<const T> rgb, ImageView<std::uint8_t> alpha,
                           ImageView<std::uint8_t> shadow, const StudioOptions& options);
+
+// What a user should know of an answer, in sentences; none where all is well.
+std::vector<std::string> studio_notes(const StudioReport& report);
 
 }  // namespace nssbg

@@ -1,17 +1,23 @@
 """From what a network gives to a coarse alpha: its activation, then its range.
 
 In: the raw output, N x h x w, as the file's own arithmetic left it. Out: float32 from 0
-to 1 of the same shape. Each family's rule stands in its ModelDescription.
+to 1 of the same shape. Each family's rule stands in its ModelDescription; what it means is the
+core's (cpp/include/nssbg/network_output.hpp), which the browser follows too.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _core as _typed_core
 from nssbg._models.sidecar import ModelDescription
 
-__all__ = ["coarse_alpha"]
+__all__ = ["coarse_alpha", "joined_maps"]
+
+_core: Any = _typed_core
 
 
 def coarse_alpha(output: NDArray[np.float32], model: ModelDescription) -> NDArray[np.float32]:
@@ -29,22 +35,25 @@ def coarse_alpha(output: NDArray[np.float32], model: ModelDescription) -> NDArra
     mask's own spread. A map that is constant has none: it is only clipped to 0..1, where the
     published code divides by zero.
     """
-    alpha = np.asarray(output, dtype=np.float32)
+    alpha = np.ascontiguousarray(output, dtype=np.float32)
     if not alpha.flags.writeable:
         alpha = alpha.copy()
-    if not np.isfinite(alpha.sum(dtype=np.float64)):
-        np.nan_to_num(alpha, copy=False, nan=0.0, posinf=1e30, neginf=-1e30)
-    if model.activation == "sigmoid":
-        # exp overflows past 88; a logit of 60 is 1 - 9e-27 and so the same float32.
-        np.clip(alpha, -60.0, 60.0, out=alpha)
-        np.negative(alpha, out=alpha)
-        np.exp(alpha, out=alpha)
-        alpha += 1.0
-        np.reciprocal(alpha, out=alpha)
-    if model.range == "minmax" or model.task == "depth":
-        for mask in alpha if alpha.ndim == 3 else alpha[None]:
-            low, high = float(mask.min()), float(mask.max())
-            if high > low:
-                mask -= low
-                mask *= 1.0 / (high - low)
-    return np.clip(alpha, 0.0, 1.0, out=alpha)
+    maps = alpha.shape[0] if alpha.ndim == 3 else 1
+    stretch = "minmax" if model.task == "depth" else model.range
+    _core.coarse_alpha(alpha.reshape(maps, -1), model.activation, stretch)
+    return alpha
+
+
+def joined_maps(
+    alpha: NDArray[np.float32], flipped: NDArray[np.float32] | None, dtype: Any
+) -> NDArray[Any]:
+    """One map, or the mean of both forward passes, as fine as the result will be.
+
+    Args:
+        alpha: h x w, 0..1.
+        flipped: That of the mirrored image, mirrored back; None: one pass was made.
+        dtype: Of the image: for 8-bit images bytes are as fine as the result, and a quarter of
+            the memory to refine; for others the map is float32.
+    """
+    joined: NDArray[Any] = _core.joined_maps(alpha, flipped, np.dtype(dtype) == np.uint8)
+    return joined

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _core
 from nssbg._errors import OptionError
 from nssbg._vocabulary import CHROMAS, Chroma
 
@@ -25,8 +26,8 @@ __all__ = [
 ]
 
 
-# Below this confidence the alpha is more likely wrong than right.
-LOW_CONFIDENCE = 0.5
+#: Below this confidence the alpha is more likely wrong than right.
+LOW_CONFIDENCE: float = _core.LOW_STUDIO_CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -144,17 +145,16 @@ def _run(
         raise OptionError(f"chroma must be one of {', '.join(CHROMAS)}, got {chroma!r}")
     if not 0 <= threads <= 1024:
         raise OptionError(f"threads must be 0 (all usable cores) to 1024, got {threads}")
-    from nssbg import _core
-
     alpha, layer, measures = _core.studio_alpha(rgb, chroma, shadow, threads, least_border)
     if alpha is None:
         return None
+    notes = measures.pop("notes")
     return StudioResult(
         alpha=alpha,
         confidence=float(measures["confidence"]),
         backdrop=_backdrop_from_measures(measures),
         shadow=layer if measures["shadow_found"] else None,
-        notes=_notes_from_measures(measures),
+        notes=notes,
         measures=measures,
     )
 
@@ -177,18 +177,3 @@ def _backdrop_from_measures(measures: dict[str, Any]) -> Backdrop:
         border_share=float(measures["border_share"]),
         side_share=measures["side_share"],
     )
-
-
-def _notes_from_measures(measures: dict[str, Any]) -> tuple[str, ...]:
-    notes = []
-    if measures["foreground_share"] <= 0:
-        notes.append("no subject found: the whole picture looks like backdrop")
-    elif measures["foreground_share"] >= 1:
-        notes.append("no backdrop found: alpha is opaque everywhere")
-    elif measures["border_share"] < 0.5:
-        notes.append("the border is not one smooth backdrop; a network is likely to do better")
-    elif measures["confidence"] < LOW_CONFIDENCE:
-        notes.append("the studio method is unsure about this picture")
-    if measures["screen"]:
-        notes.append(f"keyed as a {measures['screen']} screen")
-    return tuple(notes)

@@ -18,9 +18,8 @@ from typing import Any, Protocol
 from nssbg._errors import NssbgError
 from nssbg._models.fitted import SelectorWeights
 from nssbg._segment.base import Estimate, Method
-from nssbg._segment.selector import sampled, select, selector_features
+from nssbg._segment.selector import LEAST_BORDER, SURE, select, selector_features
 from nssbg._segment.studio import StudioMethod
-from nssbg._segment.thresholds import LEAST_BORDER, LOW_CONFIDENCE, SURE
 from nssbg._types import Frame, Timings
 from nssbg._vocabulary import Effort
 
@@ -146,24 +145,18 @@ def _better(studio: Estimate, other: Estimate, weights: SelectorWeights | None) 
     """The answer that is to be taken, with the overlap to be expected of it as its confidence."""
     if weights is None or studio.confidence is None or other.confidence is None:
         return _because(other, f"auto: {other.plan.model} taken (nothing fitted to choose by)")
-    grid = other.alpha.shape
-    features = selector_features(
-        sampled(studio.alpha, *grid),
-        studio.confidence,
-        sampled(other.alpha, *grid),
-        other.confidence,
-    )
+    features = selector_features(studio.alpha, studio.confidence, other.alpha, other.confidence)
     selection = select(features, weights)
     taken = studio if selection.studio else other
     return _because(
         replace(
             taken,
             confidence=selection.overlap,
-            low_confidence=selection.overlap < LOW_CONFIDENCE,
+            low_confidence=selection.low_confidence,
         ),
         f"auto: {taken.plan.model} taken (studio confidence {studio.confidence:.2f}, "
         f"{other.plan.model} confidence {other.confidence:.2f}, "
-        f"agreement {features[2]:.2f})",
+        f"agreement {selection.agreement:.2f})",
     )
 
 

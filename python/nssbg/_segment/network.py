@@ -14,7 +14,7 @@ from nssbg import _io as image_io
 from nssbg._errors import ModelError
 from nssbg._models.catalog import describe
 from nssbg._models.fitted import SelectorWeights
-from nssbg._models.postprocess import coarse_alpha
+from nssbg._models.postprocess import coarse_alpha, joined_maps
 from nssbg._models.sidecar import ModelDescription
 from nssbg._models.task import check_task
 from nssbg._ops.prepare import prepare
@@ -156,11 +156,10 @@ class NetworkMethod:
                 expected = Confidence(overlap=0.0, low_confidence=True)
             plan = self._backend.plan
             if flipped is not None:
-                alpha = _mean(alpha, flipped)
                 reason = "run on the picture and on its mirror image"
                 plan = replace(plan, reasons=(*plan.reasons, reason))
         return Estimate(
-            alpha=_as_fine_as_needed(alpha, frame),
+            alpha=joined_maps(alpha, flipped, frame.rgb.dtype),
             full_size=False,
             confidence=expected.overlap,
             low_confidence=expected.low_confidence,
@@ -178,7 +177,7 @@ class NetworkMethod:
         def alpha_of(crop: NDArray[Any]) -> NDArray[np.float32]:
             tensor = _tensor(crop, self._model, self._threads)
             alpha, flipped, _ = self._maps(tensor, effort)
-            return alpha if flipped is None else _mean(alpha, flipped)
+            return joined_maps(alpha, flipped, np.float32)
 
         with timings.measure("second pass"):
             alpha, report = run_second_pass(
@@ -192,7 +191,7 @@ class NetworkMethod:
             return replace(estimate, notes=(*estimate.notes, *report.notes))
         return replace(
             estimate,
-            alpha=_as_fine_as_needed(alpha, frame),
+            alpha=joined_maps(alpha, None, frame.rgb.dtype),
             second_pass=report,
         )
 
@@ -238,19 +237,3 @@ class NetworkMethod:
     def close(self) -> None:
         """Give the network's memory back."""
         self._backend.close()
-
-
-def _mean(alpha: NDArray[np.float32], flipped: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What both forward passes say together."""
-    both: NDArray[np.float32] = np.float32(0.5) * (alpha + flipped)
-    return both
-
-
-def _as_fine_as_needed(alpha: NDArray[np.float32], frame: Frame) -> NDArray[Any]:
-    """The map in float32 for 16-bit pictures, else in bytes.
-
-    For 8-bit pictures bytes are as fine as the result, and a quarter of the memory to refine.
-    """
-    if frame.rgb.dtype == np.uint8:
-        return (alpha * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-    return alpha

@@ -2,11 +2,10 @@
 import { texts } from '../../texts.en.js';
 import { EngineError } from '../interface.js';
 
-/** @param {import('../interface.js').Edit} edit */
-export function refused({ effort, softness, choke, corrections, framing }) {
+/** @param {import('../interface.js').Edit} edit @param {boolean} weak a device with little memory */
+export function refused({ effort, softness, choke, corrections, framing }, weak) {
   const { box, keep, drop, strokes } = corrections;
   const asked = {
-    [`${texts.cutout.effort} ${texts.cutout.efforts[effort] ?? effort}`]: effort !== 'fast',
     [texts.cutout.softness]: softness !== 0,
     [texts.cutout.choke]: choke !== 0,
     [texts.cutout.corrections]: box !== null || keep.length + drop.length + strokes.length > 0,
@@ -17,5 +16,6 @@ export function refused({ effort, softness, choke, corrections, framing }) {
     [texts.frame.background]: framing.background !== null,
   };
   const names = Object.keys(asked).filter((name) => asked[name]);
+  if (weak && effort !== 'fast') throw new EngineError('unsupported', texts.here.weak);
   if (names.length) throw new EngineError('unsupported', texts.here.refused(names.join(', ')));
 }
