@@ -118,6 +118,8 @@ web-test: web $(VENV)/.test-tools $(VENV)/.installed
 web-types:
 	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
 	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js web/core/*.js
+	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
+	  --moduleResolution bundler --lib es2022,webworker web/engine/wasm/service-worker.js
 
 # From the sdist to what a user installs, with either runtime and with none: minutes, and the index.
 test-release: $(VENV)/.test-tools $(VENV)/.installed $(VENV)/.release-tools

@@ -5,7 +5,8 @@ threads a worker): `simd-threads` for cross-origin isolated pages, `simd`, and `
 without SIMD. Beside them `build.json`: the compiler, the sizes, and a digest of the sources that
 tests hold the files to. models/: the bundled network and its sidecar as JSON. runtime/:
 onnxruntime-web from npm. Needs Emscripten and Node (and npm for the runtime); what is missing it
-says, and ends well (docs/decisions/1050-web-toolchain.md).
+says, and ends well (docs/decisions/1050-web-toolchain.md). decoder/: the decoder of JPEG files.
+With all of it there, `web/assemble.py` puts the site together around it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,21 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from assemble import assemble
+
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "web" / "dist"
 CORE = DIST / "core"
 BUNDLED = ROOT / "python" / "nssbg" / "_models" / "bundled"
-RUNTIME = "onnxruntime-web@1.30.0"
-#: What of the runtime's package the engine loads.
-RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+#: What comes from npm: into which folder, from which folder of which package, which files.
+PACKAGES = {
+    "runtime": (
+        "onnxruntime-web@1.30.0",
+        "dist",
+        ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+    ),
+    "decoder": ("@jsquash/jpeg@1.6.0", "codec/dec", ("mozjpeg_dec.js", "mozjpeg_dec.wasm")),
+}
 #: What each build adds to the compiler's flags.
 BUILDS = {
     "simd-threads": "-msimd128 -pthread",
@@ -52,9 +61,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     copy_models()
-    without_runtime = fetch_runtime()
-    if without_runtime is not None:
-        print(f"web: without a runtime for networks: {without_runtime}")
+    absent = fetch_packages()
+    if absent is not None:
+        print(f"web: without what comes from npm: {absent}")
     missing = missing_tool()
     if missing is not None:
         print(f"web: skipped: {missing}")
@@ -70,6 +79,10 @@ def main() -> int:
     kept = before.get("files", {}) if before.get("sources") == digest else {}
     facts = {"sources": digest, "compiler": compiler_version(), "files": {**kept, **sizes}}
     manifest.write_text(json.dumps(facts, indent=1) + "\n")
+    if absent is None:
+        site = assemble()
+        total = sum(file["bytes"] for file in site["files"].values())
+        print(f"web: the site {site['version']}: {len(site['files'])} files, {total} bytes")
     return 0
 
 
@@ -94,26 +107,28 @@ def copy_models() -> None:
         (into / f"{sidecar.stem}.json").write_text(json.dumps(told) + "\n")
 
 
-def fetch_runtime() -> str | None:
-    """Put onnxruntime-web in place; why that could not be done, or None."""
-    into = DIST / "runtime"
-    marker = into / "package.txt"
-    if marker.exists() and marker.read_text() == RUNTIME:
-        return None
-    if shutil.which("npm") is None:
-        return "npm is missing"
-    where = ROOT / "build" / "web" / "npm"
-    where.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--prefix", str(where), "--no-audit", "--no-fund"]
-    done = subprocess.run(
-        [*command, "--ignore-scripts", RUNTIME], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        return f"npm install {RUNTIME} failed: {done.stderr.strip().splitlines()[-1:]}"
-    into.mkdir(parents=True, exist_ok=True)
-    for name in RUNTIME_FILES:
-        shutil.copyfile(where / "node_modules" / "onnxruntime-web" / "dist" / name, into / name)
-    marker.write_text(RUNTIME)
+def fetch_packages() -> str | None:
+    """Put what comes from npm in place; why that could not be done, or None."""
+    for folder, (package, below, files) in PACKAGES.items():
+        into = DIST / folder
+        marker = into / "package.txt"
+        if marker.exists() and marker.read_text() == package:
+            continue
+        if shutil.which("npm") is None:
+            return "npm is missing"
+        where = ROOT / "build" / "web" / "npm"
+        where.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--prefix", str(where), "--no-audit", "--no-fund"]
+        done = subprocess.run(
+            [*command, "--ignore-scripts", package], capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            return f"npm install {package} failed: {done.stderr.strip().splitlines()[-1:]}"
+        into.mkdir(parents=True, exist_ok=True)
+        came = where / "node_modules" / package.rpartition("@")[0]
+        for name in files:
+            shutil.copyfile(came / below / name, into / name)
+        marker.write_text(package)
     return None
 
 

@@ -10,6 +10,7 @@ import { emptyState } from './app/empty.js';
 import { Exporter } from './app/export.js';
 import { Intake } from './app/intake.js';
 import { isFailed, isPending, PictureList } from './app/list.js';
+import { loadingBar } from './app/loading.js';
 import { Loupe } from './app/loupe.js';
 import { notices } from './app/notices.js';
 import { cutoutPanel } from './app/panel-cutout.js';
@@ -52,8 +53,9 @@ try {
   // The same.
 }
 
-const watch = new NetworkWatch();
 const { engine } = await import(new URL(root.dataset.engine ?? './engine/server.js', import.meta.url).href);
+const here = engine.inPage ? texts.here.pill : texts.connection.here;
+const watch = new NetworkWatch(!!engine.inPage);
 const store = new Store(engine);
 const intake = new Intake(store);
 const stage = new Stage(store);
@@ -91,7 +93,7 @@ const applyToAll = () => {
 /** @type {{name: 'cutout' | 'frame' | 'device', label: string, short: string, icon: keyof typeof import('./app/icons.js').icons, body: HTMLElement}[]} */
 const panels = [
   { name: 'cutout', label: texts.inspector.cutout, short: texts.inspector.cutout, icon: 'wand', body: cutoutPanel(store, { applyToAll, retry: (item) => list.retry(item) }) },
-  { name: 'frame', label: texts.inspector.frame, short: texts.inspector.frame, icon: 'box', body: framePanel(store) },
+  ...(engine.offers.framing ? [{ name: /** @type {const} */ ('frame'), label: texts.inspector.frame, short: texts.inspector.frame, icon: /** @type {const} */ ('box'), body: framePanel(store) }] : []),
   { name: 'device', label: texts.inspector.device, short: texts.inspector.deviceShort, icon: 'device', body: devicePanel(store, watch, { empty }) },
 ];
 const tabs = panels.map(({ name, label, short, icon: sign }) =>
@@ -139,9 +141,9 @@ const fileName = h('span', { class: 'file-name' });
 const updating = h('span', { class: 'updating', hidden: true }, texts.states.updating);
 const pill = h(
   'button',
-  { type: 'button', class: 'pill', 'aria-label': `${texts.connection.here}. ${texts.connection.hereHint}`, title: texts.connection.hereHint, on: { click: () => openPanel('device') } },
+  { type: 'button', class: 'pill', 'aria-label': `${here}. ${texts.connection.hereHint}`, title: texts.connection.hereHint, on: { click: () => openPanel('device') } },
   h('span', { class: 'pulse', 'aria-hidden': 'true' }),
-  h('span', { class: 'pill-text' }, texts.connection.here),
+  h('span', { class: 'pill-text' }, here),
 );
 const all = h('button', { type: 'button', class: 'button', id: 'download-all', 'aria-label': texts.export.all, hidden: true, on: { click: () => exporter.downloadAll() } }, icon('zip'), h('span', {}, texts.export.all));
 const batch = h('button', { type: 'button', class: 'button quiet', id: 'batch', 'aria-label': texts.batch.open, title: texts.batch.open, hidden: !engine.offers.batch, on: { click: () => showBatch(store) } }, icon('folder'), h('span', {}, texts.batch.open));
@@ -183,7 +185,7 @@ skip.addEventListener('click', (event) => {
   event.preventDefault();
   (store.items.length ? stage.surface : document.getElementById('choose'))?.focus();
 });
-const shell = h('div', { class: 'shell' }, header, said.banner, list.element, main, h('main', { class: 'welcome' }, welcome));
+const shell = h('div', { class: 'shell' }, header, said.banner, loadingBar(engine), list.element, main, h('main', { class: 'welcome' }, welcome));
 document.body.replaceChildren(skip, shell, said.stack, said.live, said.alert, veil);
 intake.listen(veil);
 listenToKeys({ store, stage, intake, exporter, list });
@@ -212,7 +214,7 @@ function renderHead() {
   failed.hidden = !broken;
   if (broken) failedText.textContent = selected?.upload?.message || selected?.picture?.error?.message || '';
   const device = selected?.picture?.result?.plan.device ?? store.about?.plan.device;
-  /** @type {HTMLElement} */ (pill.lastElementChild).textContent = device ? `${texts.connection.here} · ${device.toUpperCase()}` : texts.connection.here;
+  /** @type {HTMLElement} */ (pill.lastElementChild).textContent = device ? `${here} · ${device.toUpperCase()}` : here;
 }
 for (const topic of /** @type {const} */ (['items', 'item', 'selected', 'edit', 'connection', 'about'])) store.on(topic, renderHead);
 renderHead();
@@ -262,8 +264,9 @@ async function refreshAll() {
     for (const item of store.items) if (item.dirty) store.commit(item);
   } catch (error) {
     const kind = /** @type {{kind?: string}} */ (error).kind;
-    store.setConnection(kind === 'unauthorized' ? 'unauthorized' : 'offline');
-    if (kind !== 'unauthorized' && kind !== 'offline') store.complain(error);
+    // An engine in the page says itself why it does not start.
+    if (!engine.inPage) store.setConnection(kind === 'unauthorized' ? 'unauthorized' : 'offline');
+    if (kind !== 'unauthorized' && kind !== 'offline' && !engine.inPage) store.complain(error);
   }
   reading = false;
   root.dataset.ready = 'true';
@@ -273,6 +276,8 @@ engine.subscribe((/** @type {import('./engine/interface.js').EngineEvent} */ eve
   if (event.type === 'ready') refreshAll();
   else if (event.type === 'offline' && store.connection !== 'unauthorized') store.setConnection('offline');
   else if (event.type === 'unauthorized') store.setConnection('unauthorized');
+  else if (event.type === 'request') watch.toSite();
+  else if (event.type === 'opened') watch.loaded();
   else if (event.type === 'removed') {
     const item = store.itemOf(event.id);
     if (item) store.dropItem(item);

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, FLAGS, MISSING
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +29,34 @@ def web_builds():
     if facts["sources"] != source_digest():
         pytest.skip("web/dist was built from other sources: make web")
     return facts
+
+
+@pytest.fixture(scope="session")
+def dist(web_builds):
+    """The site's folder; the test is skipped where it is not made of these files."""
+    folder = ROOT / "web" / "dist"
+    if not (folder / "site.json").exists():
+        pytest.skip("web/dist has no site: make web (which needs npm)")
+    assets = folder / "assets"
+    for path in assets.rglob("*.*"):
+        source = ROOT / "web" / path.relative_to(assets)
+        if not source.exists() or source.read_bytes() != path.read_bytes():
+            pytest.skip(f"web/dist was made before web/{path.relative_to(assets)}: make web")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
+    )
+    if CHROMIUM is None:
+        pytest.skip(MISSING)
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

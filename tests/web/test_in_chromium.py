@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from chromium import CHROMIUM, FLAGS, MISSING
 from PIL import Image
 
 from nssbg import Remover
@@ -90,20 +89,7 @@ class Site(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def browser(web_builds):
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
-    )
-    if CHROMIUM is None:
-        pytest.skip(MISSING)
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def picture():
+def picture(web_builds):
     """A decoded example, and its native files by both models."""
     path = ROOT / "examples" / "mug.jpg"
     files = {}

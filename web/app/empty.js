@@ -17,7 +17,7 @@ export function emptyState(store, intake) {
       { class: 'dropzone' },
       h('span', { class: 'dropzone-icon' }, icon('image')),
       h('h1', { id: 'empty-heading' }, h('span', { class: 'with-pointer' }, texts.empty.heading), h('span', { class: 'with-fingers' }, texts.empty.headingTouch)),
-      h('p', { class: 'promise' }, icon('lock'), ' ', texts.empty.promise),
+      h('p', { class: 'promise' }, icon('lock'), ' ', store.engine.inPage ? texts.here.promise : texts.empty.promise),
       h(
         'div',
         { class: 'dropzone-actions' },
@@ -55,7 +55,8 @@ export function emptyState(store, intake) {
           ]
         : []),
     );
-    formats.textContent = `${texts.empty.formats} ${texts.empty.megapixels(about.limits.max_pixels)}`;
+    const pace = about.pace ? ` ${texts.here.pace(texts.milliseconds(about.pace.pass + 12 * about.pace.perMegapixel))}` : '';
+    formats.textContent = `${store.engine.inPage ? texts.here.formats : texts.empty.formats} ${texts.empty.megapixels(about.limits.max_pixels)}.${pace}`;
   });
   return element;
 }

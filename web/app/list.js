@@ -58,6 +58,23 @@ export class PictureList {
     this.bar = h('progress', { class: 'overall', 'aria-label': texts.list.progress, max: 1, value: 0, hidden: true });
     this.cancelAll = h('button', { type: 'button', class: 'link', hidden: true, on: { click: () => this.everyPending() } }, texts.list.cancelAll);
     this.retryAll = h('button', { type: 'button', class: 'link', hidden: true, on: { click: () => this.everyFailed() } }, texts.list.retryAll);
+    let paused = false;
+    this.pause = h(
+      'button',
+      {
+        type: 'button',
+        class: 'link pause',
+        hidden: true,
+        on: {
+          click: () => {
+            paused = !paused;
+            this.pause.textContent = paused ? texts.here.resume : texts.here.pause;
+            store.engine.pause?.(paused).catch((/** @type {unknown} */ error) => store.complain(error));
+          },
+        },
+      },
+      texts.here.pause,
+    );
     this.element = h(
       'nav',
       { class: 'list', 'aria-label': texts.list.label },
@@ -73,7 +90,7 @@ export class PictureList {
         ),
       ),
       this.list,
-      h('div', { class: 'list-foot' }, this.cancelAll, this.retryAll, h('button', { type: 'button', class: 'link quiet', on: { click: actions.empty } }, texts.list.empty)),
+      h('div', { class: 'list-foot' }, this.pause, this.cancelAll, this.retryAll, h('button', { type: 'button', class: 'link quiet', on: { click: actions.empty } }, texts.list.empty)),
     );
     store.on('items', () => this.render());
     store.on('item', (item) => {
@@ -185,6 +202,7 @@ export class PictureList {
     this.bar.hidden = !pending.length || items.length < 2;
     this.bar.value = items.length ? items.reduce((sum, item) => sum + (isPending(item) ? stateOf(item, true).share ?? 0 : 1), 0) / items.length : 0;
     this.cancelAll.hidden = pending.length < 2;
+    this.pause.hidden = !this.store.engine.offers.pause || !pending.length;
     this.retryAll.hidden = !failed || pending.length > 0;
   }
 

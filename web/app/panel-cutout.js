@@ -133,8 +133,10 @@ export function cutoutPanel(store, actions) {
           options: about.refines.map((value) => ({ value, text: texts.cutout.refines[value] ?? value })),
           change: (value) => set('refine', value),
         }),
+        ...(store.engine.offers.edge ? [
         slider({ label: texts.cutout.softness, min: 0, max: 1, step: 0.01, value: edit.softness, show: texts.percent, input: live('softness'), change: () => store.endGesture() }),
         slider({ label: texts.cutout.choke, hint: texts.cutout.chokeHint, min: -1, max: 1, step: 0.05, value: edit.choke, show: texts.cutout.chokeValue, input: live('choke'), change: () => store.endGesture() }),
+        ] : []),
       ),
       h(
         'section',
@@ -150,7 +152,7 @@ export function cutoutPanel(store, actions) {
             })
           : null,
       ),
-      corrections,
+      store.engine.offers.corrections ? corrections : h('p', { class: 'group hint' }, texts.here.elsewhere),
       h(
         'div',
         { class: 'group actions' },

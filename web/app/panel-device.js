@@ -10,8 +10,12 @@ import { fill, h } from './dom.js';
 /** @typedef {import('./store.js').Store} Store */
 
 export class NetworkWatch {
-  constructor() {
+  /** @param {boolean} inPage the engine is the page's own: whatever it asks for once it is loaded is counted */
+  constructor(inPage) {
+    this.inPage = inPage;
     this.own = 0;
+    /** Requests to the site's server since the engine was loaded. */
+    this.since = 0;
     /** @type {string[]} */
     this.elsewhere = [];
     this.blocked = 0;
@@ -28,10 +32,27 @@ export class NetworkWatch {
     });
     /** @type {string | null} */
     this.policy = null;
+    const own = document.querySelector('meta[http-equiv=Content-Security-Policy]');
+    if (own) {
+      this.policy = own.getAttribute('content');
+      return;
+    }
     fetch(document.baseURI, { method: 'HEAD', cache: 'no-store' })
       .then((response) => (this.policy = response.headers.get('Content-Security-Policy')))
       .catch(() => {})
       .finally(() => this.changed());
+  }
+
+  /** The engine in the page is there: from now on nothing needs the network. */
+  loaded() {
+    this.since = 0;
+    this.changed();
+  }
+
+  /** A request that left for the site's server. */
+  toSite() {
+    this.since += 1;
+    this.changed();
   }
 
   /** Addresses that the policy stopped: the browser lists them among the resources as well. @type {Set<string>} */
@@ -62,12 +83,13 @@ export function devicePanel(store, watch, actions) {
 
   const renderRequests = () => {
     if (store.view.panel !== 'device') return;
+    const count = watch.inPage ? watch.since + watch.outside : watch.outside;
     const open = requests.querySelector('details')?.open ?? false;
     fill(
       requests,
-      h('h3', {}, texts.device.heading),
-      h('p', { class: 'zero' }, h('strong', { data: { outside: String(watch.outside) } }, texts.number(watch.outside)), h('span', {}, texts.device.requests)),
-      h('p', { class: 'hint' }, texts.device.requestsIn(watch.own)),
+      h('h3', {}, watch.inPage ? texts.here.heading : texts.device.heading),
+      h('p', { class: 'zero' }, h('strong', { data: { outside: String(count) } }, texts.number(count)), h('span', {}, watch.inPage ? texts.here.requests : texts.device.requests)),
+      h('p', { class: 'hint' }, watch.inPage ? texts.here.requestsIn : texts.device.requestsIn(watch.own)),
       watch.blocked ? h('p', { class: 'hint' }, texts.device.blocked(watch.blocked)) : null,
       h(
         'details',
@@ -97,6 +119,7 @@ export function devicePanel(store, watch, actions) {
         [texts.device.backend, plan.backend],
         [texts.device.precision, plan.precision],
         [texts.device.isa, about?.isa],
+        [texts.here.paceName, about?.pace ? texts.milliseconds(about.pace.pass + 12 * about.pace.perMegapixel) : null],
         [texts.device.fallbacks, plan.fallbacks?.join('; ')],
         [texts.device.version, about?.version ? `nssbg ${about.version}` : null],
       ]),

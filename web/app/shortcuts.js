@@ -56,7 +56,7 @@ export function listenToKeys({ store, stage, intake, exporter, list }) {
   };
   for (const [tool, , key] of TOOLS) {
     keys[key.toLowerCase()] = () => {
-      if (!store.selected?.picture?.result || stage.framing) return;
+      if (!store.selected?.picture?.result || stage.framing || !store.engine.offers.corrections) return;
       store.setView({ tool, layer: store.view.layer === 'original' ? 'cutout' : store.view.layer });
       store.notify({ text: texts.tools[tool], kind: 'quiet' });
     };

@@ -62,7 +62,7 @@ export function toolBar(store, stage) {
   const update = () => {
     const item = store.selected;
     const usable = !!item?.picture?.result && !stage.framing;
-    bar.hidden = !item?.picture?.result || stage.framing;
+    bar.hidden = !item?.picture?.result || stage.framing || !store.engine.offers.corrections;
     for (const input of bar.querySelectorAll('input[type=radio]')) {
       const radio = /** @type {HTMLInputElement} */ (input);
       radio.checked = radio.value === store.view.tool;

@@ -33,7 +33,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
 });
 
 /** @param {Uint8Array} data */
-function crc32(data) {
+export function crc32(data) {
   let crc = 0xffffffff;
   for (const byte of data) crc = CRC[(crc ^ byte) & 255] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;

@@ -2,7 +2,7 @@
  * What the page asks of the engine behind it: the types that go in and out, and the error that it throws.
  *
  * The page knows nothing else of where pictures are computed. `server.js` implements this over HTTP on this
- * computer; an engine in WebAssembly implements the same functions in a worker. Coordinates are pixels of the
+ * computer, `wasm.js` in a worker of the page. Coordinates are pixels of the
  * upright picture, x to the right and y down; sizes are pixels, times milliseconds.
  */
 
@@ -109,14 +109,18 @@
  * @property {{max_pixels: number, max_bytes: number}} limits
  * @property {{name: string, url: string}[]} samples
  * @property {Edit} defaults
+ * @property {{pass: number, perMegapixel: number}} [pace] milliseconds that a picture will take, where a probe measured it
  */
 
 /** @typedef {{waiting: number, running: number, done: number, failed: number}} Queue */
 
 /**
  * @typedef {{type: 'picture', picture: Picture} | {type: 'removed', id: string} | {type: 'queue', queue: Queue} |
- *   {type: 'ready'} | {type: 'offline'} | {type: 'unauthorized'}} EngineEvent
- * `ready` comes with every connection, the first as well: what the page holds may be old, read all again.
+ *   {type: 'ready'} | {type: 'offline'} | {type: 'unauthorized'} | {type: 'loading', bytes: number, of: number} | {type: 'opened'} |
+ *   {type: 'failed', message: string} | {type: 'request', path: string}} EngineEvent
+ * `ready` comes with every connection, the first as well: what the page holds may be old, read all again. Of an engine
+ * in the page: `loading` while its files come, `opened` once it can work, `failed` where it cannot start or ended, `request` for every request
+ * to the site's server.
  */
 
 /**
@@ -141,7 +145,9 @@
 
 /**
  * @typedef {object} Engine
- * @property {{batch: boolean}} offers what else it can do
+ * @property {{batch: boolean, corrections: boolean, edge: boolean, framing: boolean, pause: boolean}} offers what else it
+ *   can do: a batch of folders, corrections, softness and choke, framing; wait with what is queued
+ * @property {boolean} [inPage] it runs in the page itself: nothing but the site's files ever crosses a network
  * @property {() => Promise<About>} about
  * @property {() => Promise<Picture[]>} pictures
  * @property {(file: Blob, how: {name: string, path?: string, signal?: AbortSignal,
@@ -158,6 +164,7 @@
  * @property {(id: string, how: {format: string, quality?: number, mask?: boolean}) =>
  *   Promise<{blob: Blob, name: string}>} download
  * @property {(how: {format: string, quality?: number}) => Promise<{url: string, name: string}>} downloadAll every result
+ * @property {(paused: boolean) => Promise<void>} [pause] begin with no other picture, or go on
  * @property {(file: Blob, name: string) => Promise<{id: string}>} addBackground
  * @property {(sample: {name: string, url: string}) => Promise<Blob>} sample
  * @property {(sample: {name: string, url: string}) => string} sampleUrl for showing

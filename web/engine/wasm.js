@@ -1,0 +1,325 @@
+/**
+ * The engine in the page: WebAssembly in a worker, pictures as files in the browser's keeping, one after the other.
+ *
+ * Implements interface.js for a static site. A picture is its file and, once it is cut out, the PNG file of the
+ * result; pixels are in memory for the one that is worked on and those that are shown.
+ */
+import { texts } from '../texts.en.js';
+import { EngineError } from './interface.js';
+import { refused } from './wasm/limits.js';
+import { part, Showing } from './wasm/showing.js';
+import { controlled, watchRequests } from './wasm/site-worker.js';
+import { WorkerClient } from './wasm/worker-client.js';
+import { zipOf } from './wasm/zip.js';
+
+/** @typedef {import('./interface.js').Engine} Engine */
+/** @typedef {import('./interface.js').Edit} Edit */
+/** @typedef {import('./interface.js').Picture} Picture */
+/** @typedef {import('./interface.js').EngineEvent} EngineEvent */
+/**
+ * @typedef {Picture & {file: Blob, blob: Blob | null, made: Edit | null, wanted: number}} Held
+ * `blob`: the result, of the edit `made`; `wanted`: the revision that its edit leads to
+ */
+
+const SITE = new URL('./', document.baseURI);
+const MOST_BYTES = 256 << 20;
+/** What browsers tell of the device's memory, in GB; 8 where they do not. */
+const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
+const MOST_PIXELS = WEAK ? 16e6 : 50e6;
+/** Bytes of the engine's memory that are not held on to. */
+const MOST_IDLE = 700 << 20;
+/** Of the whole picture on every change: only where that is quick. */
+const MOST_PREVIEWED = 3e6;
+/** How far along a picture is when a stage begins. @type {Record<string, number>} */
+const PROGRESS = { decode: 0.05, studio: 0.25, prepare: 0.25, segment: 0.3, 'second pass': 0.5, 'post-process': 0.7, refine: 0.75, 'merge alpha': 0.85, foreground: 0.87, encode: 0.93 };
+
+/** @type {Edit} */
+const DEFAULTS = {
+  model: 'auto',
+  effort: WEAK ? 'fast' : 'balanced',
+  refine: 'guided',
+  foreground: 'multilevel',
+  decontaminate: 1,
+  softness: 0,
+  choke: 0,
+  corrections: { box: null, keep: [], drop: [], strokes: [] },
+  framing: { trim: false, profile: null, canvas: null, fill: 0.85, align: null, shadow: false, background: null },
+};
+
+/** @type {Map<string, Held>} */
+const held = new Map();
+/** @type {Set<(event: EngineEvent) => void>} */
+const listeners = new Set();
+const showing = new Showing();
+let serial = 0;
+let paused = false;
+/** The picture that is worked on. @type {Held | null} */
+let running = null;
+
+/** What the worker said when it was ready. @type {any} */
+let opened = null;
+/** @type {import('./interface.js').About['pace']} */
+let pace;
+/** @type {WorkerClient} */
+let worker;
+
+/** @param {EngineEvent} event */
+const tell = (event) => listeners.forEach((listener) => listener(event));
+
+/** @param {Held} picture @returns {Picture} */
+function told({ file: _, blob: __, made: ___, wanted: ____, ...picture }) {
+  return structuredClone(picture);
+}
+/** @param {Held} picture */
+const changed = (picture) => held.has(picture.id) && tell({ type: 'picture', picture: told(picture) });
+
+/** @param {string} id */
+function get(id) {
+  const picture = held.get(id);
+  if (!picture) throw new EngineError('missing', `there is no picture ${id}`);
+  return picture;
+}
+
+/** Takes the worker's own requests, where nobody else sees them. @type {(address: string) => void} */
+let reportWorker = () => {};
+/** The list of the site's files, which every visit needs. @returns {Promise<import('./wasm/site-files.js').Site>} */
+const site = (async () => {
+  const through = await controlled(SITE);
+  reportWorker = watchRequests(through, (path) => tell({ type: 'request', path }));
+  const response = await fetch(new URL('site.json', SITE));
+  if (!response.ok) throw new EngineError('failed', `${response.url} answers ${response.status}: the site is not whole`);
+  return response.json();
+})();
+site.catch(() => {}); // whoever awaits it says it
+
+/** A worker that went down with a picture is started anew; one that does not start is said. */
+let restarts = 3;
+
+/** From here on requests go to the new one, which takes them once it is open. @returns {Promise<void>} */
+function start() {
+  const broken = (/** @type {string} */ message) => {
+    if (opened && restarts-- > 0) {
+      opened = null;
+      start().then(pump, (error) => tell({ type: 'failed', message: error.message }));
+    } else tell({ type: 'failed', message });
+  };
+  worker = new WorkerClient(broken, (address) => reportWorker(address));
+  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+  return asked.then((answer) => (opened = answer));
+}
+
+/** Memory that a module has taken never goes back: after a large picture, once nothing waits, the worker is a new one. */
+async function refresh() {
+  if (!opened || (await worker.ask({ type: 'memory' })).bytes < MOST_IDLE || running || worker.waiting.size) return;
+  opened = null;
+  worker.close(texts.here.opening);
+  await start().catch((error) => tell({ type: 'failed', message: error.message }));
+  pump();
+}
+const ready = site.then(start);
+ready.then(
+  async () => {
+    tell({ type: 'opened' });
+    tell({ type: 'ready' });
+    // Pictures that wait already are worth more than a forecast of them.
+    if (held.size) return;
+    const told = await worker.ask({ type: 'pace' }).catch(() => ({}));
+    pace = told.pace;
+    tell({ type: 'ready' });
+  },
+  (error) => tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) }),
+);
+
+/** @param {Held} picture @param {Edit} edit */
+function request(picture, { model, effort, refine, foreground, decontaminate }) {
+  const options = { effort, refine, foreground: decontaminate === 0 ? 'off' : foreground, decontaminate };
+  return { type: 'picture', key: picture.id, file: picture.file, name: picture.name, maxPixels: MOST_PIXELS, model, options };
+}
+
+/** Works on what waits, oldest first. */
+async function pump() {
+  if (running || paused || !opened) return;
+  const next = [...held.values()].find(({ state }) => state === 'queued');
+  if (!next) {
+    refresh();
+    return;
+  }
+  running = next;
+  const { edit, wanted } = next;
+  // Whatever is said of it counts only while nobody cancelled, removed or changed it.
+  const current = () => held.get(next.id) === next && next.wanted === wanted && next.state === 'running';
+  Object.assign(next, { state: 'running', stage: null, progress: 0, error: null });
+  changed(next);
+  try {
+    const made = await worker.ask(request(next, edit), ({ stage }) => {
+      if (!current()) return;
+      Object.assign(next, { stage, progress: PROGRESS[stage] ?? next.progress });
+      changed(next);
+    });
+    if (current()) {
+      showing.forget(`${next.id} cutout`);
+      next.blob = new Blob([made.png], { type: 'image/png' });
+      next.made = edit;
+      Object.assign(next, {
+        state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
+        result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(), timings: made.timings, notes: made.notes },
+      });
+    }
+  } catch (error) {
+    if (current()) {
+      const kind = error instanceof EngineError ? error.kind : 'failed';
+      Object.assign(next, { state: 'failed', stage: null, error: { kind, message: error instanceof Error ? error.message : String(error) } });
+    }
+  }
+  running = null;
+  changed(next);
+  pump();
+}
+
+function plan() {
+  if (!opened) return {};
+  const fallbacks = [...opened.notes];
+  if (WEAK) fallbacks.push(texts.here.weak);
+  else if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
+  return { backend: 'onnxruntime-web', device: 'cpu', precision: 'float32', fallbacks };
+}
+
+/** @param {Held} picture */
+const cutoutName = ({ name }) => `${name.replace(/\.[^.]*$/, '')}-cutout.png`;
+
+/** @type {Engine} */
+export const engine = {
+  offers: { batch: false, corrections: false, edge: false, framing: false, pause: true },
+  inPage: true,
+  async about() {
+    const { nssbg, files } = await site;
+    return {
+      version: nssbg,
+      isa: opened ? texts.here.build(opened.build, opened.threads) : undefined,
+      plan: plan(),
+      device_name: undefined,
+      pace,
+      models: [
+        { name: 'auto', here: true, licence: 'Apache-2.0', commercial: true },
+        { name: 'nssbg-lite', here: true, licence: 'Apache-2.0', commercial: true, title: texts.here.network },
+        { name: 'studio', here: true, licence: 'Apache-2.0', commercial: true },
+      ],
+      profiles: [],
+      efforts: WEAK ? ['fast'] : ['fast', 'balanced', 'best'],
+      refines: ['none', 'guided', 'matting', 'auto'],
+      foreground_methods: ['multilevel', 'blur-fusion', 'off'],
+      formats: ['png'],
+      session_folder: null,
+      limits: { max_pixels: MOST_PIXELS, max_bytes: MOST_BYTES },
+      samples: Object.keys(files).filter((path) => path.startsWith('samples/')).map((path) => ({ name: path.slice('samples/'.length), url: path })),
+      defaults: structuredClone(DEFAULTS),
+    };
+  },
+  pictures: async () => [...held.values()].map(told),
+  async add(file, { name, path, signal, onProgress }) {
+    await ready;
+    if (signal?.aborted) throw new DOMException('Cancelled', 'AbortError');
+    onProgress?.(1);
+    /** @type {Held} */
+    const picture = {
+      id: `p${++serial}`, name, path: path ?? null, width: 0, height: 0, bytes: file.size, state: 'queued', stage: null, progress: 0,
+      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, made: null, wanted: 1,
+    };
+    held.set(picture.id, picture);
+    changed(picture);
+    pump();
+    return told(picture);
+  },
+  async remove(id) {
+    if (!held.delete(id)) return;
+    showing.forget(`${id} `);
+    tell({ type: 'removed', id });
+  },
+  async clear() {
+    for (const id of [...held.keys()]) await engine.remove(id);
+  },
+  async cancel(id) {
+    const picture = get(id);
+    if (!['queued', 'running'].includes(picture.state)) return;
+    // What there is stands, and is what is set again.
+    if (picture.made) Object.assign(picture, { state: 'done', revision: picture.wanted, edit: picture.made });
+    else picture.state = 'cancelled';
+    picture.stage = null;
+    changed(picture);
+  },
+  async retry(id) {
+    Object.assign(get(id), { state: 'queued', error: null, progress: 0 });
+    changed(get(id));
+    pump();
+  },
+  async setEdit(id, edit) {
+    const picture = get(id);
+    refused(edit, WEAK);
+    picture.edit = structuredClone(edit);
+    picture.wanted += 1;
+    Object.assign(picture, { state: 'queued', error: null, progress: 0 });
+    changed(picture);
+    pump();
+    return { revision: picture.wanted };
+  },
+  async pause(wanted) {
+    paused = wanted;
+    pump();
+  },
+  async preview(id, edit, view, layer) {
+    const picture = get(id);
+    refused(edit, WEAK);
+    // The whole of a larger one takes longer than a person waits; its result comes soon.
+    if (!picture.blob || picture.width * picture.height > MOST_PREVIEWED) throw new EngineError('stale', '');
+    const began = performance.now();
+    const { rgba, width, height } = await worker.ask({ ...request(picture, edit), shown: true });
+    const whole = await createImageBitmap(new ImageData(rgba, width, height));
+    const made = await part(whole, view, layer === 'alpha');
+    whole.close();
+    return { ...made, milliseconds: performance.now() - began };
+  },
+  async view(id, view, layer) {
+    const began = performance.now();
+    const picture = get(id);
+    const made = await showing.view({ ...picture, result: picture.blob }, layer, view);
+    return { ...made, milliseconds: performance.now() - began };
+  },
+  async thumbnail(id, _, layer, size) {
+    const { image } = await engine.view(id, { fit: size }, layer, 0);
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    canvas.getContext('2d')?.drawImage(image, 0, 0);
+    image.close();
+    return URL.createObjectURL(await canvas.convertToBlob());
+  },
+  async download(id, { mask }) {
+    const picture = get(id);
+    if (!picture.blob) throw new EngineError('not-ready', `${picture.name} has no result yet`);
+    if (!mask) return { blob: picture.blob, name: cutoutName(picture) };
+    const { png } = await worker.ask({ type: 'mask', file: picture.blob, name: picture.name });
+    return { blob: new Blob([png], { type: 'image/png' }), name: cutoutName(picture).replace(/cutout\.png$/, 'mask.png') };
+  },
+  async downloadAll() {
+    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.blob }] : []));
+    return { url: URL.createObjectURL(await zipOf(files)), name: 'cutouts.zip' };
+  },
+  async addBackground() {
+    throw new EngineError('unsupported', texts.here.refused(texts.frame.background));
+  },
+  async sample({ url }) {
+    const response = await fetch(new URL(url, SITE));
+    if (!response.ok) throw new EngineError('failed', `${response.url} answers ${response.status}`);
+    return response.blob();
+  },
+  sampleUrl: ({ url }) => new URL(url, SITE).href,
+  async startBatch() {
+    throw new EngineError('unsupported', texts.here.refused(texts.batch.open));
+  },
+  batch: async () => ({ state: 'idle', done: 0, failed: 0, total: null }),
+  stopBatch: async () => {},
+  subscribe(listener) {
+    listeners.add(listener);
+    // The page shows itself at once; what it gets to do waits for the worker.
+    setTimeout(() => listener({ type: 'ready' }), 0);
+    return () => listeners.delete(listener);
+  },
+};
