@@ -158,7 +158,14 @@ def sidecar_network(
 ) -> Path:
     """An image network with the sidecar that makes it one: NAME.onnx and NAME.onnx.toml."""
     path = image_network(folder / f"{name}.onnx", scale=scale, conditions=len(conditions), **keys)
-    lines = ['task = "image"', "size = 64", f"scale = {scale}", 'license = "MIT"']
+    lines = [
+        f'name = "{name}"',
+        f'file = "{name}.onnx"',
+        'task = "image"',
+        "size = 64",
+        f"scale = {scale}",
+        'license = "MIT"',
+    ]
     lines += [f"conditions = {json.dumps(list(conditions))}"]
     lines += [] if commercial is None else [f"commercial = {str(commercial).lower()}"]
     path.with_name(f"{name}.onnx.toml").write_text("\n".join(lines) + "\n")
