@@ -6,6 +6,7 @@ random, small enough that the image stays near what came in.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,28 @@ def depth_network(path: Path, *, tile: tuple[int, int] | None = None, axes: int 
     sides: list[object] = list(tile) if tile else ["height", "width"]
     out = ["batch", *([1] if axes == 4 else []), *sides]
     return graph.save(path, at, ["batch", 3, *sides], out)
+
+
+def sidecar_network(
+    folder: Path,
+    name: str = "x2",
+    *,
+    scale: int = 2,
+    conditions: tuple[str, ...] = (),
+    commercial: bool | None = True,
+    **keys: object,
+) -> Path:
+    """An image network with the sidecar that makes it one: NAME.onnx and NAME.onnx.toml."""
+    path = image_network(folder / f"{name}.onnx", scale=scale, conditions=len(conditions), **keys)
+    lines = [
+        f'name = "{name}"',
+        f'file = "{name}.onnx"',
+        'task = "image"',
+        "size = 64",
+        f"scale = {scale}",
+        'license = "MIT"',
+    ]
+    lines += [f"conditions = {json.dumps(list(conditions))}"]
+    lines += [] if commercial is None else [f"commercial = {str(commercial).lower()}"]
+    path.with_name(f"{name}.onnx.toml").write_text("\n".join(lines) + "\n")
+    return path

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nssbg._cutout import Report as Report
     from nssbg._delivery import DeliveryOptionsDict as DeliveryOptionsDict
     from nssbg._delivery import RemoveOptionsDict as RemoveOptionsDict
+    from nssbg._enhance_options import Enhancement as Enhancement
     from nssbg._enhancement import EnhanceOptionsDict as EnhanceOptionsDict
     from nssbg._enhancement import depth as depth
     from nssbg._enhancement import enhance as enhance
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from nssbg._vocabulary import Chroma as Chroma
     from nssbg._vocabulary import Compression as Compression
     from nssbg._vocabulary import Effort as Effort
+    from nssbg._vocabulary import EnhanceOrder as EnhanceOrder
     from nssbg._vocabulary import FileFormat as FileFormat
     from nssbg._vocabulary import Filter as Filter
     from nssbg._vocabulary import ForegroundMethod as ForegroundMethod
@@ -103,6 +105,8 @@ _HOMES = {
     "Effort": "_vocabulary",
     "EncodeOptionsDict": "_cutout",
     "EnhanceOptionsDict": "_enhancement",
+    "EnhanceOrder": "_vocabulary",
+    "Enhancement": "_enhance_options",
     "FileFormat": "_vocabulary",
     "Filter": "_vocabulary",
     "ForegroundMethod": "_vocabulary",

@@ -65,6 +65,7 @@ class Report:
         low_confidence: See `Cutout`.
         notes: Fallbacks, repairs, warnings.
         second_pass: Runs on parts of the picture, or None.
+        enhancement: What enhanced it, or None.
     """
 
     width: int
@@ -75,6 +76,7 @@ class Report:
     low_confidence: bool | None = False
     notes: tuple[str, ...] = ()
     second_pass: SecondPassReport | None = None
+    enhancement: Plan | None = None
 
 
 # Longer side, in pixels, of the picture that a notebook shows: a cell's width, at most 1 MB.
@@ -101,6 +103,7 @@ class Cutout:
         second_pass: What the network's runs on parts of the picture (see `effort`) brought and
             cost: runs, crop, tiles, gain in resolution, change of alpha, seconds. None where it
             ran once.
+        enhancement: What ran to enhance the photograph, at whose size this is; None: nothing did.
     """
 
     alpha: NDArray[Any]
@@ -113,6 +116,7 @@ class Cutout:
     low_confidence: bool | None = False
     # H x W x 4, whose alpha `alpha` is; None where only the alpha was wanted.
     colored: NDArray[Any] | None = field(default=None, repr=False, kw_only=True)
+    enhancement: Plan | None = field(default=None, kw_only=True)
 
     @classmethod
     def of_rgba(cls, rgba: NDArray[Any], frame: Frame, **account: Any) -> Cutout:
@@ -142,6 +146,7 @@ class Cutout:
             low_confidence=self.low_confidence,
             notes=self.notes,
             second_pass=self.second_pass,
+            enhancement=self.enhancement,
         )
 
     def over(
@@ -346,6 +351,7 @@ class Cutout:
             frame=frame,
             timings=timings,
             notes=(*self.notes, note, *ran.fallbacks),
+            enhancement=ran,
         )
 
     def __repr__(self) -> str:
@@ -406,6 +412,16 @@ def report_record(report: Report) -> dict[str, Any]:
             "changed": round(second.changed, 4),
             "milliseconds": round(second.seconds * 1000, 2),
             "notes": list(second.notes),
+        },
+        "enhancement": None
+        if report.enhancement is None
+        else {
+            "model": report.enhancement.model,
+            "license": report.enhancement.license,
+            "backend": report.enhancement.backend,
+            "device": report.enhancement.device,
+            "precision": report.enhancement.precision,
+            "threads": report.enhancement.threads,
         },
         "notes": list(report.notes),
     }

@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
 from nssbg._corrections import Corrections
+from nssbg._enhance_options import Enhancement, check_enhancement
 from nssbg._errors import OptionError
 from nssbg._vocabulary import (
     EFFORTS,
@@ -67,6 +68,9 @@ class CutoutOptions:
         corrections: What a person said about the picture: a box, points to keep and to drop, a
             painted mask (see `Corrections`). For `map`, what gives them, or None, for a source;
             called in a worker.
+        enhance: Enlarge, denoise or deblock the photograph by a network before it is cut out, or
+            afterwards (see `Enhancement`); the result is at the enhanced size. For `map`, what
+            gives it, or None, for a source; called in a worker.
 
     Raises:
         OptionError: A value outside these.
@@ -79,6 +83,7 @@ class CutoutOptions:
     matte: Matte = "clear"
     ignore_alpha: bool = False
     corrections: Corrections | Callable[[Any], Corrections | None] | None = None
+    enhance: Enhancement | Callable[[Any], Enhancement | None] | None = None
     # Not a keyword of users': only the alpha is taken, so that no colours need be estimated.
     alpha_only: bool = field(default=False, repr=False, kw_only=True)
 
@@ -94,6 +99,20 @@ class CutoutOptions:
         if not within:
             raise OptionError(f"strength must be between 0 and 1, got {self.strength!r}")
         check_corrections(self.corrections, callable(self.corrections))
+        check_enhancement(self.enhance, callable(self.enhance))
+
+    def enhancement_of(self, source: Any) -> Enhancement | None:
+        """How a source is enhanced.
+
+        Raises:
+            OptionError: What gives it for the source gave something else.
+        """
+        enhance = self.enhance
+        if enhance is None or isinstance(enhance, Enhancement):
+            return enhance
+        found = enhance(source)
+        check_enhancement(found)
+        return found
 
 
 class CutoutOptionsDict(TypedDict, total=False):
@@ -106,6 +125,7 @@ class CutoutOptionsDict(TypedDict, total=False):
     matte: Matte
     ignore_alpha: bool
     corrections: Corrections | Callable[[Any], Corrections | None] | None
+    enhance: Enhancement | Callable[[Any], Enhancement | None] | None
 
 
 class RemoverOptionsDict(TypedDict, total=False):

@@ -18,9 +18,11 @@ from nssbg._compose.background import Background
 from nssbg._compose.output import Output, needs_colors
 from nssbg._cutout import Cutout
 from nssbg._delivery import SourceFiles, give_back, target_of, write
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import OptionError
 from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions, checked_quality, one_of, options_from, spelled_out
+from nssbg._pipeline.enhancing import Enhancer, upscale_of
 from nssbg._pipeline.frames import FrameStream, copied, reordered
 from nssbg._pipeline.memory_estimate import predicted_bytes
 from nssbg._pipeline.settings import Settings
@@ -70,6 +72,19 @@ def _worth_another_look(before: BatchRun | None, now: BatchRun) -> bool:
     if now.autotune and not before.autotune:
         return True
     return (now.image_count or 0) > 2 * (before.image_count or 0)
+
+
+def _prediction(options: CutoutOptions | Callable[[Any], CutoutOptions]) -> Callable[[Any], int]:
+    """What tells the bytes that a source is predicted to take in flight, enhanced where it is."""
+    if isinstance(options, CutoutOptions) and options.enhance is None:
+        return predicted_bytes
+
+    def predict(source: Any) -> int:
+        one = options if isinstance(options, CutoutOptions) else options(source)
+        enhance = one.enhancement_of(source)
+        return predicted_bytes(source, upscale=0 if enhance is None else upscale_of(enhance))
+
+    return predict
 
 
 class Remover:
@@ -212,8 +227,8 @@ class Remover:
             image: A path, bytes, binary file object, PIL image or array (NumPy's or anything with
                 `__array__`, such as a torch tensor; H x W, H x W x 1/3/4; uint8, uint16 or
                 float 0..1).
-            options: effort, refine, decontaminate, strength, matte, ignore_alpha, corrections: see
-                `CutoutOptions`.
+            options: effort, refine, decontaminate, strength, matte, ignore_alpha, corrections,
+                enhance: see `CutoutOptions`.
 
         Raises:
             ImageDecodeError: The picture cannot be read.
@@ -224,6 +239,14 @@ class Remover:
     def _cut_out(self, image: ImageSource, options: CutoutOptions) -> Cutout:
         """As `cutout`, for the package's own edges, which may want the alpha alone."""
         return self._open().run(image, options)
+
+    def _open_enhancement(self, enhancement: Enhancement) -> None:
+        """Open a network before a run that needs it, for edges that tell what is wrong at once.
+
+        Raises:
+            ModelError, LicenseError, DeviceError, OptionError: As their names say.
+        """
+        Enhancer(self._settings, self._settings.thread_count).open(enhancement)
 
     def _analyse(
         self,
@@ -455,7 +478,7 @@ class Remover:
             workers=count,
             max_in_flight=in_flight,
             max_memory=max_memory,
-            predict=predicted_bytes,
+            predict=_prediction(wanted),
             sink=sink,
             ordered=ordered,
             time_limit=time_limit,
@@ -480,7 +503,7 @@ class Remover:
             workers=count,
             max_in_flight=count + 2,
             max_memory=max_memory,
-            predict=predicted_bytes,
+            predict=_prediction(options),
             sink=sink,
             ordered=False,
             time_limit=time_limit,

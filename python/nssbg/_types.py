@@ -137,7 +137,8 @@ class Timings:
 
     Stages: "decode", "studio" (the studio method), "prepare" (a network's input), "segment" (a
     network), "second pass", "post-process", "refine", "merge alpha" (the picture's own, where it
-    has one), "foreground"; in a run over many pictures "write". What did not run is not there; nor
+    has one), "foreground"; where it is enhanced "enhance" and "enlarge alpha", after "decode" or
+    before "foreground"; in a run over many pictures "write". What did not run is not there; nor
     is the opening of a model.
     """
 

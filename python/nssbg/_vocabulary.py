@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_COMPRESSION",
     "DEVICES",
     "EFFORTS",
+    "ENHANCE_ORDERS",
     "FILTERS",
     "FOREGROUND_METHODS",
     "FORMATS",
@@ -39,6 +40,7 @@ __all__ = [
     "Chroma",
     "Compression",
     "Effort",
+    "EnhanceOrder",
     "FileFormat",
     "Filter",
     "ForegroundMethod",
@@ -61,6 +63,7 @@ RefineLevel = Literal["none", "guided", "matting", "auto"]
 ForegroundMethod = Literal["multilevel", "blur-fusion", "off"]
 Matte = Literal["clear", "extend"]
 Chroma = Literal["auto", "off", "green", "blue"]  # screens that the studio method looks for
+EnhanceOrder = Literal["before", "after"]  # than it is cut out
 Screen = Literal["red", "green", "blue"]  # in channel order
 
 # How a network is fed and what it computes in.
@@ -91,6 +94,7 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 REFINE_LEVELS: tuple[RefineLevel, ...] = get_args(RefineLevel)
 FOREGROUND_METHODS: tuple[ForegroundMethod, ...] = get_args(ForegroundMethod)
 CHROMAS: tuple[Chroma, ...] = get_args(Chroma)
+ENHANCE_ORDERS: tuple[EnhanceOrder, ...] = get_args(EnhanceOrder)
 SCREENS: tuple[Screen, ...] = get_args(Screen)
 MATTES: tuple[Matte, ...] = get_args(Matte)
 FILTERS: tuple[Filter, ...] = get_args(Filter)

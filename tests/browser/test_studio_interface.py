@@ -6,9 +6,11 @@ accessibility rules are axe-core's, which npm brings into build/ where it can.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -343,6 +345,76 @@ def test_the_same_page_runs_over_another_engine(browser, tmp_path):
         expect(page.locator(".card.look")).to_contain_text("not sure")
         assert downloaded(page, tmp_path / "a.png").size == (320, 240)
         assert not [url for url in asked if "/api/" in url]
+        page.close()
+
+
+def test_enhancing_is_offered_where_the_engine_can_and_sent_with_a_download(browser, tmp_path):
+    with mock_page() as address, browser.new_context(accept_downloads=True) as context:
+        page = context.new_page()
+        page.goto(address)
+        drop(page, product(tmp_path / "tin.jpg"))
+        settled(page, 1)
+
+        def taken():
+            page.locator("#download").click()
+            page.wait_for_function("() => globalThis.lastDownload")
+            said = "JSON.stringify(globalThis.lastDownload)"
+            how = page.evaluate(
+                f"() => {{ const how = {said}; delete globalThis.lastDownload; return how }}"
+            )
+            return json.loads(how)
+
+        assert "enhance" not in taken()
+        page.locator(".export-options summary").click()
+        assert page.get_by_role("slider", name="Denoise").count() == 0
+        page.locator("#enhance").select_option("mock-x2")
+        assert taken()["enhance"] == {"model": "mock-x2", "upscale": 2}
+        page.locator(".export label", has_text="× 1").click()
+        page.get_by_role("slider", name="Denoise").fill("0.4")
+        page.get_by_role("switch", name="JPEG artefacts").uncheck()
+        expected = {"model": "mock-x2", "upscale": 1, "denoise": 0.4, "deblock": 0}
+        assert taken()["enhance"] == expected
+        # What another network cannot be told is not asked of it; choices outlive the page.
+        page.locator("#enhance").select_option("mock-x4")
+        assert page.get_by_role("slider", name="Denoise").count() == 0
+        assert taken()["enhance"] == {"model": "mock-x4", "upscale": 1}
+        page.locator("#enhance").select_option("mock-x2")
+        page.reload()
+        drop(page, product(tmp_path / "tin.jpg"))
+        settled(page, 1)
+        assert taken()["enhance"] == expected
+        # An engine that cannot: the control is not there, and nothing is asked.
+        page.goto(f"{address}?plain")
+        drop(page, product(tmp_path / "tin.jpg"))
+        settled(page, 1)
+        page.locator(".export-options summary").click()
+        assert page.locator("#format").count() == 1
+        assert page.locator("#enhance").count() == 0
+        assert "enhance" not in taken()
+
+
+def test_a_blurred_background_has_a_radius(browser, tmp_path):
+    with mock_page() as address:
+        page = browser.new_page()
+        page.goto(address)
+        drop(page, product(tmp_path / "tin.jpg"))
+        settled(page, 1)
+        page.get_by_role("tab", name="Frame").click()
+        assert page.get_by_role("slider", name="Blur, of the diagonal").count() == 0
+        page.locator(".field", has_text="Background").locator("select").select_option("blur")
+        slider = page.get_by_role("slider", name="Blur, of the diagonal")
+        assert slider.input_value() == "0.008"
+        slider.fill("0.02")
+        framing = """async () => {
+            const { engine } = await import('/assets/engine/mock.js');
+            return (await engine.pictures())[0].edit.framing;
+        }"""
+        until = time.monotonic() + LONG / 1000
+        while time.monotonic() < until and page.evaluate(framing).get("blur") != 0.02:
+            page.wait_for_timeout(50)
+        assert page.evaluate(framing) | {"background": "blur", "blur": 0.02} == page.evaluate(
+            framing
+        )
         page.close()
 
 

@@ -36,6 +36,8 @@ PUBLIC = {
     "Effort",
     "EncodeOptionsDict",
     "EnhanceOptionsDict",
+    "EnhanceOrder",
+    "Enhancement",
     "FileFormat",
     "Filter",
     "ForegroundMethod",

@@ -234,6 +234,7 @@ def test_what_is_let_go_of_leaves_memory_at_once(product, model):
 
 STAGES = (
     "decode",
+    "enhance",  # before the cut
     "studio",
     "prepare",
     "segment",
@@ -241,6 +242,7 @@ STAGES = (
     "post-process",
     "refine",
     "merge alpha",
+    "enhance",  # after it
     "foreground",
 )
 
@@ -253,7 +255,7 @@ def test_stages_run_in_order_and_only_what_ran_is_named(model, effort):
         "studio": {"prepare", "segment", "second pass", "post-process", "refine"},
         "nssbg-lite": {"studio"},
         "auto": set(),
-    }[model]
+    }[model] | {"enhance"}
     if effort == "fast":
         left_out.add("second pass")
     with nssbg.Remover(model) as remover:

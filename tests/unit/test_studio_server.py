@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import math
 import re
 import time
 import zipfile
@@ -15,6 +16,7 @@ from PIL import Image
 from studio_client import page
 
 import nssbg
+from nssbg import Blur
 from nssbg._compose.output import Output
 from nssbg._ops.brush import Stroke, painted
 
@@ -446,7 +448,11 @@ def test_a_result_is_framed_as_the_package_frames_it(client, mug):
             Output(shadow=nssbg.Shadow("contact", opacity=0.5, offset=(0.1, 0.0), color="#222222")),
         ),
         ({"background": {"picture": back["id"]}}, Output(background=DATA / "bear.jpg")),
-        ({"background": "blur"}, Output(blur_original=480 * 0.012)),
+        ({"background": "blur"}, Output(background=Blur(radius=0.008 * math.hypot(480, 360)))),
+        (
+            {"background": "blur", "blur": 0.02},
+            Output(background=Blur(radius=0.02 * math.hypot(480, 360))),
+        ),
     ):
         assert client.edit(mug, {"framing": framing})["state"] == "done"
         got, _ = client.pixels(f"/api/pictures/{mug}/view?layer=framed")
@@ -465,11 +471,14 @@ FRAMINGS = [
     {"canvas": "600x400", "fill": 0.6, "align": "bottom", "background": "white"},
     {"trim": True, "shadow": True},
     {"background": "blur"},
+    {"background": "blur", "blur": 0.03},
     {"profile": "amazon-main"},
 ]
 
 
-@pytest.mark.parametrize("framing", FRAMINGS, ids=["color", "canvas", "trim", "blur", "profile"])
+@pytest.mark.parametrize(
+    "framing", FRAMINGS, ids=["color", "canvas", "trim", "blur", "wide blur", "profile"]
+)
 def test_a_framed_preview_is_near_the_framed_result(client, mug, framing):
     path = f"/api/pictures/{mug}"
     body = {"edit": {"framing": framing}, "view": {"fit": 240}, "layer": "framed"}
@@ -554,6 +563,10 @@ def test_a_result_is_given_in_every_format(client, mug, format):
         {"framing": {"background": "picture.jpg"}},
         {"framing": {"background": {"picture": "0123456789abcdef"}}},
         {"framing": {"background": "blur", "trim": True}},
+        {"framing": {"background": "blur", "blur": 0}},
+        {"framing": {"background": "blur", "blur": 0.2}},
+        {"framing": {"background": "blur", "blur": "wide"}},
+        {"framing": {"background": "blur", "blur": True}},
         {"framing": {"shadow": {"opacity": 7}}},
         {"framing": {"shadow": {"colour": "red"}}},
         {"framing": {"fill": 0}},

@@ -94,6 +94,8 @@ export function slider({ label, min, max, step, value, show, input, change, hint
     min: String(min),
     max: String(max),
     step: String(step),
+    // A label names the first element in it that can have one, which is the output.
+    'aria-label': label,
     'aria-valuetext': show(value),
     on: {
       input: () => {

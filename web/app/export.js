@@ -1,19 +1,23 @@
 /** Taking the result away: format and quality, download, clipboard, all as a ZIP. */
 import { EngineError } from '../engine/interface.js';
 import { texts } from '../texts.en.js';
-import { choice, fill, h, icon, iconButton, slider, toggle } from './dom.js';
+import { choice, fill, h, icon, iconButton, segmented, slider, toggle } from './dom.js';
 
 /** @typedef {import('./store.js').Store} Store */
 
 const LOSSY = new Set(['jpeg', 'webp', 'avif', 'jxl']);
 const KEY = 'nssbg-studio-export';
 
-/** @returns {{format: string, quality: number | null}} */
+/** How results are enhanced: a network's name ('' for none), times the sides, how strongly. */
+const ENHANCE = { model: '', upscale: 2, denoise: /** @type {number | null} */ (null), deblock: true };
+
+/** @returns {{format: string, quality: number | null, enhance: typeof ENHANCE}} */
 function remembered() {
   try {
-    return { format: 'png', quality: null, ...JSON.parse(localStorage.getItem(KEY) ?? '{}') };
+    const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    return { format: 'png', quality: null, ...kept, enhance: { ...ENHANCE, ...kept.enhance } };
   } catch {
-    return { format: 'png', quality: null };
+    return { format: 'png', quality: null, enhance: { ...ENHANCE } };
   }
 }
 
@@ -29,7 +33,8 @@ export class Exporter {
   /** @param {Store} store */
   constructor(store) {
     this.store = store;
-    const { format, quality } = remembered();
+    const { format, quality, enhance } = remembered();
+    this.enhance = enhance;
     this.format = format;
     /** 0 to 100; null: the format's own. @type {number | null} */
     this.quality = quality;
@@ -50,17 +55,81 @@ export class Exporter {
     return LOSSY.has(this.format) ? this.quality ?? undefined : undefined;
   }
 
+  /** The network that was chosen, where the engine has it. */
+  get enhancer() {
+    return this.store.about?.enhance?.find(({ name }) => name === this.enhance.model);
+  }
+
+  /** What of it the engine is told. @returns {import('../engine/interface.js').Enhance | undefined} */
+  get chosenEnhance() {
+    const { enhancer } = this;
+    if (!enhancer) return undefined;
+    const { model, upscale, denoise, deblock } = this.enhance;
+    return {
+      model,
+      upscale: enhancer.upscales.includes(upscale) ? upscale : Math.max(...enhancer.upscales),
+      denoise: enhancer.denoise ? denoise ?? undefined : undefined,
+      deblock: enhancer.deblock && !deblock ? 0 : undefined,
+    };
+  }
+
   get ready() {
     return !!this.store.selected?.picture?.result && this.store.connection === 'online';
   }
 
   remember() {
     try {
-      localStorage.setItem(KEY, JSON.stringify({ format: this.format, quality: this.quality }));
+      localStorage.setItem(KEY, JSON.stringify({ format: this.format, quality: this.quality, enhance: this.enhance }));
     } catch {
       // A browser that keeps nothing.
     }
     this.render();
+  }
+
+  /** What a network can do, once it is chosen. */
+  enhanceControls() {
+    const offered = this.store.about?.enhance ?? [];
+    if (!offered.length) return [];
+    const { enhancer, chosenEnhance: chosen } = this;
+    const change = (/** @type {Partial<typeof ENHANCE>} */ how) => {
+      Object.assign(this.enhance, how);
+      this.remember();
+    };
+    return [
+      choice({
+        label: texts.export.enhance,
+        id: 'enhance',
+        value: enhancer?.name ?? '',
+        options: [
+          { value: '', text: texts.export.enhanceOff },
+          ...offered.map(({ name, licence }) => ({ value: name, text: [name, licence].filter(Boolean).join(' · ') })),
+        ],
+        change: (value) => change({ model: value }),
+      }),
+      enhancer && chosen && enhancer.upscales.length > 1
+        ? segmented({
+            label: texts.export.upscale,
+            name: 'upscale',
+            value: String(chosen.upscale),
+            options: enhancer.upscales.map((times) => ({ value: String(times), text: texts.export.upscales(times) })),
+            change: (value) => change({ upscale: Number(value) }),
+          })
+        : null,
+      enhancer?.denoise
+        ? slider({
+            label: texts.export.denoise,
+            min: 0,
+            max: 1.05,
+            step: 0.05,
+            value: this.enhance.denoise ?? 1.05,
+            show: (value) => (value > 1 ? texts.export.denoiseAuto : texts.percent(value)),
+            input: (value) => (this.enhance.denoise = value > 1 ? null : value),
+            change: () => this.remember(),
+          })
+        : null,
+      enhancer?.deblock ? toggle({ label: texts.export.deblock, hint: texts.export.deblockHint, checked: this.enhance.deblock, change: (value) => change({ deblock: value }) }) : null,
+      enhancer ? h('p', { class: 'hint' }, texts.export.enhanceHint) : null,
+    ];
   }
 
   render() {
@@ -105,6 +174,7 @@ export class Exporter {
             this.render();
           },
         }),
+        ...this.enhanceControls(),
         this.format === 'jpeg' && !this.mask ? h('p', { class: 'hint' }, texts.export.jpegHint) : null,
       ),
       h(
@@ -156,7 +226,7 @@ export class Exporter {
     return this.busy(async () => {
       const picture = await this.settled();
       if (!picture) return;
-      const { blob, name } = await this.store.engine.download(picture.id, { format: this.format, quality: this.mask ? undefined : this.chosenQuality, mask: this.mask });
+      const { blob, name } = await this.store.engine.download(picture.id, { format: this.format, quality: this.mask ? undefined : this.chosenQuality, mask: this.mask, enhance: this.chosenEnhance });
       const url = URL.createObjectURL(blob);
       save(url, name);
       window.setTimeout(() => URL.revokeObjectURL(url), 30_000);
@@ -173,7 +243,7 @@ export class Exporter {
       const png = (async () => {
         const picture = await this.settled();
         if (!picture) throw new DOMException('Nothing to copy', 'AbortError');
-        return (await this.store.engine.download(picture.id, { format: 'png', mask: this.mask })).blob;
+        return (await this.store.engine.download(picture.id, { format: 'png', mask: this.mask, enhance: this.chosenEnhance })).blob;
       })();
       try {
         // The promise goes in as it is: Safari takes it only so, within the click.
@@ -192,7 +262,7 @@ export class Exporter {
   async downloadAll() {
     try {
       for (const item of this.store.items) if (item.dirty) await this.store.commit(item);
-      const { url, name } = await this.store.engine.downloadAll({ format: this.format, quality: this.chosenQuality });
+      const { url, name } = await this.store.engine.downloadAll({ format: this.format, quality: this.chosenQuality, enhance: this.chosenEnhance });
       save(url, name);
       this.store.notify({ text: texts.announce.downloaded(name), kind: 'quiet' });
     } catch (error) {

@@ -5,6 +5,8 @@ import { choice, fill, h, segmented, slider, toggle } from './dom.js';
 /** @typedef {import('./store.js').Store} Store */
 /** @typedef {import('../engine/interface.js').Framing} Framing */
 
+/** What the engine takes where nothing is said: a portrait lens wide open. */
+const BLUR = 0.008;
 const CANVASES = ['1000x1000', '2000x2000', '1080x1080', '1080x1350', '1080x1920', '1920x1080'];
 
 /** @param {Framing} framing */
@@ -184,6 +186,21 @@ export function framePanel(store) {
                 )
               : null,
             kind === 'picture' ? h('button', { type: 'button', class: 'button small', on: { click: chooseBackground } }, texts.frame.picture) : null,
+            blurred
+              ? slider({
+                  label: texts.frame.blur,
+                  min: 0.001,
+                  max: 0.03,
+                  step: 0.001,
+                  value: framing.blur ?? BLUR,
+                  show: texts.smallPercent,
+                  change: () => store.endGesture(),
+                  input: (value) => {
+                    set((changed) => (changed.blur = value), 'blur');
+                    built = JSON.stringify([store.selected?.key, store.selected?.edit?.framing, custom]);
+                  },
+                })
+              : null,
             blurred ? h('p', { class: 'hint' }, texts.frame.blurHint) : null,
           ),
     );

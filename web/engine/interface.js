@@ -35,6 +35,8 @@
  * @property {string | null} align where the subject stands; null: in the middle, or as the preset says
  * @property {false | 'drop' | 'contact'} shadow
  * @property {null | string | {picture: string}} background "#rrggbb", "blur", or a picture given to `addBackground`
+ * @property {number | null} [blur] with "blur": radius of the largest circle of confusion, as a share of the picture's
+ *   diagonal, 0.001 to 0.05; null: the engine's own
  */
 
 /**
@@ -93,6 +95,25 @@
  */
 
 /**
+ * A network that enlarges, denoises or deblocks a result as it is taken.
+ * @typedef {object} Enhancer
+ * @property {string} name
+ * @property {string} [title]
+ * @property {string} [licence]
+ * @property {number[]} upscales times the sides that it can give
+ * @property {boolean} denoise it can be told how strongly
+ * @property {boolean} deblock the same for JPEG's blocks
+ */
+
+/**
+ * @typedef {object} Enhance
+ * @property {string} model an `Enhancer`'s name
+ * @property {number} upscale
+ * @property {number} [denoise] 0 to 1; not there: as the network does by itself
+ * @property {'auto' | 0} [deblock] not there: by the file's own compression
+ */
+
+/**
  * @typedef {object} About
  * @property {string} version
  * @property {string} [isa]
@@ -105,6 +126,7 @@
  * @property {string[]} [foreground_methods]
  * @property {string[]} [aligns] ways that a subject stands on a canvas
  * @property {string[]} formats
+ * @property {Enhancer[]} [enhance] empty, or not there: this engine cannot enhance
  * @property {string | null} session_folder
  * @property {{max_pixels: number, max_bytes: number}} limits
  * @property {{name: string, url: string}[]} samples
@@ -161,9 +183,10 @@
  * @property {(id: string, view: View, layer: Layer, revision: number, signal?: AbortSignal) => Promise<Rendered>} view
  * @property {(id: string, revision: number, layer: Layer, size: number) => Promise<string>} thumbnail address of an
  *   image; to be released with URL.revokeObjectURL where it begins with "blob:"
- * @property {(id: string, how: {format: string, quality?: number, mask?: boolean}) =>
+ * @property {(id: string, how: {format: string, quality?: number, mask?: boolean, enhance?: Enhance}) =>
  *   Promise<{blob: Blob, name: string}>} download
- * @property {(how: {format: string, quality?: number}) => Promise<{url: string, name: string}>} downloadAll every result
+ * @property {(how: {format: string, quality?: number, enhance?: Enhance}) => Promise<{url: string, name: string}>}
+ *   downloadAll every result
  * @property {(paused: boolean) => Promise<void>} [pause] begin with no other picture, or go on
  * @property {(file: Blob, name: string) => Promise<{id: string}>} addBackground
  * @property {(sample: {name: string, url: string}) => Promise<Blob>} sample

@@ -38,6 +38,10 @@ const about = {
   foreground_methods: ['multilevel', 'blur-fusion', 'off'],
   aligns: ['center', 'bottom'],
   formats: ['png', 'webp', 'jpeg', 'tiff', 'avif'],
+  enhance: new URLSearchParams(location.search).has('plain') ? [] : [
+    { name: 'mock-x2', licence: 'Apache-2.0', upscales: [1, 2], denoise: true, deblock: true },
+    { name: 'mock-x4', licence: 'MIT', upscales: [1, 2, 4], denoise: false, deblock: false },
+  ],
   session_folder: '/home/anna/.cache/nssbg/studio-1',
   limits: { max_pixels: 300e6, max_bytes: 1e9 },
   samples: [],
@@ -204,7 +208,10 @@ export const engine = {
     const { canvas } = await render(get(id), get(id).edit, { fit: size }, layer);
     return URL.createObjectURL(await canvas.convertToBlob());
   },
-  async download(id, { format }) {
+  async download(id, how) {
+    const { format } = how;
+    // For the tests: what the page asked for.
+    Object.assign(globalThis, { lastDownload: how });
     const picture = get(id);
     const { canvas } = await render(picture, picture.edit, { fit: 1e6 }, 'framed');
     return { blob: await canvas.convertToBlob({ type: `image/${format}` }), name: `${picture.name.replace(/\.\w+$/, '')}-cutout.${format}` };

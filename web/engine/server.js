@@ -112,6 +112,13 @@ function editTo(edit) {
 /** @param {View} view @returns {Record<string, string>} */
 const viewQuery = (view) => Object.fromEntries(Object.entries(view).map(([name, value]) => [name, String(value)]));
 
+/** @param {import('./interface.js').Enhance} [enhance] @returns {Record<string, string>} */
+function enhanceQuery(enhance) {
+  if (!enhance) return {};
+  const { model, ...how } = enhance;
+  return { enhance: model, ...Object.fromEntries(Object.entries(how).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)])) };
+}
+
 /** @param {string} id */
 const of = (id) => `pictures/${encodeURIComponent(id)}`;
 
@@ -217,8 +224,8 @@ export const engine = {
   async thumbnail(id, revision, layer, size) {
     return at(`${of(id)}/view?${new URLSearchParams({ layer, revision: counted(layer, revision), ...viewQuery({ fit: size }) })}`);
   },
-  async download(id, { format, quality, mask }) {
-    const query = new URLSearchParams({ format });
+  async download(id, { format, quality, mask, enhance }) {
+    const query = new URLSearchParams({ format, ...enhanceQuery(enhance) });
     if (quality !== undefined) query.set('quality', String(quality));
     if (mask) query.set('mask', '1');
     const response = await ask(`${of(id)}/download?${query}`);
@@ -227,8 +234,8 @@ export const engine = {
       name: fileName(response.headers.get('Content-Disposition'), `cutout.${format}`),
     };
   },
-  async downloadAll({ format, quality }) {
-    const query = new URLSearchParams({ format });
+  async downloadAll({ format, quality, enhance }) {
+    const query = new URLSearchParams({ format, ...enhanceQuery(enhance) });
     if (quality !== undefined) query.set('quality', String(quality));
     return { url: at(`download.zip?${query}`), name: 'cutouts.zip' };
   },

@@ -7,14 +7,15 @@ kernels with the enlarged photograph as guide, never by the network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nssbg._enhance.network import ImageNetwork
 from nssbg._enhance.tiling import Progress
+from nssbg._enhance_options import EnhanceOptions
 from nssbg._errors import OptionError
 from nssbg._models.sidecar import ModelDescription
 from nssbg._ops.alpha_depth import alpha_as
@@ -27,35 +28,6 @@ __all__ = ["EnhanceOptions", "check_fit", "enhanced_alpha", "enhanced_frame", "e
 
 # Rows worked on at a time where NumPy does it: keeps copies small.
 _ROWS = 64
-
-
-@dataclass(frozen=True)
-class EnhanceOptions:
-    """What is wanted of an enhanced picture.
-
-    Attributes:
-        upscale: Times the sides, 1 to 4; None: what the network gives.
-        denoise: 0 to 1: how strongly; None: as the network does by itself.
-        deblock: 0 to 1: how strongly JPEG's artefacts are taken out; "auto": as the picture's own
-            compression asks for, where the network can be told.
-    """
-
-    upscale: int | None = None
-    denoise: float | None = None
-    deblock: float | Literal["auto"] = "auto"
-
-    def __post_init__(self) -> None:
-        if self.upscale is not None and self.upscale not in UPSCALES:
-            raise OptionError(
-                f"upscale must be one of {', '.join(map(str, UPSCALES))}, got {self.upscale!r}"
-            )
-        for name in ("denoise", "deblock"):
-            value = getattr(self, name)
-            if value in (None, "auto") and not (name == "denoise" and value == "auto"):
-                continue
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not 0.0 <= value <= 1.0:
-                raise OptionError(f"{name} must be 0.0 to 1.0, got {value!r}")
 
 
 def check_fit(model: ModelDescription, options: EnhanceOptions) -> int:

@@ -277,11 +277,15 @@ class Engine:
         self._pool.submit(work)
         return await self._ended(ticket, lambda: None, time_limit)
 
-    def check_pixels(self, data: bytes | bytearray) -> None:
+    def check_pixels(self, data: bytes | bytearray, *, upscale: int = 1) -> None:
         """Refuse a picture by its header alone.
 
+        Args:
+            data: Of its file.
+            upscale: Times the sides that it is to be enhanced to.
+
         Raises:
-            HttpError: 413: it has more pixels than allowed.
+            HttpError: 413: it has more pixels than allowed, or would have.
         """
         header = image_io.peek_header(data)
         most = self.settings.max_pixels
@@ -291,6 +295,14 @@ class Engine:
                 "too_large",
                 f"the picture has {header.width} x {header.height} pixels, more than the {most} "
                 "that are allowed; scale it down",
+            )
+        if header is not None and header.width * header.height * upscale**2 > most:
+            raise HttpError(
+                413,
+                "too_large",
+                f"the picture has {header.width} x {header.height} pixels, which times {upscale} a "
+                f"side are more than the {most} that are allowed; take a smaller upscale, or scale "
+                "it down",
             )
 
     def close(self) -> None:

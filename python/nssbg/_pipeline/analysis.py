@@ -23,6 +23,7 @@ from nssbg._types import Frame, Timings
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
+    from nssbg._pipeline.enhancing import Enhancer
 
 __all__ = ["FINISHING", "Analysis"]
 
@@ -92,14 +93,19 @@ class Analysis:
         edge: EdgeAdjustment | None = None,
         threads: int = 0,
         on_stage: Callable[[str], None] | None = None,
+        enhancer: Enhancer | None = None,
+        deblock: float = 0.0,
     ) -> Cutout:
-        """The cut-out: refined, corrected, its colours estimated; no network runs.
+        """The cut-out: refined, corrected, its colours estimated; no network cuts out.
 
         Args:
             options: As of the analysis in effort, ignore_alpha and the box of corrections.
             edge: Where the edge is to lie, and how soft; None: as the refinement finds it.
             threads: Threads of the kernels; 0: all usable cores. Never changes the result.
             on_stage: Called with each stage's name before it begins; what it raises ends the work.
+            enhancer: Does what the options say of enhancing, after the cut whatever their order;
+                None: nothing is enhanced.
+            deblock: What the picture's own compression asks for, 0 to 1.
 
         Returns:
             Without an edge adjustment what `Remover.cutout` gives with the same options.
@@ -129,5 +135,9 @@ class Analysis:
             stage(job, threads)
             if name == "refine":
                 merge_alpha(job)
+                job.enhance = None if enhancer is None else options.enhancement_of(self.frame.name)
+                if enhancer is not None and job.enhance is not None:
+                    job.deblock = deblock
+                    enhancer.after(job)
         assert job.cutout is not None
         return job.cutout

@@ -105,6 +105,7 @@ def estimate_foreground(job: Job, threads: int) -> None:
         confidence=job.estimate.confidence,
         low_confidence=job.estimate.low_confidence,
         second_pass=job.estimate.second_pass,
+        enhancement=job.enhancement,
         notes=tuple(job.notes),
     )
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
+from nssbg._enhance_options import Enhancement
 from nssbg._ops.edge import EdgeAdjustment
 from nssbg._options import CutoutOptions
 from nssbg._segment.base import Estimate
 from nssbg._segment.corrections import CorrectionGrid, Region
-from nssbg._types import Frame, Timings
+from nssbg._types import Frame, Plan, Timings
 
 __all__ = ["Job"]
 
@@ -27,7 +28,11 @@ class Job:
         options: How it is to be cut out.
         timings: Milliseconds per stage so far.
         frame: After decode.
-        region: After decode, where a person corrected the picture: the part that is worked on.
+        enhance: After decode, how the picture is enhanced; None: it is not.
+        deblock: After decode, what its own compression asks for, 0 to 1.
+        enhancement: After the stage enhance, what ran there.
+        region: Before the method looks, where a person corrected the picture: the part that is
+            worked on.
         corrections: What was said, in the region's pixels.
         studio: After the studio stage: what the studio method says; None where it was not asked.
         prepared: After prepare: the network's input; None where none is asked.
@@ -43,6 +48,9 @@ class Job:
     options: CutoutOptions
     timings: Timings = field(default_factory=Timings)
     frame: Frame | None = None
+    enhance: Enhancement | None = None
+    deblock: float = 0.0
+    enhancement: Plan | None = None
     studio: Estimate | None = None
     region: Region | None = None
     corrections: Corrections | None = None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nssbg import _io as image_io
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
+from nssbg._enhance.jpeg_quality import deblock_strength
 from nssbg._options import CutoutOptions, check_corrections
 from nssbg._pipeline.analysis import Analysis
+from nssbg._pipeline.enhancing import Enhancer
 from nssbg._pipeline.finish import estimate_foreground, merge_alpha, refine_alpha
 from nssbg._pipeline.job import Job
 from nssbg._pipeline.memory_estimate import bytes_in_flight
@@ -31,8 +33,9 @@ __all__ = ["Job", "Pipeline", "Stage"]
 
 log = logging.getLogger("nssbg")
 
-# Decode to post-process: what depends on the picture, the model and the effort alone.
-_STAGES_OF_ANALYSIS = 6
+# Decode to post-process, but for enhance: what depends on the picture, the model and the effort
+# alone. A person corrects the photograph as it is.
+_STAGES_OF_ANALYSIS = ("decode", "studio", "prepare", "segment", "second pass", "post-process")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Pipeline:
             license=settings.license,
             run=run,
         )
+        self._enhancer = Enhancer(settings, self._threads if run is None else run.threads)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -98,6 +102,7 @@ class Pipeline:
         bound = self._method.max_concurrency
         return (
             Stage("decode", self._decode),
+            Stage("enhance", self._enhance, 1, "enhancing network"),
             Stage("studio", self._studio),
             Stage("prepare", self._prepare),
             Stage("segment", self._segment, bound, "network"),
@@ -105,6 +110,7 @@ class Pipeline:
             Stage("post-process", self._postprocess),
             Stage("refine", self._refine),
             Stage("merge alpha", self._merge_alpha),
+            Stage("enhance", self._enhance_after, 1, "enhancing network"),
             Stage("foreground", self._foreground),
         )
 
@@ -135,34 +141,63 @@ class Pipeline:
 
         Args:
             source: As `run` takes it.
-            options: Of these effort, ignore_alpha and the box of corrections count.
+            options: Of these effort, ignore_alpha and the box of corrections count; enhance does
+                not.
             on_stage: Called with each stage's name before it begins; what it raises ends the work.
 
         Raises:
             ImageDecodeError: The picture cannot be read.
         """
         job = Job(source, options)
-        for stage in self.stages[:_STAGES_OF_ANALYSIS]:
+        for stage in self.stages:
+            if stage.name not in _STAGES_OF_ANALYSIS:
+                continue
             if on_stage is not None:
                 on_stage(stage.name)
             stage.work(job)
         return Analysis.of(job)
 
     def _decode(self, job: Job) -> None:
+        job.enhance = enhance = job.options.enhancement_of(job.source)
+        predict: Callable[[image_io.Header], int] = bytes_in_flight
+        if enhance is not None:
+            predict = self._enhancer.prediction(job.source, enhance)
         with job.timings.measure("decode"):
             job.frame = image_io.decode(
                 job.source,
                 max_pixels=self._settings.max_pixels,
                 max_memory=self._settings.max_memory,
-                predict=bytes_in_flight,
+                predict=predict,
                 ignore_alpha=job.options.ignore_alpha,
             )
         said = job.options.corrections
         if said is not None and not isinstance(said, Corrections):
             said = said(job.source)
             check_corrections(said)
-        if said is not None:
+        if enhance is not None and enhance.deblock == "auto":
+            job.deblock = deblock_strength(job.source, job.frame)
+        if said is not None and enhance is not None and enhance.order == "before":
+            # Said of the photograph, and worked on in the pixels that it is enhanced to.
+            width, height = job.frame.width, job.frame.height
+            said = said.scaled_to(width, height, name=job.frame.name)
+            job.corrections = replace(said, size=(float(width), float(height)))
+        elif said is not None:
             job.region, job.corrections = region_of(job.frame, said)
+
+    def _enhance(self, job: Job) -> bool:
+        if job.enhance is None or job.enhance.order != "before":
+            return False
+        self._enhancer.before(job)
+        assert job.frame is not None
+        if job.corrections is not None:
+            job.region, job.corrections = region_of(job.frame, job.corrections)
+        return True
+
+    def _enhance_after(self, job: Job) -> bool:
+        if job.enhance is None or job.enhance.order != "after":
+            return False
+        self._enhancer.after(job)
+        return True
 
     def _studio(self, job: Job) -> bool:
         job.studio = self._method.studio(job.view, job.timings)

@@ -44,7 +44,8 @@ def main() -> None:
             threads=job.threads,
             license=job.license,
         ) as remover:
-            cutout = remover.cutout(loaded.data, **keywords(job.options, corrections_of(unit)))
+            how = keywords(job.options, corrections_of(unit), unit.profile.enhance)
+            cutout = remover.cutout(loaded.data, **how)
             entry = finish(unit, cutout, given, sink=sink, policy=job.policy)
             if job.thumbnails:
                 thumb = thumbnail(cutout.frame.rgb, cutout.rgba)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import ImageDecodeError, OptionError
 from nssbg._io import NamedBytes
 from nssbg._options import CutoutOptions
@@ -46,6 +47,7 @@ def cut_rows(
     options: CutoutOptions | None = None,
     name: str | None = None,
     metadata: Literal["keep", "copyright", "strip"] | None = None,
+    enhance: Enhancement | Literal["off"] | None = None,
     on_low_confidence: Literal["write", "review", "skip"] = "review",
     overwrite: bool = True,
     time_limit: float | None = None,
@@ -67,6 +69,7 @@ def cut_rows(
         options: How pictures are cut out; None: the defaults of `Remover.cutout`.
         name: Template of the outputs' names, in place of the profile's.
         metadata: Policy in place of the profile's.
+        enhance: How pictures are enhanced, in place of the profile's; "off": not at all.
         on_low_confidence: See `nssbg.batch.work.Policy`.
         overwrite: Whether outputs that are there are replaced.
         time_limit: Seconds that the stages of one picture may take; one that took longer is a
@@ -93,6 +96,7 @@ def cut_rows(
         model_identity(model),
         name=name,
         metadata=metadata,
+        enhance=enhance,
         collide="suffix",
         extra={"on_low_confidence": on_low_confidence},
     )
@@ -180,7 +184,8 @@ def cut_one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        cutout = remover.cutout(loaded.data, **keywords(options, corrections_of(unit)))
+        how = keywords(options, corrections_of(unit), unit.profile.enhance)
+        cutout = remover.cutout(loaded.data, **how)
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg import __version__, _fs
+from nssbg._enhance_options import Enhancement, check_enhancement
 from nssbg._errors import OptionError
 from nssbg._memory import available_memory
 from nssbg._options import CutoutOptions
@@ -82,6 +83,8 @@ class Batch:
             always are, where they are out of date.
         on_low_confidence: See `nssbg.batch.work.Policy`.
         metadata: Policy in place of the profile's.
+        enhance: How photographs are enhanced, in place of the profile's [enhance]; "off": not at
+            all. None: as the profile says.
         jobs: Pictures at once; 0: one a thread.
         threads: For kernels and the runtime; 0: all usable cores.
         max_memory: Bytes that the pictures in flight may be predicted to take; None: half of what
@@ -128,6 +131,7 @@ class Batch:
         overwrite: bool = False,
         on_low_confidence: Literal["write", "review", "skip"] = "review",
         metadata: Literal["keep", "copyright", "strip"] | None = None,
+        enhance: Enhancement | Literal["off"] | None = None,
         jobs: int = 0,
         threads: int = 0,
         max_memory: int | None = None,
@@ -170,6 +174,9 @@ class Batch:
         self._collide = collide
         self._overwrite = overwrite
         self._metadata = metadata
+        if enhance != "off":
+            check_enhancement(enhance)
+        self._enhance = enhance
         self._policy = Policy(on_low_confidence, True, time_limit)
         self._jobs = jobs
         self._max_memory = max_memory
@@ -210,6 +217,7 @@ class Batch:
             "collide": collide,
             "on_low_confidence": on_low_confidence,
             "metadata": metadata,
+            "enhance": enhance.record() if isinstance(enhance, Enhancement) else enhance,
             "jobs": jobs,
             "threads": threads,
             "time_limit": time_limit,
@@ -230,6 +238,7 @@ class Batch:
         self._remover = Remover(
             model, device=device, backend=backend, threads=threads, license=license
         )
+        self._enhancements: list[Enhancement] = []
         self._stopping = False
         self.summary: Summary = Summary()
 
@@ -299,6 +308,7 @@ class Batch:
             model_identity(self._model),
             name=self._name,
             metadata=self._metadata,
+            enhance=self._enhance,
             collide=self._collide,
             corrections=self._corrections,
             reserved=REPORT_NAMES if self._report else (),
@@ -341,6 +351,8 @@ class Batch:
                 self._thumbnails = ThumbnailStore(thumbnails_path(self._place.folder))
             self._claim(manifest, sink, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
+            said = (unit.profile.enhance for unit in planned.units)
+            self._enhancements = list(dict.fromkeys(one for one in said if one is not None))
             problems = [row_of_problem(problem) for problem in planned.problems]
             manifest.replace_problems(problems)
             for row in problems:
@@ -447,6 +459,7 @@ class Batch:
         feed.put_back(first)
         recorder = Recorder(feed.manifest, writers=self._place.writers)
         try:
+            self._open_enhancements()
             with self._opened(feed) as stream:
                 for outcome in stream:
                     yield from self._drained(feed)
@@ -494,8 +507,17 @@ class Batch:
             workers=self._workers,
             max_memory=self._most_memory,
             time_limit=self._policy.time_limit,
-            **keywords(self._options, lambda picture: corrections_of(picture.unit)),
+            **keywords(
+                self._options,
+                lambda picture: corrections_of(picture.unit),
+                lambda picture: picture.unit.profile.enhance,
+            ),
         )
+
+    def _open_enhancements(self) -> None:
+        """Open the networks that enhance: what is wrong with them is no picture's fault."""
+        for enhancement in self._enhancements:
+            self._remover._open_enhancement(enhancement)
 
     def _drained(self, feed: Feed) -> Iterator[Row]:
         while feed.ready:

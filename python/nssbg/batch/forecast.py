@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nssbg import _io as image_io
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError
+from nssbg._pipeline.enhancing import upscale_of
 from nssbg.batch.address import is_uri
 from nssbg.batch.entry import Entry
 from nssbg.batch.inputs import Inputs
@@ -18,6 +21,7 @@ from nssbg.batch.output import render_outputs
 from nssbg.batch.place import Place
 from nssbg.batch.planning import Planned
 from nssbg.batch.resume import is_settled
+from nssbg.batch.row import Row
 from nssbg.batch.sink import Sink
 from nssbg.batch.units import WorkUnit, keywords
 
@@ -85,8 +89,19 @@ def forecast(
         for unit in planned.units
         if force or not _is_done(unit, known.get(unit.identity), sink, inputs, retry_failed)
     ]
-    sizes = sorted((inputs.predicted_bytes(unit.input) for unit in to_do), reverse=True)
-    pixels, seconds, produced, tried, basis = _tried(to_do, known, inputs, remover, options)
+    upscales: dict[Enhancement | None, int] = {
+        enhance: upscale_of(enhance) for enhance in {*map(_enhance_of, to_do)} if enhance
+    }
+    sizes = sorted(
+        (
+            inputs.predicted_bytes(unit.input, upscale=upscales.get(_enhance_of(unit), 0))
+            for unit in to_do
+        ),
+        reverse=True,
+    )
+    pixels, seconds, produced, tried, basis = _tried(
+        to_do, known, inputs, remover, options, upscales
+    )
     whole, scale = sum(map(_pixels, to_do)), 0.0
     if pixels and any(is_uri(unit.input) for unit in to_do):
         # Headers in a store are not fetched: pictures are taken to be as large as those tried.
@@ -127,12 +142,20 @@ def _tried(
     inputs: Inputs,
     remover: Remover,
     options: CutoutOptions,
+    upscales: dict[Enhancement | None, int],
 ) -> tuple[int, float, int, int, str]:
-    """Pixels, seconds on one thread, bytes and number of some pictures, and which those are."""
+    """Photographs' pixels, seconds on one thread, bytes and number of some, and which those are."""
     rows = [entry.row for entry in known.values() if entry.row.status == "done"]
-    measured = [row for row in rows if row.features.get("width") and row.timings]
+    # What is enhanced otherwise takes other times.
+    alike = {_told(enhance): upscales.get(enhance, 1) for enhance in map(_enhance_of, units)}
+    measured = [
+        row for row in rows if row.features.get("width") and row.timings and _told_of(row) in alike
+    ]
     if len(measured) >= _LEAST_KNOWN:
-        pixels = sum(row.features["width"] * row.features["height"] for row in measured)
+        pixels = sum(
+            row.features["width"] * row.features["height"] // alike[_told_of(row)] ** 2
+            for row in measured
+        )
         seconds = sum(sum(row.timings.values()) for row in measured) / 1000
         produced = sum(row.bytes for row in measured)
         count = len(measured)
@@ -140,9 +163,9 @@ def _tried(
     step = max(1, len(units) // _SAMPLES)
     pixels, seconds, produced, count = 0, 0.0, 0, 0
     warm = False
-    how = keywords(options, None)
     for unit in units[::step][:_SAMPLES]:
         with contextlib.suppress(NssbgError, OSError):
+            how = keywords(options, None, _enhance_of(unit))
             data = inputs.load(unit.input).data
             if not warm:  # the model is opened, and memory is touched, only once a run
                 remover.cutout(data, **how)
@@ -154,9 +177,27 @@ def _tried(
             # On all threads: what they take in all is what one thread would take.
             seconds += max(time.thread_time() - begun, time.process_time() - process)
             produced += sum(len(one.data) for one in made)
-            pixels += cutout.frame.width * cutout.frame.height
+            upscale = upscales.get(_enhance_of(unit), 1)
+            pixels += cutout.frame.width * cutout.frame.height // upscale**2
             count += 1
     return pixels, seconds, produced, count, f"{count} pictures that were tried"
+
+
+def _enhance_of(unit: WorkUnit) -> Enhancement | None:
+    return unit.profile.enhance
+
+
+def _told(enhance: Enhancement | None) -> str:
+    """How a row's features tell of an enhancement, as far as a profile says it."""
+    return "" if enhance is None else json.dumps(enhance.record(), sort_keys=True)
+
+
+def _told_of(row: Row) -> str:
+    said = row.features.get("enhanced")
+    if not isinstance(said, dict):
+        return ""
+    names = [item.name for item in fields(Enhancement)]
+    return json.dumps({name: said.get(name) for name in names}, sort_keys=True)
 
 
 def _pixels(unit: WorkUnit) -> int:

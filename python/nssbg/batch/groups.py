@@ -83,7 +83,9 @@ def chunks(units: Sequence[WorkUnit], by: GroupBy) -> Iterator[list[list[WorkUni
         yield taken
 
 
-def box_key(unit: WorkUnit, input_sha256: str, options: CutoutOptions, model: str) -> str:
+def box_key(
+    unit: WorkUnit, input_sha256: str, options: CutoutOptions, model: str, enhancing: str = ""
+) -> str:
     """What the box of a picture's subject depends on, as a digest.
 
     Args:
@@ -91,11 +93,16 @@ def box_key(unit: WorkUnit, input_sha256: str, options: CutoutOptions, model: st
         input_sha256: Of its bytes.
         options: How it is cut out.
         model: See `nssbg.batch.units.model_identity`.
+        enhancing: See `nssbg.batch.units.enhancement_identity`; "" where nothing enhances it.
     """
     cut = {**keywords(options, None)}
-    del cut["corrections"], cut["decontaminate"], cut["strength"]  # colours move no box
+    del cut["corrections"], cut["enhance"]
+    del cut["decontaminate"], cut["strength"]  # colours move no box
     corrections = None if unit.corrections is None else unit.corrections[1]
-    record = [input_sha256, cut, model, __version__, corrections]
+    record: list[object] = [input_sha256, cut, model, __version__, corrections]
+    enhance = unit.profile.enhance
+    if enhance is not None:  # a box is in pixels of what is cut out
+        record += [enhance.record(), enhancing]
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 

@@ -77,7 +77,12 @@ class Inputs:
         """Bytes of a picture, where a listing told; else 0."""
         return self._store.sizes.get(path, 0)
 
-    def predicted_bytes(self, path: str) -> int:
-        """Bytes that a picture takes in flight; of one in a store, nothing is read for it."""
+    def predicted_bytes(self, path: str, *, upscale: int = 0) -> int:
+        """Bytes that a picture takes in flight; of one in a store, nothing is read for it.
+
+        Args:
+            path: Of the picture.
+            upscale: Times the sides that it is enhanced to; 0: it is not enhanced.
+        """
         source: Any = Path(path)
-        return BYTES_PER_PICTURE if is_uri(path) else predicted_bytes(source)
+        return BYTES_PER_PICTURE if is_uri(path) else predicted_bytes(source, upscale=upscale)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nssbg._compose.canvas import Box, subject_box
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError
 from nssbg._io import NamedBytes
 from nssbg._options import CutoutOptions
@@ -20,7 +21,7 @@ from nssbg._vocabulary import GroupBy
 from nssbg.batch.entry import Entry
 from nssbg.batch.groups import BoxStore, box_key, chunks, shared
 from nssbg.batch.inputs import Inputs
-from nssbg.batch.units import WorkUnit, keywords
+from nssbg.batch.units import WorkUnit, enhancement_identity, keywords
 from nssbg.batch.work import corrections_of
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Measuring:
         self._workers = workers
         self._max_memory = max_memory
         self._time_limit = time_limit
+        self._enhancing: dict[Enhancement, str] = {}
         self.keys: set[str] = set()
 
     def portions(
@@ -132,9 +134,17 @@ class Measuring:
         return found, left
 
     def _kept(self, unit: WorkUnit, sha256: str, store: BoxStore) -> Box | None:
-        key = box_key(unit, sha256, self._options, self._model)
+        key = self._key(unit, sha256)
         self.keys.add(key)
         return store.get(key)
+
+    def _key(self, unit: WorkUnit, sha256: str) -> str:
+        enhance, enhancing = unit.profile.enhance, ""
+        if enhance is not None:
+            if enhance not in self._enhancing:  # its weights are hashed, once a run
+                self._enhancing[enhance] = enhancement_identity(enhance)
+            enhancing = self._enhancing[enhance]
+        return box_key(unit, sha256, self._options, self._model, enhancing)
 
     def _known_sha256(self, unit: WorkUnit) -> str | None:
         """The digest of a picture's bytes, where the manifest tells it of the file as it is."""
@@ -157,7 +167,11 @@ class Measuring:
         def sink(picture: Any, cutout: Cutout) -> Box:
             return subject_box(cutout.rgba, threshold=0.5, threads=1)
 
-        options = keywords(self._options, lambda picture: corrections_of(picture.unit))
+        options = keywords(
+            self._options,
+            lambda picture: corrections_of(picture.unit),
+            lambda picture: picture.unit.profile.enhance,
+        )
         options["decontaminate"] = "off"  # colours move no box
         with self._remover.map(
             itertools.chain([first], pictures),
@@ -188,7 +202,7 @@ class Measuring:
             picture = _Picture(loaded.data)
             picture.name = unit.input
             picture.unit = unit
-            picture.key = box_key(unit, loaded.sha256, self._options, self._model)
+            picture.key = self._key(unit, loaded.sha256)
             self.keys.add(picture.key)
             yield picture
 

@@ -111,13 +111,18 @@ def rights_of(exif: bytes | None, xmp: bytes | None, otherwise: Rights) -> Right
 
 
 def _provenance(cutout: Cutout, profile: Profile) -> dict[str, str]:
-    plan = cutout.plan
+    plan, enhanced = cutout.plan, cutout.enhancement
+    also = {}
+    if enhanced is not None:
+        also["nssbg:EnhancedBy"] = PurePath(enhanced.model).name
+        also["nssbg:EnhancedByLicense"] = enhanced.license
     return {
         "xmp:CreatorTool": f"nssbg {__version__}",
         "nssbg:Version": __version__,
         # A model given by its path is named without the folders of this machine.
         "nssbg:Model": PurePath(plan.model).name,
         "nssbg:ModelLicense": plan.license,
+        **also,
         "nssbg:Profile": profile.name,
     }
 

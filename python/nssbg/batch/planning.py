@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError, OptionError
 from nssbg._options import CutoutOptions
 from nssbg.batch.output import output_names
@@ -46,12 +47,17 @@ class Planner:
         model: See `nssbg.batch.units.model_identity`.
         name: Template in place of the profile's; None: the profile's.
         metadata: Policy in place of the profile's; None: the profile's.
+        enhance: How pictures are enhanced in place of the profile's; "off": not at all; None: as
+            the profile says.
         collide: "error": two outputs of one name end the batch before it begins; "suffix": the
             later gets -2, -3, ... in the order of the sources.
         corrections: Folder of corrections; see `nssbg.batch.sidecar`.
         reserved: Names that no output may have.
         fold_case: The outputs' file system does not tell a.png from A.png.
         extra: Other values that change outputs or verdicts.
+
+    Raises:
+        ModelError, OptionError: The network that enhances is not known, or cannot do what is said.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Planner:
         *,
         name: str | None = None,
         metadata: str | None = None,
+        enhance: Enhancement | Literal["off"] | None = None,
         collide: Literal["error", "suffix"] = "error",
         corrections: Path | None = None,
         reserved: Iterable[str] = (),
@@ -72,6 +79,7 @@ class Planner:
             raise OptionError(f"collide must be 'error' or 'suffix', got {collide!r}")
         self._name = name
         self._metadata = metadata
+        self._enhance = enhance
         self._collide = collide
         self._corrections = corrections
         self._fold_case = fold_case
@@ -85,6 +93,8 @@ class Planner:
         self._folders: dict[str, str] = {}
         self._seen: dict[bytes, WorkUnit] = {}
         self._count = 0
+        if self._plain.enhance is not None:
+            self._profile(None, None)  # what is wrong with its network is no picture's fault
 
     def plan(self, found: Iterable[Item | Problem]) -> Planned:
         """Units of all pictures.
@@ -171,7 +181,9 @@ class Planner:
 
     def _overridden(self, profile: Profile) -> Profile:
         """A profile with the batch's name and metadata, its outputs in the mirrored tree."""
-        made = with_overrides(profile, name=self._name, metadata=self._metadata)
+        made = with_overrides(
+            profile, name=self._name, metadata=self._metadata, enhance=self._enhance
+        )
         if self._name is not None:
             return made
         outputs = tuple(

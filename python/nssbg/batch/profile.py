@@ -11,8 +11,15 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import OptionError
-from nssbg._vocabulary import COMPRESSIONS, DEFAULT_COMPRESSION, QUALITIES
+from nssbg._vocabulary import (
+    COMPRESSIONS,
+    DEFAULT_COMPRESSION,
+    ENHANCE_ORDERS,
+    QUALITIES,
+    UPSCALES,
+)
 from nssbg.batch.names import check_template
 from nssbg.batch.profile_data import Limits, OutputSpec, Profile, Requirements, Rights
 from nssbg.batch.toml_table import Table, read_toml
@@ -102,6 +109,7 @@ def _read(path: Path) -> Profile:
         require=_requirements(table.table("require")),
         review=_limits(table.table("review")),
         fail=_limits(table.table("fail")),
+        enhance=_enhancement(table),
     )
     if not profile.outputs:
         raise table.wrong("outputs", "expected at least one output, under [[outputs]]")
@@ -154,6 +162,27 @@ def _check_possible(table: Table, number: int, output: OutputSpec, require: Requ
         raise wrong("canvas", "is smaller than require.least_short_side or least_long_side")
     if long > (require.most_long_side or long) or short * long > (require.most_pixels or 1 << 62):
         raise wrong("canvas", "is larger than require.most_long_side or most_pixels")
+
+
+def _enhancement(profile: Table) -> Enhancement | None:
+    """What [enhance] says; None where there is no such table."""
+    is_there = "enhance" in profile
+    table = profile.table("enhance")
+    if not is_there:
+        return None
+    deblock = table.take("deblock", (int, float, str), "auto", 'expected 0 to 1, or "auto"')
+    made = {
+        "upscale": table.whole("upscale", None, UPSCALES[0], UPSCALES[-1]),
+        "denoise": table.number("denoise", None, 0.0, 1.0),
+        "deblock": deblock,
+        "model": table.text("model"),
+        "order": table.choice("order", "before", ENHANCE_ORDERS),
+    }
+    table.done()
+    try:
+        return Enhancement(**made)
+    except OptionError as error:
+        raise profile.wrong("enhance", str(error)) from error
 
 
 def _rights(table: Table) -> Rights:

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from nssbg._enhance_options import Enhancement
+
 __all__ = ["Limits", "OutputSpec", "Profile", "Requirements", "Rights"]
 
 
@@ -146,6 +148,8 @@ class Profile:
         metadata: "keep" (as it was), "strip" (nothing) or "copyright" (artist, copyright, credit).
         provenance: Tool, version, model, its licence and the profile are written as XMP.
         rights: See `Rights`.
+        enhance: How the photograph is enhanced before it is cut out, or the cut-out afterwards;
+            None: it is not.
     """
 
     name: str
@@ -159,6 +163,7 @@ class Profile:
     metadata: str = "strip"
     provenance: bool = True
     rights: Rights = field(default_factory=Rights)
+    enhance: Enhancement | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, texts and numbers, for JSON."""
@@ -171,4 +176,6 @@ class Profile:
         record = self.as_dict()
         for words in ("summary", "source", "as_of"):
             record.pop(words)
+        if record["enhance"] is None:  # what is done without it is what was done before it
+            record.pop("enhance")
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -211,6 +211,10 @@ class Share:
 
     def _worked(self, feed: Feed, recorder: Recorder) -> Iterator[tuple[Committed, Thumb | None]]:
         job = self._job
+        # What is wrong with a network is no picture's fault.
+        said = (profile.enhance for profile in job.profiles)
+        for enhancement in dict.fromkeys(one for one in said if one is not None):
+            self.remover._open_enhancement(enhancement)
         with self.remover.map(
             feed,
             sink=self._finished,
@@ -218,7 +222,11 @@ class Share:
             workers=job.threads,
             autotune=False,
             time_limit=job.policy.time_limit,
-            **keywords(job.options, lambda picture: corrections_of(picture.unit)),
+            **keywords(
+                job.options,
+                lambda picture: corrections_of(picture.unit),
+                lambda picture: picture.unit.profile.enhance,
+            ),
         ) as stream:
             for outcome in stream:
                 yield from self._known_already(feed)

@@ -51,6 +51,10 @@ class Table:
         self.file = file
         self.place = place
 
+    def __contains__(self, key: str) -> bool:
+        """Whether the file has a key that was not taken yet."""
+        return key in self._left
+
     def wrong(self, key: str, expected: str) -> OptionError:
         """The error for a value that is not what was expected."""
         return OptionError(f"{self.file}: {self._named(key)}: {expected}")

@@ -12,18 +12,23 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg import __version__
 from nssbg._compose.canvas import Box
 from nssbg._corrections import Corrections
+from nssbg._enhance_options import Enhancement
 from nssbg._options import CutoutOptions, CutoutOptionsDict
 from nssbg.batch.address import is_uri
 from nssbg.batch.profile import OutputSpec, Profile
 
+if TYPE_CHECKING:
+    from nssbg._models.sidecar import ModelDescription
+
 __all__ = [
     "DEFAULT_PROFILE",
     "WorkUnit",
+    "enhancement_identity",
     "keywords",
     "model_identity",
     "recipe_digest",
@@ -89,9 +94,17 @@ class WorkUnit:
 
 
 def keywords(
-    options: CutoutOptions, corrections: Corrections | Callable[[Any], Corrections | None] | None
+    options: CutoutOptions,
+    corrections: Corrections | Callable[[Any], Corrections | None] | None,
+    enhance: Enhancement | Callable[[Any], Enhancement | None] | None = None,
 ) -> CutoutOptionsDict:
-    """The record's values as keywords of `Remover.cutout` and `map`, with these corrections."""
+    """The record's values as keywords of `Remover.cutout` and `map`, with what a unit has itself.
+
+    Args:
+        options: Of the batch.
+        corrections: Of a unit's picture, or what gives them for a source.
+        enhance: Of a unit's profile, or what gives it for a source.
+    """
     return {
         "effort": options.effort,
         "refine": options.refine,
@@ -100,6 +113,7 @@ def keywords(
         "matte": options.matte,
         "ignore_alpha": options.ignore_alpha,
         "corrections": corrections,
+        "enhance": enhance,
     }
 
 
@@ -115,7 +129,7 @@ def recipe_digest(
         extra: Other values that change outputs or verdicts, plain ones.
     """
     cut = {**keywords(options, None)}
-    del cut["corrections"]  # each unit has its own
+    del cut["corrections"], cut["enhance"]  # each unit, and each profile, has its own
     record = {
         "profile": profile.fingerprint,
         "options": cut,
@@ -123,6 +137,8 @@ def recipe_digest(
         "version": __version__,
         "extra": dict(extra or {}),
     }
+    if profile.enhance is not None:
+        record["enhancing"] = enhancement_identity(profile.enhance)
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
@@ -147,25 +163,46 @@ def model_identity(model: str) -> str:
     Raises:
         ModelError: The model is unknown, or its file cannot be read.
     """
-    from nssbg._errors import ModelError
     from nssbg._models.catalog import describe
-    from nssbg._models.store import hash_file
     from nssbg._segment.opening import BUNDLED
 
     if model == "studio":
         return "studio"
-    described = describe(BUNDLED if model == "auto" else model)
+    return f"{model} {_weights(describe(BUNDLED if model == 'auto' else model))}"
+
+
+def enhancement_identity(enhancement: Enhancement) -> str:
+    """The same of the network that an enhancement means.
+
+    Raises:
+        ModelError: It is unknown, of another task, or its file cannot be read; or none is named and
+            none comes with nssbg.
+        OptionError: It cannot do what is wanted.
+    """
+    from nssbg._pipeline.enhancing import enhancing_model
+
+    described = enhancing_model(enhancement)
+    # What a sidecar says decides too: its scale, the conditions it can be told.
+    told = [described.scale, list(described.conditions), described.mean, described.std]
+    return f"{described.name} {_weights(described)} {told}"
+
+
+def _weights(described: ModelDescription) -> str:
+    """What changes with a model's weights: a published checksum, else that of its file."""
+    from nssbg._errors import ModelError
+    from nssbg._models.store import hash_file
+
     text = described.checksum
     if not text:
         path = described.path
         if path is None:
-            return f"{model} {described.name}"
+            return described.name
         parts = (path, path.with_suffix(".bin")) if path.suffix == ".xml" else (path,)
         try:
             text = " ".join(hash_file(Path(part), "sha256") for part in parts)
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    return f"{model} {text}"
+    return text
 
 
 def with_overrides(
@@ -174,6 +211,7 @@ def with_overrides(
     name: str | None = None,
     background: str | None = None,
     metadata: str | None = None,
+    enhance: Enhancement | Literal["off"] | None = None,
 ) -> Profile:
     """A profile with what a command line or a row of a list sets in its place.
 
@@ -182,6 +220,7 @@ def with_overrides(
         name: Template of the output's name; for profiles of one output.
         background: Colour of all cut-outs that have one, or "transparent".
         metadata: Policy: keep, copyright or strip.
+        enhance: How pictures are enhanced; "off": not at all.
 
     Raises:
         OptionError: The override does not fit the profile.
@@ -223,4 +262,11 @@ def with_overrides(
             else one
             for one in outputs
         )
-    return replace(profile, outputs=outputs, metadata=metadata or profile.metadata)
+    if enhance is None:
+        enhance = profile.enhance or "off"
+    return replace(
+        profile,
+        outputs=outputs,
+        metadata=metadata or profile.metadata,
+        enhance=None if enhance == "off" else enhance,
+    )

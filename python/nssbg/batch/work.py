@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._corrections import Corrections
@@ -190,6 +190,7 @@ def finish(
             **{name: _short(value) for name, value in vars(features).items()},
             "width": cutout.frame.width,
             "height": cutout.frame.height,
+            **_enhanced(unit, cutout),
             "notes": [*cutout.notes, *notes],
         },
         fingerprint=unit.key(given.sha256),
@@ -259,6 +260,16 @@ def _check_time(unit: WorkUnit, milliseconds: float, policy: Policy) -> None:
             f"{unit.input}: time limit: took {milliseconds / 1000:.1f} s, more than the "
             f"{policy.time_limit:g} s that a picture may; nothing was written"
         )
+
+
+def _enhanced(unit: WorkUnit, cutout: Cutout) -> dict[str, Any]:
+    """How the photograph was enhanced, where it was; width and height are those after it."""
+    enhance, ran = unit.profile.enhance, cutout.enhancement
+    if enhance is None or ran is None:
+        return {}
+    # A network given by its path is named without the folders of this machine.
+    made = {"network": PurePath(ran.model).name, "license": ran.license, "device": ran.device}
+    return {"enhanced": {**enhance.record(), **made}}
 
 
 def _since(begun: float) -> float:

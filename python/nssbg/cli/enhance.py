@@ -19,7 +19,7 @@ from nssbg._vocabulary import (
 )
 from nssbg.cli.console import printable
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "run", "strength"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         None if to_pipe else arguments.output,
         upscale=arguments.upscale,
         denoise=arguments.denoise,
-        deblock=_strength(arguments.deblock),
+        deblock=strength(arguments.deblock),
         model=arguments.model,
         device=arguments.device,
         backend=arguments.backend,
@@ -122,8 +122,13 @@ def _named(data: bytes, name: str) -> bytes:
     return named
 
 
-def _strength(text: str) -> Any:
-    if text == "auto":
+def strength(text: str | None) -> Any:
+    """What --deblock says: a number, "auto", or None where it says nothing.
+
+    Raises:
+        OptionError: It is none of these.
+    """
+    if text is None or text == "auto":
         return text
     try:
         return float(text)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import OptionError
 from nssbg._options import CutoutOptions
 from nssbg._vocabulary import Backend, LicenseUse
@@ -98,6 +99,7 @@ class CutOut:
         options: How pictures are cut out; None: the defaults of `Remover.cutout`.
         name: Template of the outputs' names, in place of the profile's.
         metadata: Policy in place of the profile's.
+        enhance: How pictures are enhanced, in place of the profile's; "off": not at all.
         on_low_confidence: See `nssbg.batch.work.Policy`.
         time_limit: Seconds that one picture may take.
 
@@ -121,6 +123,7 @@ class CutOut:
         options: CutoutOptions | None = None,
         name: str | None = None,
         metadata: Literal["keep", "copyright", "strip"] | None = None,
+        enhance: Enhancement | Literal["off"] | None = None,
         on_low_confidence: Literal["write", "review", "skip"] = "review",
         time_limit: float | None = None,
     ) -> None:
@@ -145,6 +148,7 @@ class CutOut:
             model_identity(model),
             name=name,
             metadata=metadata,
+            enhance=enhance,
             extra={"on_low_confidence": on_low_confidence},
         )
         self._job = Job(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
+from nssbg._enhance_options import Enhancement
 from nssbg._options import CutoutOptions
 from nssbg._vocabulary import Backend, LicenseUse
+from nssbg.batch.core import chosen_profile
 from nssbg.batch.profile import Profile
+from nssbg.batch.units import with_overrides
 from nssbg.ray.actor import CutOut, Results
 from nssbg.ray.cluster import pool_of
 from nssbg.ray.resources import resources_for
@@ -29,6 +32,7 @@ def remove(
     options: CutoutOptions | None = None,
     name: str | None = None,
     metadata: Literal["keep", "copyright", "strip"] | None = None,
+    enhance: Enhancement | Literal["off"] | None = None,
     on_low_confidence: Literal["write", "review", "skip"] = "review",
     time_limit: float | None = None,
     workers: int = 0,
@@ -52,6 +56,7 @@ def remove(
         options: See there.
         name: See there.
         metadata: See there.
+        enhance: See there.
         on_low_confidence: See there.
         time_limit: See there.
         workers: At most; 0: as many as the cluster has room for.
@@ -60,7 +65,10 @@ def remove(
     Returns:
         A `ray.data.Dataset`.
     """
-    needs = resources_for(model, device=device, backend=backend)
+    chosen = with_overrides(chosen_profile(profile), enhance=enhance).enhance
+    needs = resources_for(
+        model, device=device, backend=backend, enhance=() if chosen is None else (chosen,)
+    )
     return dataset.map_batches(
         CutOut,
         batch_size=batch_size or needs.batch_size,
@@ -78,6 +86,7 @@ def remove(
             "options": options,
             "name": name,
             "metadata": metadata,
+            "enhance": enhance,
             "on_low_confidence": on_low_confidence,
             "time_limit": time_limit,
         },

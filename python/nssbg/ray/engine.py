@@ -156,7 +156,12 @@ class RayBatch(Batch):
         from ray.exceptions import RayError
 
         arguments = self._arguments
-        needs = resources_for(self._model, device=arguments["device"], backend=arguments["backend"])
+        needs = resources_for(
+            self._model,
+            device=arguments["device"],
+            backend=arguments["backend"],
+            enhance=self._enhancements,
+        )
         job = self._job(manifest, tasks, needs.num_cpus)
         pool = pool_of(needs, self._most)
         size = self._batch_size or needs.batch_size

@@ -9,10 +9,13 @@ threads prepare pictures for it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError
-from nssbg._vocabulary import Backend
+from nssbg._pipeline.enhancing import upscale_of
+from nssbg._vocabulary import UPSCALES, Backend
 
 __all__ = ["Resources", "resources_for"]
 
@@ -20,6 +23,8 @@ __all__ = ["Resources", "resources_for"]
 _BASE = 320 << 20
 # What one picture of 24 megapixels takes in flight, and what is waiting to be sent.
 _IN_FLIGHT = 512 << 20
+# Tiles and tensors of an enhancing network.
+_ENHANCING = 256 << 20
 # Memory besides pictures that is fair for one processor.
 _FAIR = 768 << 20
 _STUDIO = 64 << 20
@@ -50,7 +55,11 @@ class Resources:
 
 
 def resources_for(
-    model: str = "auto", *, device: str = "auto", backend: Backend = "auto"
+    model: str = "auto",
+    *,
+    device: str = "auto",
+    backend: Backend = "auto",
+    enhance: Iterable[Enhancement] = (),
 ) -> Resources:
     """What a worker with this model needs.
 
@@ -58,16 +67,27 @@ def resources_for(
         model: See `nssbg.Remover`.
         device: "auto" and "cpu" are processors: a driver cannot know what its workers have.
         backend: See `nssbg.Remover`.
+        enhance: How pictures may be enhanced.
     """
     fixed, activations = _predicted(model, backend)
+    upscales = [_upscale(one) for one in enhance]
+    in_flight = _IN_FLIGHT * max(upscales, default=1) ** 2
+    fixed += _ENHANCING * bool(upscales)
     if device not in ("auto", "cpu"):
-        memory = _BASE + fixed + _GPU_CPUS * _IN_FLIGHT
+        memory = _BASE + fixed + _GPU_CPUS * in_flight
         return Resources(_GPU_CPUS, 1.0, memory, _GPU_BATCH)
     cpus = 1
     while cpus < 8 and (_BASE + fixed) / cpus > _FAIR:
         cpus *= 2
-    memory = _BASE + fixed + cpus * (activations + _IN_FLIGHT)
+    memory = _BASE + fixed + cpus * (activations + in_flight)
     return Resources(cpus, 0.0, memory, max(_BATCH, 2 * cpus))
+
+
+def _upscale(enhancement: Enhancement) -> int:
+    try:
+        return upscale_of(enhancement)
+    except NssbgError:  # its network is where the workers are
+        return enhancement.upscale or UPSCALES[-1]
 
 
 def _predicted(model: str, backend: Backend) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from nssbg._errors import LicenseError, ModelError, NssbgError
 from nssbg._http.errors import HttpError
 from nssbg._models.catalog import catalog, describe, find_model
 from nssbg._models.license import check_license, wanted_use
-from nssbg._models.sidecar import ModelDescription
+from nssbg._models.sidecar import ModelDescription, Task
 from nssbg.compat.rembg.sessions import RemoverSession, sessions
 
 __all__ = ["ModelNames"]
@@ -51,6 +51,15 @@ class ModelNames:
             return self.default
         return await asyncio.to_thread(self._checked, name or self.default, license)
 
+    async def checked_network(self, name: str, task: Task, license: str | None = None) -> str:
+        """The name of a network of another task that a request names.
+
+        Raises:
+            HttpError: 422: no such network of that task, or its weights are not here.
+            LicenseError: It may not be used as the request, or the operator, asks for.
+        """
+        return await asyncio.to_thread(self._checked, name, license, task)
+
     async def checked_rembg(self, name: str | None) -> str:
         """The same of one of rembg's names."""
         if not name or name == self.default:
@@ -58,29 +67,38 @@ class ModelNames:
         return await asyncio.to_thread(self._checked_rembg, name)
 
     def listed(self) -> list[dict[str, object]]:
-        """What requests may name: name, licence, and whether it allows commercial use."""
+        """What requests may name: name, licence, whether it allows commercial use, and its task."""
         found: list[dict[str, object]] = [
-            {"name": name, "license": "Apache-2.0", "commercial": True} for name in _METHODS
+            {"name": name, "license": "Apache-2.0", "commercial": True, "task": "matte"}
+            for name in _METHODS
         ]
         for name, model in sorted(catalog().items()):
             try:
-                self._checked(name, None)
+                self._checked(name, None, model.task)
             except (HttpError, NssbgError):
                 continue
-            found.append({"name": name, "license": model.license, "commercial": model.commercial})
+            told = {"license": model.license, "commercial": model.commercial, "task": model.task}
+            found.append({"name": name, **told})
         return found
 
-    def _checked(self, name: str, license: str | None) -> str:
-        if name in _METHODS:
+    def _checked(self, name: str, license: str | None, task: Task = "matte") -> str:
+        if name in _METHODS and task == "matte":
             return name
         if name != self.default and not _is_name(name):
             raise _unknown()
         try:
             described = describe(name)
         except ModelError as error:
-            if name == self.default:
+            if name == self.default and task == "matte":
                 raise
             raise _unknown() from error
+        if described.task != task:
+            raise HttpError(
+                422,
+                "model",
+                f"that model is of task {described.task}; here one of task {task} is needed, as "
+                "GET /v1/models tells",
+            )
         for use in {self._use, wanted_use(license)}:
             check_license(described, use)
         if name != self.default and name not in self._here:

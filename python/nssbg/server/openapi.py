@@ -9,12 +9,14 @@ from nssbg import __version__
 from nssbg._vocabulary import (
     COMPRESSIONS,
     EFFORTS,
+    ENHANCE_ORDERS,
     FOREGROUND_METHODS,
     FORMATS,
     LICENSE_USES,
     MATTES,
     REFINE_LEVELS,
     SHADOWS,
+    UPSCALES,
 )
 from nssbg.server.options import NAMES
 
@@ -57,11 +59,40 @@ _OPTIONS: dict[str, Schema] = {
         "box [left, top, right, bottom], keep and drop [[x, y], ...] in pixels, size [width, "
         "height] they are meant for ([1, 1]: shares), mask (base64 of a painted picture)",
     ),
+    "enhance": _word(
+        ENHANCE_ORDERS,
+        "enhance the photograph by a network before it is cut out (default where another option of "
+        "these is given), or the cut-out after it; the result has no more pixels than pictures may",
+    ),
+    "upscale": {
+        "type": "integer",
+        "enum": list(UPSCALES),
+        "description": "times the sides; default: what the network gives",
+    },
+    "denoise": _said(_NUMBER, "0 to 1; default: as the network does by itself"),
+    "deblock": _said(
+        {"type": ["number", "string"]}, "0 to 1, or auto: as the file's own compression asks for"
+    ),
+    "enhance_model": _said(
+        _TEXT, "a name of GET /v1/models of task image; default: one that comes with nssbg"
+    ),
     "mask": _said(_FLAG, "the alpha alone, as a grey picture"),
     "background": _said(
         {},
-        "a colour (name, #rrggbb, [r, g, b]) or a gradient "
-        '{"colors": [...], "angle": 90, "radial": false}',
+        "a colour (name, #rrggbb, [r, g, b]), a gradient "
+        '{"colors": [...], "angle": 90, "radial": false}, or blur: the picture\'s own',
+    ),
+    "blur_radius": _said(
+        _NUMBER,
+        "of the largest circle of confusion, in pixels, above 0 to 400; default: 0.8 % of the "
+        "diagonal",
+    ),
+    "blur_blades": _said(_WHOLE, "of the aperture, 3 to 16: polygons; 0 (default): discs"),
+    "blur_rotation": _said(_NUMBER, "of a polygon, in degrees"),
+    "blur_depth_model": _said(
+        _TEXT,
+        "a name of GET /v1/models of task depth, which the blur follows; default: a plane that the "
+        "subject stands on",
     ),
     "trim": _said(_FLAG, "cut the empty border off"),
     "canvas": _said(_TEXT, "WIDTHxHEIGHT in pixels, the subject placed on it"),
@@ -291,5 +322,7 @@ def _table(told: dict[str, Any]) -> str:
 
 def _kind(schema: Schema) -> str:
     if "enum" in schema:
-        return html.escape(", ".join(schema["enum"]))
-    return "file" if schema.get("format") == "binary" else html.escape(schema.get("type", ""))
+        return html.escape(", ".join(map(str, schema["enum"])))
+    kind = schema.get("type", "")
+    shown = kind if isinstance(kind, str) else ", ".join(kind)
+    return "file" if schema.get("format") == "binary" else html.escape(shown)

@@ -2,29 +2,35 @@
 
 Every option of `nssbg.remove` is here but those of the server's operator (device, backend, threads,
 max_pixels, max_memory), and those of files (output, overwrite); beside them are the options of
-`nssbg.Output` that the command line has too. A background is a colour, a gradient or an uploaded
-picture, never a path.
+`nssbg.Output` that the command line has too. A background is a colour, a gradient, an uploaded
+picture, never a path, or the picture's own out of focus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
+
+from numpy.typing import NDArray
 
 from nssbg import _io as image_io
 from nssbg._compose.background import Gradient, color_from
 from nssbg._compose.canvas import Canvas
+from nssbg._compose.defocus import BLUR, Blur, blur_from
 from nssbg._compose.output import Output, needs_colors
 from nssbg._compose.shadow import Shadow
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout, Report
 from nssbg._delivery import encoded
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import OptionError
 from nssbg._options import CutoutOptions, checked_quality
+from nssbg._types import Frame
 from nssbg._vocabulary import (
     COMPRESSIONS,
     EFFORTS,
+    ENHANCE_ORDERS,
     FOREGROUND_METHODS,
     FORMATS,
     LICENSE_USES,
@@ -45,8 +51,10 @@ OPERATORS = ("device", "backend", "threads", "max_pixels", "max_memory", "output
 #: Every option, in the order of the documentation.
 NAMES = (
     "model", "license", "effort", "refine", "decontaminate", "strength", "matte", "ignore_alpha",
-    "corrections", "mask", "background", "trim", "canvas", "fill", "align", "padding",
-    "longest_side", "shadow", "format", "compression", "quality", "subsampling", "progressive",
+    "corrections", "enhance", "upscale", "denoise", "deblock", "enhance_model", "mask",
+    "background", "blur_radius", "blur_blades", "blur_rotation", "blur_depth_model", "trim",
+    "canvas", "fill", "align", "padding", "longest_side", "shadow", "format", "compression",
+    "quality", "subsampling", "progressive",
 )  # fmt: skip
 
 
@@ -81,6 +89,8 @@ class Wanted:
         format: Of the file; None: by the Accept header.
         mask: The alpha alone.
         has_background: Whether the result is opaque.
+        enhance: How the photograph is enhanced; None: it is not.
+        depth_model: Whose depth the background's blur follows; None: no network's.
         deliver: Makes the file in a format; runs in a worker.
     """
 
@@ -90,11 +100,16 @@ class Wanted:
     format: FileFormat | None
     mask: bool
     has_background: bool
+    enhance: Enhancement | None
+    depth_model: str | None
     deliver: Callable[[Cutout, FileFormat], Made]
 
 
 def wanted(
-    given: Mapping[str, Any], files: Mapping[str, bytes | bytearray], max_pixels: int
+    given: Mapping[str, Any],
+    files: Mapping[str, bytes | bytearray],
+    max_pixels: int,
+    depth_of: Callable[[str, Frame], NDArray[Any]],
 ) -> Wanted:
     """What options and files say.
 
@@ -102,6 +117,7 @@ def wanted(
         given: Name -> text or value of JSON.
         files: Of `FILES`.
         max_pixels: Of a background picture.
+        depth_of: Gives the depth of a picture by the network of a name; called in a worker.
 
     Raises:
         OptionError: One is unknown, or not what it must be.
@@ -122,8 +138,12 @@ def wanted(
         "ignore_alpha": values.flag("ignore_alpha"),
         "corrections": _corrections(values.table("corrections"), files.get("corrections_mask")),
     }
+    enhance = cut["enhance"] = _enhancement(values)
     picture = files.get("background_image")
     background = _background(values.raw("background"), picture is not None)
+    blur, depth_model = _blur(values, background)
+    if blur is not None:
+        background = blur
     look = _look(values, mask, max_pixels)
     settings = _settings(values)
     format = cast("FileFormat | None", values.word("format", FORMATS))
@@ -132,12 +152,16 @@ def wanted(
         raise OptionError("mask gives the alpha alone: leave out the background")
     if mask and "shadow" in look:
         raise OptionError("mask gives the alpha alone: leave out the shadow")
+    if blur is not None:
+        Output(background=blur, **look)  # what does not go together is told at once
 
     def deliver(cutout: Cutout, format: FileFormat) -> Made:
         check_size(cutout.frame.width, cutout.frame.height, look.get("padding", 0), max_pixels)
         behind = background
         if picture is not None:
             behind = image_io.decode(picture, max_pixels=max_pixels, name="background_image")
+        elif blur is not None and depth_model is not None:
+            behind = replace(blur, depth=depth_of(depth_model, cutout.frame))
         data = encoded(
             cutout, format, result=Output(background=behind, **look), threads=1, **settings
         )
@@ -153,6 +177,8 @@ def wanted(
         format=format,
         mask=mask,
         has_background=background is not None or picture is not None,
+        enhance=enhance,
+        depth_model=depth_model,
         deliver=deliver,
     )
 
@@ -190,11 +216,13 @@ def _corrections(
 
 
 def _background(value: Any, has_picture: bool) -> Any:
-    """A colour or gradient; None where there is none."""
+    """A colour, a gradient or "blur"; None where there is none."""
     if value is None:
         return None
     if has_picture:
         raise OptionError("give background or background_image, not both")
+    if value == BLUR:
+        return value
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = Values({"background": value}).table("background")
     if isinstance(value, dict):
@@ -210,6 +238,41 @@ def _background(value: Any, has_picture: bool) -> Any:
         stops = tuple(color_from(_color(one)) for one in colors)
         return Gradient(stops, 90.0 if angle is None else angle, gradient.flag("radial"))
     return color_from(_color(value))
+
+
+def _enhancement(values: Values) -> Enhancement | None:
+    """How the photograph is enhanced; None where nothing is said of it."""
+    deblock: Any = None
+    if "deblock" in values:
+        text = values.text("deblock")
+        deblock = text if text == "auto" else Values({"deblock": text}).number("deblock")
+    given: dict[str, Any] = {
+        "order": values.word("enhance", ENHANCE_ORDERS),
+        "upscale": values.whole("upscale"),
+        "denoise": values.number("denoise"),
+        "deblock": deblock,
+        "model": values.text("enhance_model"),
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    return Enhancement(**given) if given else None
+
+
+def _blur(values: Values, background: Any) -> tuple[Blur | None, str | None]:
+    """The blur of the picture's own background, and the network whose depth it follows."""
+    names = ("blur_radius", "blur_blades", "blur_rotation", "blur_depth_model")
+    given = [name for name in names if name in values]
+    blur = blur_from(background)
+    if blur is None:
+        if given:
+            raise OptionError(f"{given[0]} is for background=blur")
+        return None, None
+    blades, rotation = values.whole("blur_blades"), values.number("blur_rotation")
+    blur = Blur(
+        radius=values.number("blur_radius"),
+        blades=blur.blades if blades is None else blades,
+        rotation=blur.rotation if rotation is None else rotation,
+    )
+    return blur, values.text("blur_depth_model")
 
 
 def _color(value: Any) -> Any:

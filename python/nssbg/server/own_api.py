@@ -70,12 +70,19 @@ class OwnApi:
                     f"send one picture: the file {_IMAGE!r} of a form, the body itself, {_IMAGE!r} "
                     "as base64 in JSON, or a url where the server fetches some"
                 )
-            asked = wanted(given.options, given.files, service.engine.settings.max_pixels)
+            most = service.engine.settings.max_pixels
+            asked = wanted(given.options, given.files, most, service.depth)
             format, as_json = _format(request.headers.get("accept", ""), asked)
             model = await service.models.checked(asked.model, asked.license)
+            upscale = 1
+            if asked.enhance is not None:
+                upscale = await service.upscale(asked.enhance, asked.license)
+            if asked.depth_model is not None:
+                await service.models.checked_network(asked.depth_model, "depth", asked.license)
             image = given.image
             if image is None:
                 image = await service.fetched(str(url))
+            service.engine.check_pixels(image, upscale=upscale)
 
             def deliver(cutout: Cutout) -> tuple[Made, Report]:
                 return asked.deliver(cutout, format), cutout.report

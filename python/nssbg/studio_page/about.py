@@ -12,6 +12,7 @@ from nssbg._memory import read_system_file
 from nssbg._models.sidecar import ModelDescription
 from nssbg._vocabulary import EFFORTS, FOREGROUND_METHODS, REFINE_LEVELS
 from nssbg.studio_page.edit import Edit
+from nssbg.studio_page.enhancing import enhancers
 from nssbg.studio_page.framing import ALIGNS
 from nssbg.studio_page.page_files import samples_folder
 from nssbg.studio_page.session import Session
@@ -61,6 +62,7 @@ class About:
         self._session = session
         self._lock = threading.Lock()
         self._models: list[dict[str, Any]] = []
+        self._enhancers: list[dict[str, Any]] = []
         self._looked = -_FRESH
         self._formats = available_formats()
         self._profiles = _profiles()
@@ -75,6 +77,8 @@ class About:
             "isa": _core.isa(),
             "plan": self._session.plan,
             "models": self._here(),
+            # What can enlarge, denoise or deblock a result as it is taken; none: nothing can.
+            "enhance": self._enhancers,
             "default_model": self._session.model,
             "profiles": self._profiles,
             "efforts": list(EFFORTS),
@@ -101,6 +105,7 @@ class About:
         with self._lock:
             if time.monotonic() - self._looked >= _FRESH:
                 self._models = _models()
+                self._enhancers = enhancers(self._session.batch_settings["license"])
                 self._looked = time.monotonic()
             return self._models
 
@@ -108,7 +113,8 @@ class About:
 def _models() -> list[dict[str, Any]]:
     from nssbg._models.catalog import catalog
 
-    found = [_AUTO, _STUDIO, *(_model(model) for model in catalog().values())]
+    mattes = (model for model in catalog().values() if model.task == "matte")
+    found = [_AUTO, _STUDIO, *map(_model, mattes)]
     # What can run at once comes first; within both, the catalog's order.
     return sorted(found, key=lambda record: not record["here"])
 

@@ -25,6 +25,7 @@ from nssbg._http.front_door import FrontDoor
 from nssbg.studio_page.about import About
 from nssbg.studio_page.batches import Batches
 from nssbg.studio_page.bodies import file_name, read_json_body, receive_file, relative_path
+from nssbg.studio_page.enhancing import enhancement_from
 from nssbg.studio_page.guard import HEADERS, PageRules, cookie_name
 from nssbg.studio_page.page_files import Assets, assets_folder, samples_folder
 from nssbg.studio_page.picture import MissingError, NotReadyError, told
@@ -256,6 +257,9 @@ class _Page:
 
     async def download(self, request: Request) -> Response:
         query = request.query_params
+        enhancement = await run_in_threadpool(
+            enhancement_from, query, self._session.batch_settings["license"]
+        )
         file = await run_in_threadpool(
             download,
             self._session,
@@ -263,6 +267,7 @@ class _Page:
             query.get("format", "png"),
             quality=_whole(query.get("quality"), "quality"),
             mask=query.get("mask", "") not in ("", "0", "false"),
+            enhancement=enhancement,
         )
         return Response(file.data, media_type=file.content_type, headers=_as_attachment(file.name))
 
@@ -273,11 +278,15 @@ class _Page:
             names = [one["id"] for one in self._session.pictures() if one["done_revision"] >= 0]
         if not names:
             raise NotReadyError("there is no result yet")
+        enhancement = await run_in_threadpool(
+            enhancement_from, query, self._session.batch_settings["license"]
+        )
         stream = zip_stream(
             self._session,
             names,
             query.get("format", "png"),
             quality=_whole(query.get("quality"), "quality"),
+            enhancement=enhancement,
         )
         return StreamingResponse(
             stream, media_type="application/zip", headers=_as_attachment("cutouts.zip")

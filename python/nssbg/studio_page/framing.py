@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 
 from nssbg._compose.background import color_from
 from nssbg._compose.canvas import Align, Canvas
+from nssbg._compose.defocus import BLUR, Blur
 from nssbg._compose.output import Output
 from nssbg._compose.shadow import Shadow
 from nssbg._errors import OptionError
@@ -22,12 +23,17 @@ __all__ = ["ALIGNS", "Framing", "framing_from"]
 
 _CANVAS = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _MOST_CANVAS_PIXELS = 100_000_000
-_FIELDS = {"trim", "profile", "canvas", "fill", "align", "shadow", "background"}
+_FIELDS = {"trim", "profile", "canvas", "fill", "align", "shadow", "background", "blur"}
 #: Where a subject may stand on its canvas.
 ALIGNS: tuple[Align, ...] = get_args(Align)
 _SHADOW_FIELDS = {"kind", "opacity", "softness", "offset", "color"}
-# Blur of the photograph's own background, as a share of its longer side.
-_BLUR_SHARE = 0.012
+# Radius of the largest circle of confusion of a blurred background, as a share of the diagonal:
+# where nothing is said, as `nssbg.Blur` has it, and the bounds of what may be.
+_BLUR_SHARE, _LEAST_BLUR, _MOST_BLUR = 0.008, 0.001, 0.05
+# What `nssbg.Blur` takes, in pixels.
+_MOST_RADIUS = 400.0
+# Of a preview that is far smaller than its picture: nothing is to be seen of it.
+_LEAST_RADIUS = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Framing:
         shadow: What `Shadow` takes, or None.
         background: None (transparent, or the profile's), "#rrggbb" or a colour's name, "blur".
         picture: Id of a background picture, or None.
+        blur: With background "blur", the radius of its largest circle of confusion as a share of
+            the photograph's diagonal; None: 0.008.
     """
 
     trim: bool = False
@@ -53,11 +61,12 @@ class Framing:
     shadow: Shadow | None = None
     background: str | None = None
     picture: str | None = None
+    blur: float | None = None
 
     @property
     def plain(self) -> bool:
         """Whether the result is the cut-out as it is."""
-        return self == Framing(fill=self.fill, align=self.align)
+        return self == Framing(fill=self.fill, align=self.align, blur=self.blur)
 
     def record(self) -> dict[str, Any]:
         """As the page sends and gets it."""
@@ -78,6 +87,7 @@ class Framing:
             "align": self.align,
             "shadow": shadow,
             "background": {"picture": self.picture} if self.picture else self.background,
+            "blur": self.blur,
         }
 
     def output(
@@ -134,12 +144,13 @@ class Framing:
             )
         if self.picture is not None:
             background = background_path(self.picture)
-        blur = None
-        if background == "blur":
-            blur, background = max(2.0, max(height, width) * _BLUR_SHARE) * scale, None
+        if background == BLUR:
+            share = _BLUR_SHARE if self.blur is None else self.blur
+            # At the picture's size first, so that a preview shows what will be.
+            radius = min(share * math.hypot(height, width), _MOST_RADIUS) * scale
+            background = Blur(radius=max(radius, _LEAST_RADIUS))
         return Output(
             background=background,
-            blur_original=blur,
             trim=trim,
             canvas=canvas,
             shadow=shadow,
@@ -189,6 +200,7 @@ def framing_from(record: Any, *, has_background: Callable[[str], bool] | None = 
         shadow=_shadow(record.get("shadow")),
         background=background,
         picture=picture,
+        blur=_blur(record.get("blur")),
     )
     made.output(1000, 1000, Path)  # what does not go together is said now
     return made
@@ -199,6 +211,17 @@ def _fill(value: Any) -> float | None:
         return None
     if not _is_number(value) or not 0.05 <= value <= 1:
         raise OptionError(f"framing: fill is a number from 0.05 to 1, not {value!r:.60}")
+    return float(value)
+
+
+def _blur(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not _is_number(value) or not _LEAST_BLUR <= value <= _MOST_BLUR:
+        raise OptionError(
+            f"framing: blur is a share of the picture's diagonal, {_LEAST_BLUR} to {_MOST_BLUR}, "
+            f"not {value!r:.60}"
+        )
     return float(value)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,9 +17,15 @@ from numpy.typing import NDArray
 from nssbg import _io as image_io
 from nssbg._corrections import Corrections
 from nssbg._cutout import Cutout
+from nssbg._enhance.jpeg_quality import deblock_strength
+from nssbg._enhance_options import Enhancement
+from nssbg._errors import ImageDecodeError
+from nssbg._memory import available_memory
 from nssbg._pipeline.analysis import Analysis
-from nssbg._pipeline.memory_estimate import bytes_in_flight
+from nssbg._pipeline.enhancing import Enhancer, upscale_of
+from nssbg._pipeline.memory_estimate import BYTES_PER_PIXEL, bytes_in_flight
 from nssbg._pipeline.preview import View, preview
+from nssbg._pipeline.settings import Settings
 from nssbg._remover import Remover
 from nssbg._types import Frame
 from nssbg.studio_page.edit import Edit
@@ -66,6 +73,8 @@ class Results:
         self._limits = limits
         self._settings = {**settings, "max_pixels": limits.max_pixels}
         self._threads: int = settings["threads"]
+        self._enhancing = Settings(**self._settings)
+        self._enhancing_lock = threading.Lock()
         self._lock = threading.Lock()
         self._removers: OrderedDict[str, Remover] = OrderedDict()
         self.network_runs: int = 0
@@ -144,6 +153,39 @@ class Results:
                 )
                 self._memory.put(key, found, int(found.rgba.nbytes))
         return found
+
+    def enhanced(
+        self, picture: Picture, edit: Edit, analysis: Analysis, enhancement: Enhancement
+    ) -> Cutout:
+        """The cut-out of an edit at the size that a network enhances the photograph to.
+
+        Raises:
+            ImageDecodeError: It would be larger than pictures may be, or memory has room for.
+            ModelError, OptionError: The network cannot do it.
+        """
+        frame = analysis.frame
+        height, width = frame.height, frame.width
+        enhancer = Enhancer(self._enhancing, self._enhancing.thread_count)
+        # Alone: two of them would take twice the memory.
+        with self._enhancing_lock:
+            upscale = upscale_of(enhancement)
+            enhancer.check_size(height, width, upscale, picture.name)
+            needed = BYTES_PER_PIXEL * height * width * upscale**2 * frame.rgb.itemsize
+            if needed > available_memory():
+                raise ImageDecodeError(
+                    f"{picture.name}: {width * upscale} x {height * upscale} pixels take more "
+                    "memory than is free; take a smaller size, or close other programs"
+                )
+            deblock = 0.0
+            if enhancement.deblock == "auto":
+                deblock = deblock_strength(self._source(picture), frame)
+            return analysis.finished(
+                replace(edit.options(edit.corrections(height, width)), enhance=enhancement),
+                edge=edit.edge(height, width),
+                threads=self._threads,
+                enhancer=enhancer,
+                deblock=deblock,
+            )
 
     def previewed(self, analysis: Analysis, edit: Edit, where: View) -> NDArray[Any]:
         """What a part of a picture will look like with an edit: rows x columns x 4, 8 bits."""

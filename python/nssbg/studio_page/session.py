@@ -19,6 +19,7 @@ from typing import Any
 from nssbg import _fs
 from nssbg import _io as image_io
 from nssbg._cutout import Cutout
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import ImageDecodeError, NssbgError, OptionError
 from nssbg._pipeline.analysis import FINISHING, Analysis
 from nssbg._types import Frame
@@ -348,6 +349,23 @@ class Session:
         if revision is not None and revision != done:
             raise NotReadyError(f"{picture.name}: its result is of revision {done}")
         return self.results.finished(picture, edit, self.analysis(name, edit)), edit, done
+
+    def enhanced(self, name: str, enhancement: Enhancement) -> tuple[Cutout, Edit]:
+        """A picture's result at the size that a network enhances it to, and its edit.
+
+        Raises:
+            MissingError: The picture is not there.
+            NotReadyError: It has no result yet.
+            ImageDecodeError: It would be too large.
+            ModelError, OptionError: The network cannot do it.
+        """
+        with self._changed:
+            picture = self._picture(name)
+            edit = picture.done_edit
+        if edit is None:
+            raise NotReadyError(f"{picture.name}: there is no result yet")
+        analysis = self.analysis(name, edit)
+        return self.results.enhanced(picture, edit, analysis, enhancement), edit
 
     def frame(self, name: str) -> Frame:
         """A picture as it was decoded.

@@ -18,6 +18,7 @@ from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.output import Output, render
 from nssbg._cutout import Cutout
+from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError, OptionError
 from nssbg._io.formats import ALPHA_FORMATS, suffix_of
 from nssbg._ops.resample import photograph_part, scaled
@@ -240,22 +241,41 @@ def shown_background(session: Session, name: str) -> File:
 
 def framed_pixels(session: Session, name: str, cutout: Cutout, edit: Edit) -> NDArray[Any]:
     """The result on its canvas, with shadow and background; the cut-out where nothing is framed."""
-    if edit.framing.plain:
-        return cutout.rgba
     key = (name, "framed", edit)
     found: NDArray[Any] | None = session.memory.get(key)
     if found is None:
-        frame = cutout.frame
-        output = edit.framing.output(frame.height, frame.width, session.folder.background)
-        found = cutout.render(output)
-        session.memory.put(key, found, int(found.nbytes))
+        found = _framed(session, cutout, edit)
+        if not edit.framing.plain:
+            session.memory.put(key, found, int(found.nbytes))
     return found
 
 
+def _framed(session: Session, cutout: Cutout, edit: Edit) -> NDArray[Any]:
+    if edit.framing.plain:
+        return cutout.rgba
+    frame = cutout.frame
+    output = edit.framing.output(frame.height, frame.width, session.folder.background)
+    return cutout.render(output)
+
+
 def download(
-    session: Session, name: str, format: str, *, quality: int | None = None, mask: bool = False
+    session: Session,
+    name: str,
+    format: str,
+    *,
+    quality: int | None = None,
+    mask: bool = False,
+    enhancement: Enhancement | None = None,
 ) -> File:
     """A result as a file.
+
+    Args:
+        session: The picture's.
+        name: The picture's id.
+        format: Of the file.
+        quality: Of lossy formats; None: the format's own.
+        mask: The alpha alone.
+        enhancement: By which it is enhanced first; None: it is not.
 
     Raises:
         NotReadyError: There is none yet.
@@ -267,14 +287,21 @@ def download(
     one_of("format", format, FORMATS)
     if quality is not None:
         checked_quality(quality)
-    cutout, edit, _ = session.cutout(name)
+    if enhancement is None:
+        cutout, edit, _ = session.cutout(name)
+    else:
+        cutout, edit = session.enhanced(name, enhancement)
     title = session.record(name)["name"]
     stem = title.rpartition(".")[0] or title
     frame = cutout.frame
     if mask:
         pixels, icc = np.ascontiguousarray(cutout.alpha), None
     else:
-        pixels, icc = framed_pixels(session, name, cutout, edit), frame.icc_profile
+        icc = frame.icc_profile
+        if enhancement is None:
+            pixels = framed_pixels(session, name, cutout, edit)
+        else:
+            pixels = _framed(session, cutout, edit)
         if format not in ALPHA_FORMATS and pixels.shape[2] == 4:
             from nssbg._compose.background import over
 
@@ -315,7 +342,12 @@ class _Pipe:
 
 
 def zip_stream(
-    session: Session, names: list[str], format: str, *, quality: int | None = None
+    session: Session,
+    names: list[str],
+    format: str,
+    *,
+    quality: int | None = None,
+    enhancement: Enhancement | None = None,
 ) -> Iterator[bytes]:
     """Results as a ZIP, one in memory at a time; what failed stands in errors.txt.
 
@@ -325,11 +357,15 @@ def zip_stream(
     from nssbg._vocabulary import FORMATS
 
     one_of("format", format, FORMATS)
-    return _zipped(session, names, format, quality)
+    return _zipped(session, names, format, quality, enhancement)
 
 
 def _zipped(
-    session: Session, names: list[str], format: str, quality: int | None
+    session: Session,
+    names: list[str],
+    format: str,
+    quality: int | None,
+    enhancement: Enhancement | None,
 ) -> Iterator[bytes]:
     pipe = _Pipe()
     used: set[str] = set()
@@ -338,7 +374,7 @@ def _zipped(
         for name in names:
             try:
                 record = session.record(name)
-                file = download(session, name, format, quality=quality)
+                file = download(session, name, format, quality=quality, enhancement=enhancement)
             except NssbgError as error:
                 errors.append(f"{error}\n")
                 continue
