@@ -38,10 +38,14 @@ _RESIZERS = (
 
 @dataclass(frozen=True)
 class Shares:
-    """How often what happens, 0..1; see recipe.toml."""
+    """How often what happens, 0..1; see recipe.toml.
+
+    Noise alone, JPEG alone or both; neither is what is left to 1.
+    """
 
     noise: float
     jpeg: float
+    both: float = 0.0
     blur: float = 0.0
     linear_resize: float = 0.0
     gray: float = 0.03
@@ -88,8 +92,8 @@ def sensor_noise(clean: Pixels, strength: float, random: np.random.Generator) ->
     """
     linear = to_linear(clean)
     gains = np.array([random.uniform(1.2, 2.2), 1.0, random.uniform(1.2, 2.2)], np.float32)
-    # The slope of sRGB in a mid-tone of 0.2 is about 1.05: noise of the encoded picture there.
-    wanted = strength / 255 / 1.05
+    # The slope of sRGB in a mid-tone of 0.2 is about 1.12: noise of the encoded picture there.
+    wanted = strength / 255 / 1.12
     photons = random.uniform(0.2, 1.0)  # share of the variance at 0.2 that photons have
     shot = photons * wanted**2 / 0.2
     read = np.sqrt((1 - photons) * wanted**2)
@@ -163,7 +167,10 @@ def spoiled(
     A gray patch keeps equal channels, so that its noise cannot be averaged away over them.
     """
     picture, denoise, deblock = clean, 0.0, 0.0
-    if random.random() < shares.noise:
+    at = random.random()
+    is_written = shares.noise <= at < shares.noise + shares.jpeg + shares.both
+    is_noisy = at < shares.noise or (is_written and at >= shares.noise + shares.jpeg)
+    if is_noisy:
         # Denser where photographs lie; the square root alone would leave strong noise unlearnt.
         strength = random.uniform(0, 1) ** 1.3 * 55
         noisy = sensor_noise if random.random() < 0.45 else white_noise
@@ -172,8 +179,8 @@ def spoiled(
             picture = np.repeat(picture[..., 1:2], 3, axis=2)
         error = picture.astype(np.float32) - clean
         denoise = min(float(np.sqrt(np.mean(error**2))) / STRONGEST_NOISE, 1.0)
-    if random.random() < shares.jpeg:
-        quality = int(random.integers(20, 96))
+    if is_written:
+        quality = int(20 + 76 * random.random() ** 1.3)  # more of what needs it
         picture = jpeg(picture, quality, _drawn(_SUBSAMPLING, random))
         deblock = deblock_of(quality)
     return picture, denoise, deblock

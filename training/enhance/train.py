@@ -10,6 +10,8 @@ import argparse
 import copy
 import datetime
 import math
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,9 +156,17 @@ def save(learners: list[Learner], target: Path, began: float) -> None:
 
 
 def run(
-    recipe: Recipe, target: Path, *, deadline: float | None = None, save_every: float = 120.0
+    recipe: Recipe,
+    target: Path,
+    *,
+    deadline: float | None = None,
+    stopped: threading.Event | None = None,
+    save_every: float = 120.0,
 ) -> list[Learner]:
-    """Trains until the steps are made or the clock says so; goes on where a checkpoint is."""
+    """Trains until the steps are made or the clock says so; goes on where a checkpoint is.
+
+    `stopped` ends it after the steps that are under way; nothing is lost.
+    """
     torch.set_num_threads(1)
     patches = samples.Patches(memmap_dataset.Bank(bank_folder(), "training"))
     learners = [Learner(name, recipe) for name in recipe.networks]
@@ -167,7 +177,7 @@ def run(
         for learner in learners:
             learner.load(state[learner.name])
     saved = shown = time.time()
-    while True:
+    while stopped is None or not stopped.is_set():
         now = time.time()
         open_ = [x for x in learners if deadline is not None or x.step < x.steps]
         if not open_ or (deadline is not None and now >= deadline):
@@ -213,7 +223,14 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=RECIPE)
     parser.add_argument("--until", type=clock, help="HH:MM: the rate falls by the clock")
     options = parser.parse_args()
-    learners = run(read_recipe(options.recipe), checkpoint(options.name), deadline=options.until)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    learners = run(
+        read_recipe(options.recipe),
+        checkpoint(options.name),
+        deadline=options.until,
+        stopped=stopped,
+    )
     for learner in learners:
         print(f"{learner.name}: {learner.step} steps")
 

@@ -35,7 +35,8 @@ class EnhanceOptions:
 
     Attributes:
         upscale: Times the sides, 1 to 4; None: what the network gives.
-        denoise: 0 to 1: how strongly; None: as the network does by itself.
+        denoise: 0 to 1: how strongly; None: as the network does by itself, and not at all where it
+            can be told.
         deblock: 0 to 1: how strongly JPEG's artefacts are taken out; "auto": as the picture's own
             compression asks for, where the network can be told.
     """
@@ -102,7 +103,7 @@ def enhanced_rgb(
     model = network.model
     reduce = check_fit(model, options)
     told = {
-        "denoise": 0.5 if options.denoise is None else options.denoise,
+        "denoise": options.denoise or 0.0,
         "deblock": deblock if options.deblock == "auto" else options.deblock,
     }
     result = network.run(rgb, reduce=reduce, told=told, progress=progress)
