@@ -1,1 +1,1 @@
-"""How the enhancement networks of the wheel are made: pictures, degradations, run, file, figures."""
+"""Makes the enhancement networks of the wheel: pictures, degradations, run, file, figures."""

@@ -1,8 +1,8 @@
 """The table of the card: `python -m enhance.evaluate [--models FOLDER] [--most N]` (training/ on
 the path).
 
-Held-out pictures by source, and folders of others (`--pictures NAME=FOLDER`, PNG or JPEG files), for
-published sets.
+Held-out pictures by source, and folders of others (`--pictures NAME=FOLDER`, PNG or JPEG files),
+for published sets.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import memmap_dataset
 import numpy as np
 import numpy.typing as npt
 import quiet  # noqa: F401  # before the runtime
+from PIL import Image
+
 from enhance import measures
 from enhance.degradations import STRONGEST_NOISE, deblock_of, jpeg
 from enhance.export import BUNDLED, FILES
 from enhance.pictures import bank_folder, read_sources
-from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 #: A way to enhance: its title, and what it does to a picture.
@@ -54,9 +55,7 @@ class Network:
         planes[0, 3], planes[0, 4] = denoise, deblock
         answer = self._session.run(None, {"image": planes})[0][0]
         begin = _MARGIN * self._scale
-        inner = answer[
-            :, begin : begin + height * self._scale, begin : begin + width * self._scale
-        ]
+        inner = answer[:, begin : begin + height * self._scale, begin : begin + width * self._scale]
         return np.clip(np.rint(inner.transpose(1, 2, 0) * 255), 0, 255).astype(np.uint8)
 
 
@@ -97,9 +96,7 @@ class Row:
     ms_ssim: list[float]
 
 
-def compare(
-    pictures: list[tuple[Pixels, Pixels]], ways: list[Way], border: int
-) -> dict[str, Row]:
+def compare(pictures: list[tuple[Pixels, Pixels]], ways: list[Way], border: int) -> dict[str, Row]:
     """Every way over pairs of what is given and the truth."""
     rows = {title: Row([], [], [], []) for title, _ in ways}
     for given, truth in pictures:
@@ -201,9 +198,7 @@ def ringing(networks: dict[str, Network], most: int) -> None:
         shade = np.random.default_rng(index).uniform(0, 255, 3)
         share = rgba[..., 3:] / 255
         truth = even(np.rint(rgba[..., :3] * share + shade * (1 - share)).astype(np.uint8))
-        small = resized(
-            truth, (truth.shape[1] // 2, truth.shape[0] // 2), Image.Resampling.BICUBIC
-        )
+        small = resized(truth, (truth.shape[1] // 2, truth.shape[0] // 2), Image.Resampling.BICUBIC)
         alpha = even(rgba[..., 3].astype(np.uint8))
         for title, way in ways:
             values[title].append(measures.overshoot(way(small), truth, alpha))

@@ -21,10 +21,11 @@ import numpy.typing as npt
 import onnx
 import quiet  # noqa: F401  # before the runtimes
 import torch
-from enhance.network import COLOURS, CONDITIONS, NETWORKS, RestoreNetwork, folded, operations
-from enhance.train import Recipe, checkpoint, read_recipe
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
+
+from enhance.network import COLOURS, CONDITIONS, NETWORKS, RestoreNetwork, folded, operations
+from enhance.train import Recipe, checkpoint, read_recipe
 
 BUNDLED = memmap_dataset.REPOSITORY / "python" / "nssbg" / "_models" / "bundled"
 LIMIT_BYTES = 3_000_000  # of both together
@@ -250,8 +251,8 @@ def main() -> None:
             )
         )
         print(
-            f"{file.name}: {len(content)} bytes, {operations(network):.0f} multiplications a pixel, "
-            f"sees {overlap} pixels beyond a tile"
+            f"{file.name}: {len(content)} bytes, {operations(network):.0f} multiplications "
+            f"a pixel, sees {overlap} pixels beyond a tile"
         )
     if total > LIMIT_BYTES:
         raise SystemExit(f"{total} bytes are more than {LIMIT_BYTES}")

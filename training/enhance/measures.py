@@ -1,4 +1,4 @@
-"""What enhanced pictures are measured by: PSNR, GMSD, MS-SSIM, ringing. uint8 RGB in, floats out."""
+"""Measures of enhanced pictures: PSNR, GMSD, MS-SSIM, ringing. uint8 RGB in, floats out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The two networks: dense 3 x 3 convolutions at low width, what they add to a plain resize.
 
-`RestoreNetwork` (same size) works on cells of 2 x 2 pixels, which quarters the operations a channel;
-`UpscaleNetwork` (x2) works at the size of its input and gives four pixels for each. Both are told in
-planes behind the colours how strong noise and JPEG's artefacts are. In training every inner
+`RestoreNetwork` (same size) works on cells of 2 x 2 pixels, which quarters the operations of a
+channel; `UpscaleNetwork` (x2) works at the size of its input and gives four pixels for each. Both
+are told in planes behind the colours how strong noise and JPEG's artefacts are. In training every inner
 convolution has an identity beside its kernel; `folded` adds it to the kernel, so that the file
 has plain convolutions.
 """
@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 COLOURS, CONDITIONS = 3, 2
 

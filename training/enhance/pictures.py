@@ -19,9 +19,10 @@ import cv2
 import memmap_dataset
 import numpy as np
 import tomllib
-from enhance.degradations import from_linear
 from memmap_dataset import Pixels
 from PIL import Image
+
+from enhance.degradations import from_linear
 
 SOURCES = Path(__file__).with_name("sources.toml")
 LEAST_SIDE = 128
@@ -60,8 +61,8 @@ def files_of(source: Source) -> list[Path]:
     found = sorted(source.folder.glob(source.files))
     if not found:
         raise SystemExit(
-            f"{source.folder} holds no {source.files}: set NSSBG_PICTURES and NSSBG_CLONES to where "
-            f"the pictures of {SOURCES.name} lie"
+            f"{source.folder} holds no {source.files}: set NSSBG_PICTURES and NSSBG_CLONES to "
+            f"where the pictures of {SOURCES.name} lie"
         )
     found = found[:: source.apart]
     found.sort(key=lambda path: memmap_dataset.scatter(source.name, identifier(source, path)))
@@ -78,7 +79,7 @@ def split_name(source: Source, name: str) -> str:
 
 
 def part_of(source: Source, name: str) -> str:
-    """"held-out", "validation" or "training", by the name alone."""
+    """ "held-out", "validation" or "training", by the name alone."""
     whole = split_name(source, name)
     subset = f"enhance-{source.name}"
     if memmap_dataset.is_held_out(subset, whole):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from enhance import degradations
-from enhance.degradations import Pixels, Shares
 from memmap_dataset import Bank
 from torch import Tensor
+
+from enhance import degradations
+from enhance.degradations import Pixels, Shares
 
 #: What is cut off a patch at each side after it was resized and written: their own edges.
 MARGIN = 8
@@ -73,9 +74,7 @@ def sample(
     return given[cut], clean[wanted], denoise, deblock
 
 
-def batch(
-    task: Task, scale: int, patches: Patches, seed: int, step: int
-) -> tuple[Tensor, Tensor]:
+def batch(task: Task, scale: int, patches: Patches, seed: int, step: int) -> tuple[Tensor, Tensor]:
     """N x 5 x h x w and N x 3 x scale h x scale w, float32 of 0..1."""
     random = np.random.default_rng([seed, step, sum(task.name.encode())])
     given, wanted = [], []

@@ -1,4 +1,4 @@
-"""The run of both networks, in turns on one core: `python -m enhance.train` (training/ on the path).
+"""Runs both networks in turns on one core: `python -m enhance.train` (training/ on the path).
 
 Resumes from its checkpoint; `--until HH:MM` lets the learning rate fall by the clock. Checkpoints
 hold weights, their average, both optimisers' state and the step, and are replaced whole.
@@ -21,11 +21,12 @@ import memmap_dataset
 import muon
 import tomllib
 import torch
+from torch import Tensor, nn
+
 from enhance import samples
 from enhance.degradations import Shares
 from enhance.network import NETWORKS, IdentityConv
 from enhance.pictures import bank_folder
-from torch import Tensor, nn
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 # Mean absolute errors of plain resizes are some hundredths; a smaller one counts as this.
@@ -126,9 +127,7 @@ class Learner:
     def _keep_average(self) -> None:
         # Young averages forget faster: nothing of the first weights stays.
         keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(
-            self.average.parameters(), self.network.parameters(), strict=True
-        ):
+        for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value, 1 - keep)
 
     def state(self) -> dict[str, Any]:

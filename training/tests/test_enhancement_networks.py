@@ -1,5 +1,5 @@
-"""Tests of the enhancement networks' training: degradations are what they are told as, kernels fold,
-the file computes what the network does, a stopped run goes on as if it had not been stopped."""
+"""Tests of the enhancement networks' training: what is told is what was done, kernels fold, the
+file computes what the network does, a stopped run goes on as if it had not been stopped."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> train.Recipe:
     """A short recipe, and a work folder whose bank has two pictures."""
     monkeypatch.setenv("NSSBG_TRAINING_WORK", str(tmp_path / "work"))
     items = [(f"drawn/{i}", "drawn", picture(seed=i)) for i in range(2)]
-    memmap_dataset.write_bank(
-        pictures.bank_folder(), "training", items, [(1.0, True), (1.0, True)]
-    )
+    memmap_dataset.write_bank(pictures.bank_folder(), "training", items, [(1.0, True), (1.0, True)])
     (tmp_path / "recipe.toml").write_text(RECIPE)
     return train.read_recipe(tmp_path / "recipe.toml")
 
 
 @pytest.mark.parametrize("strength", [5.0, 20.0])
-def test_sensor_noise_has_about_the_strength_asked_for_in_mid_tones_and_grows_with_light(strength):
+def test_sensor_noise_has_about_the_strength_asked_for_in_mid_tones_and_grows_with_light(
+    strength: float,
+) -> None:
     random = np.random.default_rng(1)
     spreads = {}
     for level in (40, 124, 220):  # 124 is 0.2 in linear light
@@ -92,20 +92,22 @@ def test_sensor_noise_has_about_the_strength_asked_for_in_mid_tones_and_grows_wi
         spreads[level] = np.mean([f[..., 1].astype(float).std() for f in found])
     assert 0.8 * strength < spreads[124] < 1.2 * strength
     linear = {
-        level: spread * float(degradations.to_linear(np.uint8(level + 1)) -
-                              degradations.to_linear(np.uint8(level)))
+        level: spread
+        * float(
+            degradations.to_linear(np.uint8(level + 1)) - degradations.to_linear(np.uint8(level))
+        )
         for level, spread in spreads.items()
     }
     assert linear[40] < linear[124] < linear[220]
 
 
-def test_linear_light_goes_there_and_back():
+def test_linear_light_goes_there_and_back() -> None:
     values = np.arange(256, dtype=np.uint8)
     back = degradations.from_linear(degradations.to_linear(values))
     assert np.array_equal(np.rint(back * 255), values)
 
 
-def test_what_is_told_is_what_was_done():
+def test_what_is_told_is_what_was_done() -> None:
     random = np.random.default_rng(2)
     clean = picture()
     noise = degradations.Shares(noise=1, jpeg=0)
@@ -134,7 +136,7 @@ def test_what_is_told_is_what_was_done():
     assert np.array_equal(gray[..., 0], gray[..., 2])
 
 
-def test_a_batch_follows_from_its_step(recipe):
+def test_a_batch_follows_from_its_step(recipe: train.Recipe) -> None:
     patches = samples.Patches(memmap_dataset.Bank(pictures.bank_folder(), "training"))
     for name, scale in (("upscale", 2), ("restore", 1)):
         task = train.task_of(name, recipe.networks[name])
@@ -146,7 +148,7 @@ def test_a_batch_follows_from_its_step(recipe):
         assert one[1].shape == (2, 3, 16 * scale, 16 * scale)
 
 
-def test_patches_of_both_sizes_lie_on_each_other(recipe):
+def test_patches_of_both_sizes_lie_on_each_other(recipe: train.Recipe) -> None:
     """Nothing done to them: the halved patch is the truth's own, to the pixel."""
     patches = samples.Patches(memmap_dataset.Bank(pictures.bank_folder(), "training"))
     task = samples.Task("upscale", 16, 8, degradations.Shares(noise=0, jpeg=0, gray=0))
@@ -157,7 +159,7 @@ def test_patches_of_both_sizes_lie_on_each_other(recipe):
     assert error < 0.5 * (given[:, :3] - centred).abs().mean()
 
 
-def test_the_baseline_is_pillows_bicubic():
+def test_the_baseline_is_pillows_bicubic() -> None:
     small = cv2.GaussianBlur(picture(40, 56), (0, 0), 1.0)
     expected = np.asarray(
         Image.fromarray(small).resize((112, 80), Image.Resampling.BICUBIC)
@@ -169,7 +171,7 @@ def test_the_baseline_is_pillows_bicubic():
 
 
 @pytest.mark.parametrize("name", ["upscale", "restore"])
-def test_the_file_computes_what_the_network_does(name, tmp_path):
+def test_the_file_computes_what_the_network_does(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     learnt = network.NETWORKS[name](8, 2).eval()
     for parameter in learnt.parameters():
@@ -188,7 +190,9 @@ def test_the_file_computes_what_the_network_does(name, tmp_path):
     assert path.stat().st_size < 2 * sum(p.numel() for p in plain.parameters()) + 8000
 
 
-def test_a_picture_is_learnt_and_a_stopped_run_goes_on_as_if_it_had_not_been(recipe, tmp_path):
+def test_a_picture_is_learnt_and_a_stopped_run_goes_on_as_if_it_had_not_been(
+    recipe: train.Recipe, tmp_path: Path
+) -> None:
     whole = train.run(recipe, tmp_path / "whole.pt")
     short = copy.deepcopy(recipe)
     for wanted in short.networks.values():
@@ -204,7 +208,7 @@ def test_a_picture_is_learnt_and_a_stopped_run_goes_on_as_if_it_had_not_been(rec
         assert one.shown[-1] < one.shown[0]
 
 
-def test_the_rate_rises_stays_and_falls(recipe):
+def test_the_rate_rises_stays_and_falls(recipe: train.Recipe) -> None:
     assert recipe.rate_at(0, 0.0) == pytest.approx(recipe.rate / 4)
     assert recipe.rate_at(5, 0.4) == recipe.rate
     assert recipe.rate_at(5, 1.0) == pytest.approx(recipe.rate * recipe.floor)
@@ -212,7 +216,7 @@ def test_the_rate_rises_stays_and_falls(recipe):
     assert shares == sorted(shares, reverse=True)
 
 
-def test_frames_of_one_video_stay_together():
+def test_frames_of_one_video_stay_together() -> None:
     video = next(s for s in pictures.read_sources() if s.kind == "frames")
     parts = {
         clip: {pictures.part_of(video, f"{clip}/{frame:05}") for frame in range(40)}
@@ -221,13 +225,13 @@ def test_frames_of_one_video_stay_together():
     assert all(len(found) == 1 for found in parts.values())
 
 
-def test_sources_that_come_as_jpeg_are_reduced():
+def test_sources_that_come_as_jpeg_are_reduced() -> None:
     for source in pictures.read_sources():
         if source.files.endswith(".jpg"):
             assert source.shrink >= 1.5, source.name
 
 
-def test_measures_give_known_answers():
+def test_measures_give_known_answers() -> None:
     truth = picture(200, 240)
     assert measures.gmsd(truth, truth) == 0
     assert measures.ms_ssim(truth, truth) == pytest.approx(1)
@@ -240,10 +244,13 @@ def test_measures_give_known_answers():
     alpha = np.zeros(truth.shape[:2], np.uint8)
     alpha[:, 100:140], alpha[:, 99], alpha[:, 140] = 255, 128, 128
     assert measures.overshoot(truth, truth, alpha) == 0
-    assert measures.overshoot(np.clip(truth.astype(int) + 90, 0, 255).astype(np.uint8), truth, alpha) > 5
+    assert (
+        measures.overshoot(np.clip(truth.astype(int) + 90, 0, 255).astype(np.uint8), truth, alpha)
+        > 5
+    )
 
 
-def test_a_network_runs_over_pictures_of_odd_size(tmp_path):
+def test_a_network_runs_over_pictures_of_odd_size(tmp_path: Path) -> None:
     for name, scale in (("upscale", 2), ("restore", 1)):
         plain = network.folded(network.NETWORKS[name](8, 1).eval())
         path = tmp_path / f"{name}.onnx"

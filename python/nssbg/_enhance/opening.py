@@ -69,9 +69,7 @@ def chosen_model(
     )
 
 
-def _fitting(
-    models: list[ModelDescription], options: EnhanceOptions
-) -> list[ModelDescription]:
+def _fitting(models: list[ModelDescription], options: EnhanceOptions) -> list[ModelDescription]:
     """Those that can do what is wanted; first those whose pixels need no averaging."""
     if options.upscale is None:
         keeps_size = options.denoise is not None or options.deblock != "auto"
