@@ -128,7 +128,8 @@ def graph_of(network: nn.Module) -> onnx.ModelProto:
         x = graph.convolution("head", "image", kernel, bias, pads=[1] * 4)
     x = graph.simple("Relu", "head_positive", [x])
     for index, layer in enumerate(m for m in network.body if isinstance(m, nn.Conv2d)):
-        x = graph.convolution(f"body{index}", x, *_arrays(layer), pads=[1] * 4)
+        pads = [layer.kernel_size[0] // 2] * 4
+        x = graph.convolution(f"body{index}", x, *_arrays(layer), pads=pads, group=layer.groups)
         x = graph.simple("Relu", f"body{index}_positive", [x])
     x = graph.convolution("tail", x, *_arrays(network.tail), pads=[1] * 4)
     if restores:

@@ -2,9 +2,9 @@
 
 `RestoreNetwork` (same size) works on cells of 2 x 2 pixels, which quarters the operations of a
 channel; `UpscaleNetwork` (x2) works at the size of its input and gives four pixels for each. Both
-are told in planes behind the colours how strong noise and JPEG's artefacts are. In training every inner
-convolution has an identity beside its kernel; `folded` adds it to the kernel, so that the file
-has plain convolutions.
+are told in planes behind the colours how strong noise and JPEG's artefacts are. In training every
+inner convolution has an identity beside its kernel; `folded` adds it to the kernel, so that the
+file has plain convolutions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 COLOURS, CONDITIONS = 3, 2
 
@@ -31,7 +31,7 @@ class IdentityConv(nn.Module):
         self.register_buffer("identity", identity, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.kernel + self.identity, self.bias, padding=1)
+        return functional.conv2d(x, self.kernel + self.identity, self.bias, padding=1)
 
     def folded(self) -> nn.Conv2d:
         width = self.kernel.shape[0]
@@ -90,12 +90,14 @@ class UpscaleNetwork(nn.Module):
 
     def baseline(self, told: Tensor) -> Tensor:
         """What the network adds to: the bicubic enlargement."""
-        return F.pixel_shuffle(F.conv2d(told[:, :COLOURS], self.cubic, padding=2), 2)
+        return functional.pixel_shuffle(
+            functional.conv2d(told[:, :COLOURS], self.cubic, padding=2), 2
+        )
 
     def forward(self, told: Tensor) -> Tensor:
-        x = self.body(F.relu(self.head(told)))
-        plain = F.conv2d(told[:, :COLOURS], self.cubic, padding=2)
-        return F.pixel_shuffle(self.tail(x).to(plain.dtype) + plain, 2)
+        x = self.body(functional.relu(self.head(told)))
+        plain = functional.conv2d(told[:, :COLOURS], self.cubic, padding=2)
+        return functional.pixel_shuffle(self.tail(x).to(plain.dtype) + plain, 2)
 
 
 class RestoreNetwork(nn.Module):
@@ -116,10 +118,10 @@ class RestoreNetwork(nn.Module):
 
     def forward(self, told: Tensor) -> Tensor:
         colours = told[:, :COLOURS]
-        cells = F.pixel_unshuffle(colours, 2)
-        strengths = F.avg_pool2d(told[:, COLOURS:], 2)
-        x = self.body(F.relu(self.head(torch.cat([cells, strengths], 1))))
-        return F.pixel_shuffle(self.tail(x).to(colours.dtype) + cells, 2)
+        cells = functional.pixel_unshuffle(colours, 2)
+        strengths = functional.avg_pool2d(told[:, COLOURS:], 2)
+        x = self.body(functional.relu(self.head(torch.cat([cells, strengths], 1))))
+        return functional.pixel_shuffle(self.tail(x).to(colours.dtype) + cells, 2)
 
 
 def _small(tail: nn.Conv2d) -> None:

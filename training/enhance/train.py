@@ -13,6 +13,7 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,22 +80,27 @@ def loss_of(found: Tensor, wanted: Tensor, baseline: Tensor) -> Tensor:
 class Learner:
     """One network with its average, optimisers and step."""
 
-    def __init__(self, name: str, recipe: Recipe) -> None:
+    def __init__(
+        self, name: str, recipe: Recipe, build: Callable[[], nn.Module] | None = None
+    ) -> None:
         wanted = recipe.networks[name]
         torch.manual_seed(recipe.seed)
         self.name, self.recipe = name, recipe
         self.steps, self.turns = wanted["steps"], wanted["turns"]
         self.task = task_of(name, wanted)
-        self.network = NETWORKS[name](wanted["width"], wanted["depth"])
+        self.network = (
+            NETWORKS[name](wanted["width"], wanted["depth"]) if build is None else build()
+        )
         self.network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
         kernels = [m.kernel for m in self.network.modules() if isinstance(m, IdentityConv)]
         chosen = {id(kernel) for kernel in kernels}
         others = [p for p in self.network.parameters() if id(p) not in chosen]
-        self.optimisers = [
-            muon.Muon(kernels, lr=recipe.rate),
-            torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.0),
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.0)
         ]
+        if kernels:
+            self.optimisers.insert(0, muon.Muon(kernels, lr=recipe.rate))
         self.step = 0
         self.shown: list[float] = []
 
