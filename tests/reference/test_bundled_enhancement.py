@@ -17,7 +17,7 @@ from nssbg._enhance.network import ImageNetwork
 from nssbg._enhance.opening import chosen_model
 from nssbg._enhance.receptive_field import measured_reach
 from nssbg._io import decode
-from nssbg._models.catalog import bundled_models
+from nssbg._models.catalog import bundled_models, catalog, matting_models
 from nssbg._runtime import open_backend
 from nssbg.cli.main import main
 
@@ -65,6 +65,22 @@ def test_together_they_are_small():
     assert sum(bundled_models()[name].bytes for name in NAMES) <= 3_000_000
     # With the segmentation network: all that a wheel carries of weights.
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 9_000_000
+
+
+def test_they_stand_in_no_list_of_networks_that_cut_out():
+    from nssbg.bench.models import _here
+    from nssbg.bench.settings import Settings
+    from nssbg.studio_page.about import _models
+
+    lists = [
+        [model.name for model in matting_models()],
+        [model.name for model in _here(Settings())],
+        [record["name"] for record in _models()],
+    ]
+    for names in lists:
+        assert "nssbg-lite" in names
+        assert not set(NAMES) & set(names)
+    assert set(NAMES) <= set(catalog())
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,9 @@ def seconds_of(network: UpscaleNetwork) -> float:
     """Processor seconds for a megapixel in, on one thread of OpenVINO in float32."""
     import openvino
 
-    compiled = openvino.Core().compile_model(
-        export.graph_of(network).SerializeToString(),
+    core = openvino.Core()
+    compiled = core.compile_model(
+        core.read_model(export.graph_of(network).SerializeToString()),
         "CPU",
         {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1},
     )

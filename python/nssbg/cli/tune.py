@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; the exit code."""
     from dataclasses import asdict
 
-    from nssbg._models.catalog import catalog
+    from nssbg._models.catalog import matting_models
     from nssbg._models.store import locate
     from nssbg._planner import PlanRequest, tune
     from nssbg._planner.candidates import plan_reasons, ranked
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         args.backend, args.device.lower(), args.precision, args.threads, args.goal
     )
     names = args.model or [
-        model.name for model in catalog().values() if model.path or locate(model) is not None
+        model.name for model in matting_models() if model.path or locate(model) is not None
     ]
     if not names:
         print("no weights on this machine; `nssbg models pull NAME` brings some", file=sys.stderr)

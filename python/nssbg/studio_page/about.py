@@ -106,9 +106,9 @@ class About:
 
 
 def _models() -> list[dict[str, Any]]:
-    from nssbg._models.catalog import catalog
+    from nssbg._models.catalog import matting_models
 
-    found = [_AUTO, _STUDIO, *(_model(model) for model in catalog().values())]
+    found = [_AUTO, _STUDIO, *(_model(model) for model in matting_models())]
     # What can run at once comes first; within both, the catalog's order.
     return sorted(found, key=lambda record: not record["here"])
 
