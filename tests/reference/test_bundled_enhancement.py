@@ -18,8 +18,10 @@ from nssbg._enhance.opening import chosen_model
 from nssbg._enhance.receptive_field import measured_reach
 from nssbg._io import decode
 from nssbg._models.catalog import bundled_models, catalog, matting_models
+from nssbg._planner.graph_cost import graph_cost
 from nssbg._runtime import open_backend
 from nssbg.cli.main import main
+from nssbg.cli.tune import tensors_of
 
 NAMES = ("nssbg-restore", "nssbg-x2")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -81,6 +83,25 @@ def test_they_stand_in_no_list_of_networks_that_cut_out():
         assert "nssbg-lite" in names
         assert not set(NAMES) & set(names)
     assert set(NAMES) <= set(catalog())
+
+
+def test_their_cost_is_counted_with_the_planes_that_they_are_told_in():
+    cost = {name: graph_cost(bundled_models()[name], size=(64, 64)) for name in NAMES}
+    # Two for a multiplication and its addition.
+    assert 2 * 59_000 < cost["nssbg-restore"].operations / 64**2 < 2 * 62_000
+    assert 2 * 60_000 < cost["nssbg-x2"].operations / 64**2 < 2 * 63_000
+
+
+def test_pictures_that_they_are_tuned_on_have_the_planes_that_they_are_told_in():
+    picture = str(EXAMPLES / "mug.jpg")
+    assert tensors_of(bundled_models()["nssbg-x2"], [picture])[0].shape == (1, 5, 256, 256)
+    assert tensors_of(bundled_models()["nssbg-lite"], [picture])[0].shape == (1, 3, 384, 384)
+
+
+def test_the_list_of_models_shows_their_size(capsys):
+    assert main(["models", "list"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("nssbg-x2")]
+    assert "0.1 MB" in row
 
 
 @pytest.mark.parametrize(

@@ -42,20 +42,26 @@ def add_parser(subparsers: Any) -> None:
 
 
 def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.float32]]:
-    """Pictures as the model is fed."""
+    """Pictures as the model is fed; what a network of task "image" is told is in the middle."""
     from pathlib import Path
+
+    import numpy as np
 
     from nssbg._io import decode
     from nssbg._segment.network import input_tensor
 
-    return [input_tensor(decode(Path(path)), model) for path in paths]
+    told = np.full((1, model.channels - 3, *model.size), 0.5, np.float32)
+    colors = [input_tensor(decode(Path(path)), model) for path in paths]
+    if not told.size:
+        return colors
+    return [np.concatenate([tensor, told], axis=1) for tensor in colors]
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; the exit code."""
     from dataclasses import asdict
 
-    from nssbg._models.catalog import matting_models
+    from nssbg._models.catalog import catalog
     from nssbg._models.store import locate
     from nssbg._planner import PlanRequest, tune
     from nssbg._planner.candidates import plan_reasons, ranked
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         args.backend, args.device.lower(), args.precision, args.threads, args.goal
     )
     names = args.model or [
-        model.name for model in matting_models() if model.path or locate(model) is not None
+        model.name for model in catalog().values() if model.path or locate(model) is not None
     ]
     if not names:
         print("no weights on this machine; `nssbg models pull NAME` brings some", file=sys.stderr)
