@@ -109,16 +109,19 @@ def compare(pictures: list[tuple[Pixels, Pixels]], ways: list[Way], border: int)
     return rows
 
 
-def show(title: str, count: int, rows: dict[str, Row]) -> None:
-    """A table in Markdown."""
-    print(f"\n{title}, {count} pictures\n\n| | PSNR-Y | PSNR RGB | GMSD | MS-SSIM |")
-    print("|---|---|---|---|---|")
-    for name, row in rows.items():
-        print(
-            f"| {name} | {np.mean(row.psnr_y):.2f} | {np.mean(row.psnr_rgb):.2f} | "
-            f"{np.mean(row.gmsd):.4f} | {np.mean(row.ms_ssim):.4f} |",
-            flush=True,
-        )
+def show(title: str, found: list[tuple[str, int, dict[str, Row]]]) -> None:
+    """One table in Markdown: a row for each set, a cell for each way."""
+    ways = list(found[0][2])
+    print(f"\n{title}: {', '.join(ways)}\n")
+    print(
+        "| set | pictures | PSNR-Y | PSNR of colours | GMSD | MS-SSIM |\n|---|---|---|---|---|---|"
+    )
+    for name, count, rows in found:
+        cells = [
+            " / ".join(f"{np.mean(getattr(rows[way], key)):.{digits}f}" for way in ways)
+            for key, digits in (("psnr_y", 2), ("psnr_rgb", 2), ("gmsd", 3), ("ms_ssim", 4))
+        ]
+        print(f"| {name} | {count} | {' | '.join(cells)} |", flush=True)
 
 
 def held_out(most: int) -> Iterator[tuple[str, list[Pixels]]]:
@@ -142,43 +145,52 @@ def identity(picture: Pixels) -> Pixels:
     return picture
 
 
-def measure(
-    name: str, pictures: list[Pixels], networks: dict[str, Network], tasks: list[str]
-) -> None:
-    """The tables of one set."""
-    count = len(pictures)
-    if "upscale" in tasks and "upscale" in networks:
-        pairs = []
-        for picture in map(even, pictures):
-            half = picture.shape[1] // 2, picture.shape[0] // 2
-            pairs.append((resized(picture, half, Image.Resampling.BICUBIC), picture))
-        ways: list[Way] = [
-            ("Pillow bicubic", partial(doubled, Image.Resampling.BICUBIC)),
-            ("Pillow Lanczos", partial(doubled, Image.Resampling.LANCZOS)),
-            (FILES["upscale"].name, networks["upscale"]),
-        ]
-        show(f"{name}: x2, clean", count, compare(pairs, ways, 8))
-    if "restore" not in networks:
-        return
-    restore = networks["restore"]
-    if "denoise" in tasks:
-        pairs = [(noisy(p, i), p) for i, p in enumerate(pictures)]
-        ways = [
-            ("as it came", identity),
-            ("OpenCV non-local means", non_local_means),
-            (FILES["restore"].name, partial(restore, denoise=SIGMA / STRONGEST_NOISE)),
-        ]
-        show(f"{name}: white noise, sigma {SIGMA:g}", count, compare(pairs, ways, 0))
-    if "deblock" in tasks:
-        pairs = [(jpeg(p, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420), p) for p in pictures]
-        ways = [
-            ("as it came", identity),
-            (FILES["restore"].name, partial(restore, deblock=deblock_of(QUALITY))),
-        ]
-        show(f"{name}: JPEG {QUALITY}, 4:2:0", count, compare(pairs, ways, 0))
-    if "clean" in tasks:
-        ways = [(f"{FILES['restore'].name}, told nothing", restore)]
-        show(f"{name}: clean", count, compare([(p, p) for p in pictures], ways, 0))
+def upscaled(pictures: list[Pixels], network: Network) -> dict[str, Row]:
+    """Clean pictures, halved by Pillow's bicubic filter and brought back."""
+    pairs = []
+    for picture in map(even, pictures):
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        pairs.append((resized(picture, half, Image.Resampling.BICUBIC), picture))
+    ways: list[Way] = [
+        ("Pillow bicubic", partial(doubled, Image.Resampling.BICUBIC)),
+        ("Pillow Lanczos", partial(doubled, Image.Resampling.LANCZOS)),
+        (FILES["upscale"].name, network),
+    ]
+    return compare(pairs, ways, 8)
+
+
+def denoised(pictures: list[Pixels], network: Network) -> dict[str, Row]:
+    """White noise of sigma 25, told."""
+    pairs = [(noisy(p, i), p) for i, p in enumerate(pictures)]
+    ways: list[Way] = [
+        ("as it came", identity),
+        ("OpenCV non-local means", non_local_means),
+        (FILES["restore"].name, partial(network, denoise=SIGMA / STRONGEST_NOISE)),
+    ]
+    return compare(pairs, ways, 0)
+
+
+def deblocked(pictures: list[Pixels], network: Network) -> dict[str, Row]:
+    """JPEG of quality 30 with 4:2:0, told."""
+    pairs = [(jpeg(p, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420), p) for p in pictures]
+    ways: list[Way] = [
+        ("as it came", identity),
+        (FILES["restore"].name, partial(network, deblock=deblock_of(QUALITY))),
+    ]
+    return compare(pairs, ways, 0)
+
+
+def untouched(pictures: list[Pixels], network: Network) -> dict[str, Row]:
+    """Clean pictures, told nothing."""
+    return compare([(p, p) for p in pictures], [(FILES["restore"].name, network)], 0)
+
+
+TASKS: dict[str, tuple[str, str, Callable[[list[Pixels], Network], dict[str, Row]]]] = {
+    "upscale": ("x2, clean", "upscale", upscaled),
+    "denoise": (f"white noise, sigma {SIGMA:g}", "restore", denoised),
+    "deblock": (f"JPEG {QUALITY}, 4:2:0", "restore", deblocked),
+    "clean": ("clean, told nothing", "restore", untouched),
+}
 
 
 def ringing(networks: dict[str, Network], most: int) -> None:
@@ -222,14 +234,16 @@ def main() -> None:
         for key, file in FILES.items()
         if (options.models / f"{file.name}.onnx").is_file()
     }
-    if options.own:
-        for name, pictures in held_out(options.most):
-            measure(name, pictures, networks, tasks)
-        if "ringing" in tasks and "upscale" in networks:
-            ringing(networks, options.most)
+    sets = list(held_out(options.most)) if options.own else []
     for entry in options.pictures:
         name, _, place = entry.partition("=")
-        measure(name, folder(Path(place), options.most), networks, tasks)
+        sets.append((name, folder(Path(place), options.most)))
+    for task in tasks:
+        title, key, way = TASKS.get(task, ("", "", None))
+        if way is not None and key in networks:
+            show(title, [(name, len(found), way(found, networks[key])) for name, found in sets])
+    if "ringing" in tasks and "upscale" in networks:
+        ringing(networks, options.most)
 
 
 if __name__ == "__main__":

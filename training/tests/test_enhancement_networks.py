@@ -258,3 +258,22 @@ def test_a_network_runs_over_pictures_of_odd_size(tmp_path: Path) -> None:
         small = picture(33, 47)
         found = evaluate.Network(path, scale)(small, 0.2, 0.3)
         assert found.shape == (33 * scale, 47 * scale, 3)
+
+
+def test_the_tables_have_a_row_for_each_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Networks that have learnt nothing: as good as bicubic, and as the picture that came."""
+    networks = {}
+    for name, scale in (("upscale", 2), ("restore", 1)):
+        plain = network.folded(network.NETWORKS[name](8, 1).eval())
+        plain.tail.weight.data.zero_()
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(export.graph_of(plain).SerializeToString())
+        networks[name] = evaluate.Network(path, scale)
+    for title, key, way in evaluate.TASKS.values():
+        rows = way([picture()], networks[key])
+        evaluate.show(title, [("drawn", 1, rows)])
+        found = list(rows.values())
+        assert found[-1].psnr_y[0] == pytest.approx(found[0].psnr_y[0], abs=0.2)
+    assert capsys.readouterr().out.count("| drawn | 1 |") == 4
