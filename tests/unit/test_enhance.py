@@ -182,8 +182,10 @@ def test_a_network_is_told_how_strongly(tmp_path):
             "none": {"deblock": 0.0},
             "as it is": {"deblock": (95 - 30) / 75},
             "strong": {"denoise": 1.0},
+            "not noisy": {"denoise": 0.0},
         }.items()
     }
+    assert np.array_equal(seen["auto"], seen["not noisy"])
     assert not np.array_equal(seen["auto"], seen["none"])
     assert not np.array_equal(seen["auto"], seen["strong"])
     assert np.abs(seen["auto"].astype(int) - seen["as it is"]).max() <= 1
@@ -240,9 +242,9 @@ def test_a_cutout_is_enhanced_with_its_photograph(x2, product):
     assert only_alpha.enhance(upscale=1, **options(x2)).alpha.shape == rgb.shape[:2]
 
 
-def test_without_a_network_the_error_names_those_that_are_known():
+def test_what_no_network_of_the_wheel_does_names_those_that_are_known():
     with pytest.raises(nssbg.ModelError, match=r"no network that comes with nssbg can enhance"):
-        nssbg.enhance(image())
+        nssbg.enhance(image(), upscale=3)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ def test_the_command(x2, tmp_path, capsys, monkeypatch):
     assert main([*command, "--overwrite", "--json", "--upscale", "1"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["width"], told["height"]) == (70, 50)
-    assert main(["enhance", str(path), str(out), "--overwrite"]) == 5
+    assert main(["enhance", str(path), str(out), "--overwrite", "--upscale", "4"]) == 5
     assert "name one by model=" in capsys.readouterr().err
     assert main([*command, "--overwrite", "--deblock", "much"]) == 2
     assert main(["enhance", str(tmp_path / "no.png"), str(out), "--model", str(x2), "--over"]) == 3

@@ -74,7 +74,7 @@ def enhanced_rgb(
     model = network.model
     reduce = check_fit(model, options)
     told = {
-        "denoise": 0.5 if options.denoise is None else options.denoise,
+        "denoise": options.denoise or 0.0,
         "deblock": deblock if options.deblock == "auto" else options.deblock,
     }
     result = network.run(rgb, reduce=reduce, told=told, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,9 @@ def chosen_model(
 ) -> ModelDescription:
     """The network that is named, or one that comes with nssbg and can do what is wanted.
 
+    Where neither a network nor a size is named, a picture to be denoised or deblocked keeps its
+    size, and any other is enlarged by 2.
+
     Raises:
         ModelError: None was named and none comes with nssbg, or it is of another task.
         OptionError: The one that is named cannot do what is wanted.
@@ -52,21 +56,31 @@ def chosen_model(
         if options is not None:
             check_fit(described, options)
         return described
-    for bundled in bundled_models().values():
-        if bundled.task != task:
-            continue
-        try:
-            if options is not None:
-                check_fit(bundled, options)
-        except OptionError:
-            continue
-        return bundled
+    own = [bundled for bundled in bundled_models().values() if bundled.task == task]
+    if options is not None:
+        own = _fitting(own, options)
+    if own:
+        return own[0]
     what = {"image": "enhance pictures", "depth": "estimate depth"}[task]
     names = ", ".join(named_models(task))
     raise ModelError(
         f"no network that comes with nssbg can {what} so: name one by model= (known: {names}), or "
         f'give a path to .onnx weights with a sidecar that says task = "{task}"'
     )
+
+
+def _fitting(models: list[ModelDescription], options: EnhanceOptions) -> list[ModelDescription]:
+    """Those that can do what is wanted; first those whose pixels need no averaging."""
+    if options.upscale is None:
+        keeps_size = options.denoise is not None or options.deblock != "auto"
+        options = replace(options, upscale=1 if keeps_size else 2)
+    found: list[tuple[int, ModelDescription]] = []
+    for model in models:
+        try:
+            found.append((check_fit(model, options), model))
+        except OptionError:
+            continue
+    return [model for _, model in sorted(found, key=lambda item: item[0])]
 
 
 def image_network(

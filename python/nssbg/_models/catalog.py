@@ -30,6 +30,7 @@ __all__ = [
     "catalog",
     "describe",
     "find_model",
+    "matting_models",
 ]
 
 log = logging.getLogger("nssbg")
@@ -101,6 +102,11 @@ def catalog() -> dict[str, ModelDescription]:
         **_from_entry_points(),
         **_from_folder(catalog_folder()),
     }
+
+
+def matting_models() -> list[ModelDescription]:
+    """Those of `catalog` that give an alpha: what can be chosen to remove a background."""
+    return [model for model in catalog().values() if model.task == "matte"]
 
 
 def _by_alias(models: Iterable[ModelDescription], name: str) -> ModelDescription | None:

@@ -125,7 +125,7 @@ def _graph_cost(model: ModelDescription, size: tuple[int, int], written: int) ->
     height, width = size
     graph = read_graph(openvino.Core(), openvino, model)
     try:
-        graph.reshape([1, 3, height, width])
+        graph.reshape([1, model.channels, height, width])
     except RuntimeError as error:
         raise ModelError(
             f"{model.name}: its graph does not take {height} x {width}: {error}"

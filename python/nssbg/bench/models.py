@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nssbg import _fs
 from nssbg._errors import ModelError, NssbgError, OptionError
-from nssbg._models.catalog import catalog, describe
+from nssbg._models.catalog import describe, matting_models
 from nssbg._models.license import check_license
 from nssbg._models.prepared import prepared
 from nssbg._models.sidecar import ModelDescription
@@ -102,7 +102,7 @@ def models_to_measure(
 
 
 def _here(settings: Settings) -> list[ModelDescription]:
-    return [] if settings.synthetic else [m for m in catalog().values() if m.path or locate(m)]
+    return [] if settings.synthetic else [m for m in matting_models() if m.path or locate(m)]
 
 
 def _model(name: str, opens: str, described: ModelDescription) -> Model:

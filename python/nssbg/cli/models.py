@@ -53,7 +53,9 @@ def _commercial(model: ModelDescription) -> str:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB" if count else "?"
+    if not count:
+        return "?"
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e6:.1f} MB"
 
 
 def _record(model: ModelDescription) -> dict[str, Any]:

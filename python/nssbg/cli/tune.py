@@ -42,13 +42,19 @@ def add_parser(subparsers: Any) -> None:
 
 
 def tensors_of(model: ModelDescription, paths: list[str]) -> list[NDArray[np.float32]]:
-    """Pictures as the model is fed."""
+    """Pictures as the model is fed; what a network of task "image" is told is in the middle."""
     from pathlib import Path
+
+    import numpy as np
 
     from nssbg._io import decode
     from nssbg._segment.network import input_tensor
 
-    return [input_tensor(decode(Path(path)), model) for path in paths]
+    told = np.full((1, model.channels - 3, *model.size), 0.5, np.float32)
+    colors = [input_tensor(decode(Path(path)), model) for path in paths]
+    if not told.size:
+        return colors
+    return [np.concatenate([tensor, told], axis=1) for tensor in colors]
 
 
 def run(args: argparse.Namespace) -> int:

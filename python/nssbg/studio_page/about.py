@@ -111,10 +111,9 @@ class About:
 
 
 def _models() -> list[dict[str, Any]]:
-    from nssbg._models.catalog import catalog
+    from nssbg._models.catalog import matting_models
 
-    mattes = (model for model in catalog().values() if model.task == "matte")
-    found = [_AUTO, _STUDIO, *map(_model, mattes)]
+    found = [_AUTO, _STUDIO, *(_model(model) for model in matting_models())]
     # What can run at once comes first; within both, the catalog's order.
     return sorted(found, key=lambda record: not record["here"])
 

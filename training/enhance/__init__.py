@@ -1,0 +1,1 @@
+"""Makes the enhancement networks of the wheel: pictures, degradations, run, file, figures."""
