@@ -103,29 +103,17 @@ def defocus(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None
     """
 
 @overload
-def resample(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint8]: ...
+def resample(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint8]: ...
 
 @overload
-def resample(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint8]: ...
-
-@overload
-def resample(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint16]: ...
-
-@overload
-def resample(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint16]:
+def resample(pixels: Annotated[NDArray[numpy.uint16], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint16]:
     """A part (left, top, right, bottom) of a cut-out or an alpha at a size."""
 
 @overload
-def resample_window(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint8]: ...
+def resample_window(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint8]: ...
 
 @overload
-def resample_window(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint8]: ...
-
-@overload
-def resample_window(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint16]: ...
-
-@overload
-def resample_window(pixels: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint16]:
+def resample_window(pixels: Annotated[NDArray[numpy.uint16], dict(device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint16]:
     """A box of a canvas on which pixels lie scaled and moved."""
 
 @overload
