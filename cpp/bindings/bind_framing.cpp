@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -39,45 +40,59 @@ std::size_t size_of(std::ptrdiff_t side) {
     return static_cast<std::size_t>(side);
 }
 
-template <class T, int Axes>
-nb::ndarray<nb::numpy, T> result_of(const Array<const T, Axes>& like, std::ptrdiff_t height,
-                                    std::ptrdiff_t width) {
-    if constexpr (Axes == 2) return pooled_array<T>({size_of(height), size_of(width)});
-    return pooled_array<T>({size_of(height), size_of(width), like.shape(2)});
+// H x W x 4 or H x W: one function for both, since the stubs tell shapes apart by nothing.
+template <class T>
+using Pixels = nb::ndarray<const T, nb::numpy, nb::device::cpu>;
+
+template <class T>
+ImageView<const T> pixels_view(const Pixels<T>& pixels) {
+    if (pixels.ndim() != 2 && pixels.ndim() != 3)
+        throw std::invalid_argument("resample: pixels are H x W x 4 or H x W");
+    const auto size = [&pixels](std::size_t axis) {
+        return static_cast<std::ptrdiff_t>(pixels.shape(axis));
+    };
+    const auto stride = [&pixels](std::size_t axis) {
+        return static_cast<std::ptrdiff_t>(pixels.stride(axis));
+    };
+    const bool flat = pixels.ndim() == 2;
+    return {pixels.data(),       size(0), size(1), flat ? 1 : size(2), stride(0), stride(1),
+            flat ? 1 : stride(2)};
 }
 
-template <class T, int Axes>
+template <class T, class Fill>
+nb::ndarray<nb::numpy, T> result_of(const Pixels<T>& like, std::ptrdiff_t height,
+                                    std::ptrdiff_t width, Fill&& fill) {
+    const ImageView<const T> view = pixels_view(like);
+    auto out = like.ndim() == 2 ? pooled_array<T>({size_of(height), size_of(width)})
+                                : pooled_array<T>({size_of(height), size_of(width), like.shape(2)});
+    const auto into = packed_view(static_cast<T*>(out.data()), height, width, view.channels);
+    const NativeCall call;
+    fill(view, into);
+    return out;
+}
+
+template <class T>
 void bind_resampling(nb::module_& module) {
     module.def(
         "resample",
-        [](const Array<const T, Axes>& pixels,
-           const std::tuple<double, double, double, double>& part, std::ptrdiff_t height,
-           std::ptrdiff_t width) {
-            auto out = result_of<T, Axes>(pixels, height, width);
-            const ImageView<const T> view = view_of(pixels);
-            const auto into =
-                packed_view(static_cast<T*>(out.data()), height, width, view.channels);
+        [](const Pixels<T>& pixels, const std::tuple<double, double, double, double>& part,
+           std::ptrdiff_t height, std::ptrdiff_t width) {
             const auto [left, top, right, bottom] = part;
             const Part wanted{left, top, right, bottom};
-            const NativeCall call;
-            resample<T>(view, wanted, into);
-            return out;
+            return result_of<T>(pixels, height, width, [&](const auto& view, const auto& into) {
+                resample<T>(view, wanted, into);
+            });
         },
         nb::arg("pixels").noconvert(), nb::arg("part"), nb::arg("height"), nb::arg("width"),
         "A part (left, top, right, bottom) of a cut-out or an alpha at a size.");
     module.def(
         "resample_window",
-        [](const Array<const T, Axes>& pixels, double scale, double top, double left,
-           const Corners& corners) {
+        [](const Pixels<T>& pixels, double scale, double top, double left, const Corners& corners) {
             const Box box = box_of(corners);
-            const std::ptrdiff_t height = box.bottom - box.top, width = box.right - box.left;
-            auto out = result_of<T, Axes>(pixels, height, width);
-            const ImageView<const T> view = view_of(pixels);
-            const auto into =
-                packed_view(static_cast<T*>(out.data()), height, width, view.channels);
-            const NativeCall call;
-            resample_window<T>(view, scale, top, left, box, into);
-            return out;
+            return result_of<T>(pixels, box.bottom - box.top, box.right - box.left,
+                                [&](const auto& view, const auto& into) {
+                                    resample_window<T>(view, scale, top, left, box, into);
+                                });
         },
         nb::arg("pixels").noconvert(), nb::arg("scale"), nb::arg("top"), nb::arg("left"),
         nb::arg("box"), "A box of a canvas on which pixels lie scaled and moved.");
@@ -119,10 +134,8 @@ void bind_placing(nb::module_& module) {
 }  // namespace
 
 void bind_framing(nb::module_& module) {
-    bind_resampling<std::uint8_t, 3>(module);
-    bind_resampling<std::uint8_t, 2>(module);
-    bind_resampling<std::uint16_t, 3>(module);
-    bind_resampling<std::uint16_t, 2>(module);
+    bind_resampling<std::uint8_t>(module);
+    bind_resampling<std::uint16_t>(module);
     bind_placing<std::uint8_t>(module);
     bind_placing<std::uint16_t>(module);
     module.def(

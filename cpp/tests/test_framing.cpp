@@ -38,7 +38,7 @@ void check_fill() {
     draw(picture.constant(), where, board.view());
     const Box box = box_above(board.constant(), solid_alpha, 1);
     CHECK(box.right - box.left == 80);
-    CHECK(box.left == 10 && box.bottom == 190);  // within a margin of a tenth, at its lower end
+    CHECK(box.left == 10 && box.bottom == 180);  // margins of a tenth, at the lower end
     canvas.enlarge = false;
     CHECK(placement(picture.constant(), canvas, true, {}, 1).scale == 1.0);
     // What is visible and not solid hangs into the margins and is not cut off.

@@ -230,7 +230,8 @@ def _framed_together(
 def _sized(rgba: ImageArray, output: Output) -> ImageArray:
     if output.longest_side is None:
         return rgba
-    return scaled(rgba, *_core.size_within(*rgba.shape[:2], output.longest_side))
+    height, width = rgba.shape[:2]
+    return scaled(rgba, *_core.size_within(height, width, output.longest_side))
 
 
 def _with_shadow(
