@@ -1,7 +1,7 @@
 """Which files of web/ are the studio page, as CMakeLists.txt installs them into the wheel."""
 
 _KINDS = {".html", ".js", ".css", ".svg", ".webmanifest"}
-_APART = {"core", "dist", "node_modules"}
+_APART = {"core", "dist", "node_modules", "wasm"}
 
 
 def of_the_page(folder):
@@ -13,6 +13,6 @@ def of_the_page(folder):
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
         if path.suffix in _KINDS
-        and path.name not in {"mock.js", "wasm-worker.js"}
+        and path.name not in {"mock.js", "wasm.js", "wasm-worker.js"}
         and not _APART & set(path.relative_to(folder).parts)
     }

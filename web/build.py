@@ -37,7 +37,12 @@ PACKAGES = {
     "runtime": (
         "onnxruntime-web@1.30.0",
         "dist",
-        ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+        (
+            *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+            # With WebGPU, in its place where the browser has one.
+            *("ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs"),
+            "ort-wasm-simd-threaded.jspi.wasm",
+        ),
     ),
     "decoder": ("@jsquash/jpeg@1.6.0", "codec/dec", ("mozjpeg_dec.js", "mozjpeg_dec.wasm")),
 }
@@ -112,7 +117,8 @@ def fetch_packages() -> str | None:
     for folder, (package, below, files) in PACKAGES.items():
         into = DIST / folder
         marker = into / "package.txt"
-        if marker.exists() and marker.read_text() == package:
+        said = "\n".join((package, *files))
+        if marker.exists() and marker.read_text() == said:
             continue
         if shutil.which("npm") is None:
             return "npm is missing"
@@ -128,7 +134,7 @@ def fetch_packages() -> str | None:
         came = where / "node_modules" / package.rpartition("@")[0]
         for name in files:
             shutil.copyfile(came / below / name, into / name)
-        marker.write_text(package)
+        marker.write_text(said)
     return None
 
 

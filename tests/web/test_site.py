@@ -1,4 +1,4 @@
-"""The site of `make web` in a Chromium: as natively, offline, isolated and not, held to its files."""
+"""The site of `make web` in a Chromium: as natively, offline, isolated or not, held to its list."""
 
 from __future__ import annotations
 

@@ -31,10 +31,11 @@ import { NativeArray } from './native-array.js';
  * Loads onnxruntime-web, once for a thread.
  * @param {URL | string} folder that has its files
  * @param {number} threads
+ * @param {string} [module] of the runtime: "ort.jspi.min.mjs" has WebGPU too
  */
-export async function loadRuntime(folder, threads) {
+export async function loadRuntime(folder, threads, module = 'ort.wasm.min.mjs') {
   const base = new URL(folder);
-  const ort = await import(new URL('ort.wasm.min.mjs', base).href);
+  const ort = await import(new URL(module, base).href);
   // Its workers begin with a fetch, which in Node reads no files: there, in tests, it has one thread.
   ort.env.wasm.numThreads = base.protocol === 'file:' ? 1 : threads;
   ort.env.wasm.wasmPaths = base.href;
@@ -53,10 +54,14 @@ export class Network {
     this.description = description;
   }
 
-  /** @param {any} ort @param {Uint8Array} file of the network @param {Description} description @returns {Promise<Network>} */
-  static async open(ort, file, description) {
+  /**
+   * @param {any} ort @param {Uint8Array} file of the network @param {Description} description
+   * @param {string[]} [providers] of the runtime, the one to run on first
+   * @returns {Promise<Network>}
+   */
+  static async open(ort, file, description, providers = ['wasm']) {
     if (description.fit !== 'stretch') throw new CoreError('invalid', `${description.name}: fit = "${description.fit}" does not run in the browser yet; "stretch" does`);
-    return new Network(ort, await ort.InferenceSession.create(file, { executionProviders: ['wasm'] }), description);
+    return new Network(ort, await ort.InferenceSession.create(file, { executionProviders: providers }), description);
   }
 
   /** Gives the network's memory back. */

@@ -11,6 +11,7 @@ import { decodePng, encodePng } from '../core/png.js';
 import { decodeFile, JpegDecoder } from './wasm/picture-file.js';
 import { paceOf } from './wasm/pace.js';
 import { SiteFiles } from './wasm/site-files.js';
+import { tryWebgpu, webgpuHere } from './wasm/webgpu.js';
 
 /**
  * @typedef {object} Open
@@ -24,6 +25,7 @@ import { SiteFiles } from './wasm/site-files.js';
  * @property {import('../core/core.js').Build} [build]
  * @property {number} [threads]
  * @property {boolean} [weak] with a site: a device with little memory
+ * @property {boolean | 'software'} [webgpu] with a site: whether WebGPU is tried; one in software too
  */
 
 /**
@@ -51,12 +53,12 @@ import { SiteFiles } from './wasm/site-files.js';
  * @property {boolean} [shown] as pixels for showing
  */
 
-/** @typedef {{type: 'pace', id: number}} AskPace how fast this device is */
+/** @typedef {{type: 'pace', id: number, effort: import('../core/maps.js').Effort}} AskPace how fast this device is */
 /** @typedef {{type: 'memory', id: number}} AskMemory bytes that the core holds */
 /** @typedef {{type: 'mask', id: number, file: Blob, name: string}} Mask the alpha of a cut-out's PNG file as one of its own */
 
 /**
- * @typedef {{type: 'opened', id: number, build: string, threads: number, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
+ * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
  *   {type: 'loading', id: number, bytes: number, of: number} | {type: 'request', address: string} |
  *   {type: 'stage', id: number, stage: string} |
  *   ({type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number} &
@@ -92,8 +94,8 @@ async function bytesAt(url) {
 }
 
 /** @param {Open} said */
-async function open({ id, site, core: base, runtime, network: file, description, build, threads, weak }) {
-  if (site) return openSite({ id, site, weak });
+async function open({ id, site, core: base, runtime, network: file, description, build, threads, weak, webgpu }) {
+  if (site) return openSite({ id, site, weak, webgpu });
   core = await loadCore({ base, build, threads });
   if (runtime && file && description) {
     const ort = await loadRuntime(runtime, core.threads);
@@ -102,11 +104,12 @@ async function open({ id, site, core: base, runtime, network: file, description,
   tell({ type: 'opened', id, build: core.build, threads: core.threads });
 }
 
-/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string, weak?: boolean}} said */
-async function openSite({ id, site, weak = false }) {
+/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string, weak?: boolean, webgpu?: boolean | 'software'}} said */
+async function openSite({ id, site, weak = false, webgpu = true }) {
   const files = await SiteFiles.open(site);
   const builds = supportedBuilds().filter((build) => !weak || build !== 'simd-threads');
-  const runtime = 'runtime/ort-wasm-simd-threaded.wasm';
+  const gpu = !weak && (webgpu === 'software' || webgpu === true) && (await webgpuHere(webgpu === 'software'));
+  const [module, runtime] = gpu ? ['ort.jspi.min.mjs', 'runtime/ort-wasm-simd-threaded.jspi.wasm'] : ['ort.wasm.min.mjs', 'runtime/ort-wasm-simd-threaded.wasm'];
   const description = await (await fetch(files.at('models/nssbg-lite.json'))).json();
   const weights = `models/${description.file}`;
   const large = [`core/${builds[0]}/nssbg-core.wasm`, 'decoder/mozjpeg_dec.wasm', runtime, weights];
@@ -146,10 +149,31 @@ async function openSite({ id, site, weak = false }) {
   if (!core) throw new CoreError('failed', 'no build of the core runs here');
   lap('core');
   decoder = new JpegDecoder(files.at('decoder/'));
-  const ort = await loadRuntime(files.at('runtime/'), core.threads);
-  network = await Network.open(ort, /** @type {Uint8Array} */ (bytesOfNetwork), description);
+  const weightsFile = /** @type {Uint8Array} */ (bytesOfNetwork);
+  /** @type {any} */
+  let ort;
+  try {
+    ort = await loadRuntime(files.at('runtime/'), core.threads, module);
+    network = await Network.open(ort, weightsFile, description);
+  } catch (error) {
+    if (!gpu) throw error;
+    notes.push(`the runtime with WebGPU does not start here: ${error instanceof Error ? error.message : error}`);
+    await files.bytes('runtime/ort-wasm-simd-threaded.wasm');
+    ort = null;
+    network = await Network.open(await loadRuntime(files.at('runtime/'), core.threads), weightsFile, description);
+  }
+  let device = 'cpu';
+  if (gpu && ort) {
+    const tried = await tryWebgpu(ort, core, weightsFile, description, network);
+    notes.push(tried.note);
+    if (tried.network) {
+      await network.close();
+      network = tried.network;
+      device = 'gpu';
+    }
+  }
   lap('network');
-  tell({ type: 'opened', id, build: core.build, threads: core.threads, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
+  tell({ type: 'opened', id, build: core.build, threads: core.threads, device, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
 }
 
 /** @param {string} model @returns {Network | null} */
@@ -257,7 +281,7 @@ function take(said) {
       else if (said.type === 'picture') await picture(said);
       else if (said.type === 'mask') await mask(said);
       else if (said.type === 'memory') tell({ type: 'memory', id: said.id, bytes: opened().memoryBytes });
-      else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('nssbg-lite')) });
+      else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('auto'), said.effort) });
     } catch (error) {
       const kind = error instanceof CoreError ? error.kind : 'failed';
       tell({ type: 'failed', id: said.id, kind, message: error instanceof Error ? error.message : String(error) });

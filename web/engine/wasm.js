@@ -25,6 +25,8 @@ const SITE = new URL('./', document.baseURI);
 const MOST_BYTES = 256 << 20;
 /** What browsers tell of the device's memory, in GB; 8 where they do not. */
 const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
+/** `?webgpu=off` leaves it out, `?webgpu=software` takes an adapter in software too, which only tests want. @type {boolean | 'software'} */
+const WEBGPU = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
 const MOST_PIXELS = WEAK ? 16e6 : 50e6;
 /** Bytes of the engine's memory that are not held on to. */
 const MOST_IDLE = 700 << 20;
@@ -104,7 +106,7 @@ function start() {
     } else tell({ type: 'failed', message });
   };
   worker = new WorkerClient(broken, (address) => reportWorker(address));
-  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu: WEBGPU }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
   return asked.then((answer) => (opened = answer));
 }
 
@@ -123,7 +125,7 @@ ready.then(
     tell({ type: 'ready' });
     // Pictures that wait already are worth more than a forecast of them.
     if (held.size) return;
-    const told = await worker.ask({ type: 'pace' }).catch(() => ({}));
+    const told = await worker.ask({ type: 'pace', effort: DEFAULTS.effort }).catch(() => ({}));
     pace = told.pace;
     tell({ type: 'ready' });
   },
@@ -162,7 +164,7 @@ async function pump() {
       next.made = edit;
       Object.assign(next, {
         state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
-        result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(), timings: made.timings, notes: made.notes },
+        result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(made.model), timings: made.timings, notes: made.notes },
       });
     }
   } catch (error) {
@@ -176,12 +178,13 @@ async function pump() {
   pump();
 }
 
-function plan() {
+/** @param {string} [model] that ran */
+function plan(model) {
   if (!opened) return {};
   const fallbacks = [...opened.notes];
   if (WEAK) fallbacks.push(texts.here.weak);
   else if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
-  return { backend: 'onnxruntime-web', device: 'cpu', precision: 'float32', fallbacks };
+  return { backend: model === 'studio' ? undefined : 'onnxruntime-web', device: model === 'studio' ? 'cpu' : opened.device, precision: 'float32', fallbacks };
 }
 
 /** @param {Held} picture */

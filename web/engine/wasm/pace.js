@@ -2,17 +2,18 @@
 import { cutout } from '../../core/cutout.js';
 
 /** @typedef {import('../../core/core.js').Core} Core */
-/** @typedef {{pass: number, perMegapixel: number}} Pace milliseconds of a network's pass, and of all else a megapixel */
+/** @typedef {{pass: number, perMegapixel: number}} Pace milliseconds of a network's passes, and of all else a megapixel */
 
 const SIDE = 512;
 /** Stages whose time has nothing to do with the picture's size. */
-const OF_THE_PASS = ['segment'];
+const OF_THE_PASS = ['segment', 'second pass'];
 
 /**
  * @param {Core} core @param {import('../../core/network.js').Network | null} network
+ * @param {import('../../core/maps.js').Effort} effort
  * @returns {Promise<Pace>}
  */
-export async function paceOf(core, network) {
+export async function paceOf(core, network, effort) {
   const data = new Uint8Array(3 * SIDE * SIDE);
   // A disc with grain on a plain ground: an edge to refine, and something to compress.
   let grain = 1;
@@ -29,7 +30,7 @@ export async function paceOf(core, network) {
   try {
     // The first run compiles what the second one measures.
     for (let run = 0; run < 2; run++) {
-      const { rgba, timings } = await cutout(core, network, held, { effort: 'fast' });
+      const { rgba, timings } = await cutout(core, network, held, { effort });
       const began = performance.now();
       core.pngEncode(rgba);
       const encode = performance.now() - began;
