@@ -6,9 +6,11 @@ python -m bench.enhance alpha                                  guided or not, kn
 python -m bench.enhance blur    [--megapixels 12] [--radius 40] circles of confusion, with floors
 python -m bench.enhance peers   [--model M]                    PSNR-Y and time of x2
 python -m bench.enhance order   [--model M]                    enhanced before or after the cut
+python -m bench.enhance sheet   --model M [--to FILE.png]      crops: input, bicubic, network, truth
 
 Without --model the network is bench.architectures.srvgg's with random weights: its times are those
-of that architecture, its image means nothing, and `peers` leaves it out.
+of that architecture, its image means nothing, and `peers` leaves it out. For `order` and `sheet` M
+may be a name of the catalog too.
 """
 
 from __future__ import annotations
@@ -28,21 +30,25 @@ from numpy.typing import NDArray
 
 from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
+from bench.enhancement_sheet import SPOILS, sheet
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
 from bench.timing import copy_floor, interleaved, print_header, spent
 
 THREADS = 2
+_WHAT = ("tiles", "memory", "alpha", "blur", "peers", "order", "sheet")
 
 
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("tiles", "memory", "alpha", "blur", "peers", "order"))
+    parser.add_argument("what", choices=_WHAT)
     parser.add_argument("--megapixels", type=float)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--radius", type=float, default=40.0)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--to", type=Path, default=Path("enhancement.png"))
+    parser.add_argument("--spoil", choices=SPOILS, default="clean", help="of the sheet's pictures")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -57,8 +63,20 @@ def main() -> None:
             blur(options.megapixels or 12.0, options.radius, options.runs)
         elif options.what == "order":
             order(options.model, Path(folder))
+        elif options.what == "sheet":
+            if options.model is None:
+                raise SystemExit("give --model: a path, or a name of nssbg models list")
+            found = Path(__file__).resolve().parent.parent / "examples"
+            pictures = sorted(found.glob("*.jpg"))
+            sheet(pictures, meant(options.model), options.to, how=options.spoil, threads=THREADS)
+            print(options.to)
         else:
             peers(options.model)
+
+
+def meant(model: Path) -> Path | str:
+    """A path of weights, or the name that was given in its place."""
+    return model if model.exists() else str(model)
 
 
 def tiles(path: Path, megapixels: float, runs: int) -> None:
@@ -214,14 +232,20 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
 
 
 def order(model: Path | None, place: Path) -> None:
-    """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
+    """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it.
+
+    Once with a coarse alpha that is the same for all, once with all that a network makes of each.
+    """
     import io
 
     from PIL import Image
 
     import nssbg
     from nssbg._enhance.image import enhanced_alpha
+    from nssbg._vocabulary import ENHANCE_ORDERS
 
+    cut = "nssbg-lite"
+    remover = nssbg.Remover(cut, device="cpu", threads=THREADS)
     if model is None:
         folder = models_folder()
         if folder is None:
@@ -232,7 +256,8 @@ def order(model: Path | None, place: Path) -> None:
     print("error in the soft band, of 255: mean over cases (cases in which before is better)")
     lanczos = Image.Resampling.LANCZOS
     for quality, sigma in ((95, 0.0), (75, 4.0), (40, 10.0)):
-        errors: dict[str, list[float]] = {"before": [], "after": [], "after, not guided": []}
+        errors: dict[str, list[float]] = {}
+        overlaps: dict[str, list[float]] = {}
         for name in case_names():
             case = make_case(name, "clutter", 384, 384, seed=1)
             truth = np.rint(case.alpha * 255).astype(np.uint8)
@@ -244,21 +269,30 @@ def order(model: Path | None, place: Path) -> None:
                 stream, "JPEG", quality=quality
             )
             spoiled = np.asarray(Image.open(stream).convert("RGB"))
-            large = nssbg.enhance(spoiled, model=model, device="cpu", threads=THREADS)
+            network = meant(model)
+            large = nssbg.enhance(spoiled, model=network, device="cpu", threads=THREADS)
             first = nssbg.refine(spoiled, coarse, min_component_area=0)
             found = {
                 "before": nssbg.refine(large, coarse, min_component_area=0),
                 "after": enhanced_alpha(first, large),
                 "after, not guided": enhanced_alpha(first, large, guided=False),
             }
+            for at in ENHANCE_ORDERS:
+                step = nssbg.Enhancement(model=str(network), order=at)
+                found[f"{at}, all of {cut}"] = remover.alpha(spoiled, enhance=step)
             soft = (truth > 0) & (truth < 255)
             for title, alpha in found.items():
-                errors[title].append(float(np.abs(alpha.astype(float) - truth)[soft].mean()))
+                whole = (alpha > 127) & (truth > 127), (alpha > 127) | (truth > 127)
+                overlaps.setdefault(title, []).append(float(whole[0].sum() / whole[1].sum()))
+                errors.setdefault(title, []).append(
+                    float(np.abs(alpha.astype(float) - truth)[soft].mean())
+                )
         for title, values in errors.items():
-            better = sum(a < b for a, b in zip(errors["before"], values, strict=True))
+            other = f"before, all of {cut}" if title.endswith(cut) else "before"
+            better = sum(a < b for a, b in zip(errors[other], values, strict=True))
             print(
-                f"JPEG {quality}, noise {sigma:4.1f}  {title:18} {np.mean(values):6.2f}  "
-                f"({better} of {len(values)})"
+                f"JPEG {quality}, noise {sigma:4.1f}  {title:28} {np.mean(values):6.2f}  "
+                f"({better} of {len(values)})  IoU {np.mean(overlaps[title]):.3f}"
             )
 
 
