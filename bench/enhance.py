@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
+from bench.enhancement_order import order_of_photographs
 from bench.enhancement_sheet import SPOILS, sheet
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
@@ -63,6 +64,8 @@ def main() -> None:
             blur(options.megapixels or 12.0, options.radius, options.runs)
         elif options.what == "order":
             order(options.model, Path(folder))
+            if options.model is not None:
+                order_of_photographs(meant(options.model), cut="nssbg-lite", threads=THREADS)
         elif options.what == "sheet":
             if options.model is None:
                 raise SystemExit("give --model: a path, or a name of nssbg models list")
@@ -234,7 +237,7 @@ def blur(megapixels: float, radius: float, runs: int) -> None:
 def order(model: Path | None, place: Path) -> None:
     """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it.
 
-    Once with a coarse alpha that is the same for all, once with all that a network makes of each.
+    Then photographs, all the way: a network's alpha of the enhanced one, or before it.
     """
     import io
 
@@ -242,10 +245,7 @@ def order(model: Path | None, place: Path) -> None:
 
     import nssbg
     from nssbg._enhance.image import enhanced_alpha
-    from nssbg._vocabulary import ENHANCE_ORDERS
 
-    cut = "nssbg-lite"
-    remover = nssbg.Remover(cut, device="cpu", threads=THREADS)
     if model is None:
         folder = models_folder()
         if folder is None:
@@ -277,9 +277,6 @@ def order(model: Path | None, place: Path) -> None:
                 "after": enhanced_alpha(first, large),
                 "after, not guided": enhanced_alpha(first, large, guided=False),
             }
-            for at in ENHANCE_ORDERS:
-                step = nssbg.Enhancement(model=str(network), order=at)
-                found[f"{at}, all of {cut}"] = remover.alpha(spoiled, enhance=step)
             soft = (truth > 0) & (truth < 255)
             for title, alpha in found.items():
                 whole = (alpha > 127) & (truth > 127), (alpha > 127) | (truth > 127)
@@ -288,10 +285,9 @@ def order(model: Path | None, place: Path) -> None:
                     float(np.abs(alpha.astype(float) - truth)[soft].mean())
                 )
         for title, values in errors.items():
-            other = f"before, all of {cut}" if title.endswith(cut) else "before"
-            better = sum(a < b for a, b in zip(errors[other], values, strict=True))
+            better = sum(a < b for a, b in zip(errors["before"], values, strict=True))
             print(
-                f"JPEG {quality}, noise {sigma:4.1f}  {title:28} {np.mean(values):6.2f}  "
+                f"JPEG {quality}, noise {sigma:4.1f}  {title:18} {np.mean(values):6.2f}  "
                 f"({better} of {len(values)})  IoU {np.mean(overlaps[title]):.3f}"
             )
 
