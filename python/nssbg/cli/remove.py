@@ -25,6 +25,7 @@ from nssbg._vocabulary import (
     SHADOWS,
 )
 from nssbg.cli.console import stopping_gently
+from nssbg.cli.enhancing import add_enhance_options, enhancement_of
 from nssbg.cli.targets import check_pairs, pairs_of
 from nssbg.cli.telling import Teller
 
@@ -127,6 +128,7 @@ def _add_cutout_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-alpha", action="store_true", help="leave out the picture's own alpha"
     )
+    add_enhance_options(parser)
 
 
 def _add_result_options(parser: argparse.ArgumentParser) -> None:
@@ -200,6 +202,9 @@ def _how(arguments: argparse.Namespace) -> CutoutOptionsDict:
         from nssbg.batch.sidecar import read_corrections
 
         how["corrections"] = read_corrections(arguments.corrections)
+    enhance = enhancement_of(arguments)
+    assert enhance != "off"  # a batch alone has a profile's to say it of
+    how["enhance"] = enhance
     return how
 
 
