@@ -159,12 +159,14 @@ def upscaled(pictures: list[Pixels], network: Network) -> dict[str, Row]:
     return compare(pairs, ways, 8)
 
 
-def denoised(pictures: list[Pixels], network: Network) -> dict[str, Row]:
-    """White noise of sigma 25, told."""
+def denoised(
+    pictures: list[Pixels], network: Network, *, beside_peers: bool = False
+) -> dict[str, Row]:
+    """White noise of sigma 25, told; beside a peer that takes seconds a picture, or not."""
     pairs = [(noisy(p, i), p) for i, p in enumerate(pictures)]
     ways: list[Way] = [
         ("as it came", identity),
-        ("OpenCV non-local means", non_local_means),
+        *([("OpenCV non-local means", non_local_means)] if beside_peers else []),
         (FILES["restore"].name, partial(network, denoise=SIGMA / STRONGEST_NOISE)),
     ]
     return compare(pairs, ways, 0)
@@ -226,6 +228,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=12, help="pictures of each source")
     parser.add_argument("--pictures", action="append", default=[], help="NAME=FOLDER")
     parser.add_argument("--tasks", default="upscale,denoise,deblock,clean,ringing")
+    parser.add_argument("--peers", action="store_true", help="OpenCV's denoiser beside ours")
     parser.add_argument("--own", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
     tasks = options.tasks.split(",")
@@ -240,6 +243,8 @@ def main() -> None:
         sets.append((name, folder(Path(place), options.most)))
     for task in tasks:
         title, key, way = TASKS.get(task, ("", "", None))
+        if task == "denoise" and options.peers:
+            way = partial(denoised, beside_peers=True)
         if way is not None and key in networks:
             show(title, [(name, len(found), way(found, networks[key])) for name, found in sets])
     if "ringing" in tasks and "upscale" in networks:

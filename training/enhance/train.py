@@ -47,11 +47,15 @@ class Recipe:
     networks: dict[str, dict[str, Any]]
 
     def rate_at(self, step: int, share: float) -> float:
-        """Warm-up by steps, constant, then a cosine to the floor by the share of the run."""
+        """Warm-up by steps, constant, then a cosine's square to the floor by the run's share.
+
+        Muon's steps do not shrink with the gradient: most is learnt while the rate falls.
+        """
         if step < self.warm_up:
             return self.rate * (step + 1) / self.warm_up
         at = min(max((share - self.decay_from) / (1 - self.decay_from), 0.0), 1.0)
-        return self.rate * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * at)))
+        falls = (0.5 * (1 + math.cos(math.pi * at))) ** 2
+        return self.rate * (self.floor + (1 - self.floor) * falls)
 
 
 def read_recipe(path: Path = RECIPE) -> Recipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -271,9 +272,12 @@ def test_the_tables_have_a_row_for_each_set(
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(export.graph_of(plain).SerializeToString())
         networks[name] = evaluate.Network(path, scale)
-    for title, key, way in evaluate.TASKS.values():
+    for title, key, way in [
+        *evaluate.TASKS.values(),
+        ("", "restore", partial(evaluate.denoised, beside_peers=True)),
+    ]:
         rows = way([picture()], networks[key])
         evaluate.show(title, [("drawn", 1, rows)])
         found = list(rows.values())
         assert found[-1].psnr_y[0] == pytest.approx(found[0].psnr_y[0], abs=0.2)
-    assert capsys.readouterr().out.count("| drawn | 1 |") == 4
+    assert capsys.readouterr().out.count("| drawn | 1 |") == 5
