@@ -80,6 +80,8 @@ def _reaching(
         before = lost
         step = [pixels * damped / found.scale for pixels in lost]
         edges = (edges[0] + step[0], edges[1] + step[1], edges[2] - step[2], edges[3] - step[3])
+        if edges[2] <= edges[0] or edges[3] <= edges[1]:
+            break
         found = replace(_fitted(edges, visible, canvas), drawn=found.drawn)
     return found if best is None else best[1]
 
@@ -98,7 +100,7 @@ def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Ca
     top, left, bottom, right = subject
     # Whole pixels, at least the fill: 0.85 of 999 is 850 rows, not 849.15.
     wanted_y, wanted_x = (
-        math.ceil(canvas.fill * side - 1e-6) for side in (canvas.height, canvas.width)
+        max(1, math.ceil(canvas.fill * side - 1e-6)) for side in (canvas.height, canvas.width)
     )
     scale = min(wanted_y / (bottom - top), wanted_x / (right - left))
     if not canvas.enlarge:

@@ -84,8 +84,18 @@ TEST(a_longest_side_keeps_the_proportions) {
     CHECK((size_within(1, 4000, 10) == std::pair<std::ptrdiff_t, std::ptrdiff_t>{1, 10}));
 }
 
+TEST(a_fill_of_nearly_nothing_leaves_a_pixel) {
+    Picture<std::uint8_t> picture{20, 20};
+    picture.fill({5, 5, 15, 15}, 1.0);
+    for (const double fill : {1e-20, 1e-9, 0.001}) {
+        const Placement where = placement(picture.constant(), {50, 60, fill}, true, {}, 1);
+        CHECK(where.scale >= 0.1);
+    }
+}
+
 TEST(canvases_and_parts_out_of_range_are_refused) {
     Picture<std::uint8_t> picture{20, 20};
+    picture.fill({5, 5, 15, 15}, 1.0);
     const auto refused = [&](const Canvas& canvas) {
         CHECK_THROWS(placement(picture.constant(), canvas, true, {}, 1), std::invalid_argument);
     };
@@ -95,6 +105,7 @@ TEST(canvases_and_parts_out_of_range_are_refused) {
     refused({10, 10, 0.8, 1.5});
     refused({10, 10, 0.8, 0.5, 0.5, true, -1.0});
     refused({10, 10, 0.8, 0.5, 0.5, true, 0.0, 11.0});
+    refused({10, 10, 0.8, 0.5, 0.5, true, 1e-30});
     Picture<std::uint8_t> board{5, 5};
     CHECK_THROWS(resample(picture.constant(), {0, 0, 21, 20}, board.view()), std::invalid_argument);
     CHECK_THROWS(resample(picture.constant(), {5, 5, 5, 9}, board.view()), std::invalid_argument);

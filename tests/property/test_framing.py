@@ -211,3 +211,10 @@ def test_framing_is_that_of_the_plain_form(
     # Of 16 bits a sum of floats may fall on the other side of one half.
     assert apart.max() <= (0 if dtype == np.uint8 else 1)
     assert np.count_nonzero(apart) <= 4 + 0.02 * apart.size
+
+
+def test_a_fill_of_nearly_nothing_leaves_a_pixel_and_a_scale_of_nothing_is_refused():
+    rgba = soft_shape(40, 40, (5, 5, 35, 35), 2.0)
+    assert placed(rgba, Canvas(50, 60, fill=1e-9)).shape == (60, 50, 4)
+    with pytest.raises(OptionError, match="too small on this canvas"):
+        placed(rgba, Canvas(50, 60, scale=1e-12))

@@ -20,6 +20,10 @@ using std::ptrdiff_t;
 // top, left, bottom, right, between pixels too; axis y is 0 and x is 1, ends are axis and axis + 2.
 using Edges = std::array<double, 4>;
 
+// Pixels of a canvas that a picture's longer side takes at least: less is none, and to draw it
+// would need margins without end.
+constexpr double least_drawn = 1.0 / 16;
+
 ptrdiff_t rounded(double value) { return static_cast<ptrdiff_t>(std::nearbyint(value)); }
 double real(ptrdiff_t value) { return static_cast<double>(value); }
 
@@ -57,9 +61,11 @@ double kept_inside(double offset, ptrdiff_t first, ptrdiff_t last, double scale,
 // The placement that brings the subject's box to the canvas's fill and alignment.
 Placement fitted(const Edges& subject, const Box& visible, const Canvas& canvas) {
     const double rows = subject[2] - subject[0], columns = subject[3] - subject[1];
-    // Whole pixels, at least the fill: 0.85 of 999 is 850 rows, not 849.15.
-    const double wanted_y = std::ceil(canvas.fill * real(canvas.height) - 1e-6);
-    const double wanted_x = std::ceil(canvas.fill * real(canvas.width) - 1e-6);
+    // Whole pixels, at least the fill and at least one: 0.85 of 999 is 850 rows, not 849.15.
+    const auto wanted = [&canvas](ptrdiff_t side) {
+        return std::max(1.0, std::ceil(canvas.fill * real(side) - 1e-6));
+    };
+    const double wanted_y = wanted(canvas.height), wanted_x = wanted(canvas.width);
     double scale = std::min(wanted_y / rows, wanted_x / columns);
     if (!canvas.enlarge) scale = std::min(scale, 1.0);
     if (canvas.scale > 0) scale = canvas.scale;
@@ -162,6 +168,8 @@ Placement reaching(const ImageView<const T>& alpha, Placement found, const Edges
             const double step = real(now[i]) * damped / found.scale;
             edges[i] += i < 2 ? step : -step;
         }
+        // All of it is lost wherever it is drawn: a few pixels of a subject on a tiny canvas.
+        if (edges[2] <= edges[0] || edges[3] <= edges[1]) break;
         const Box drawn = found.drawn;
         found = fitted(edges, visible, canvas);
         found.drawn = drawn;
@@ -206,6 +214,9 @@ Placement placement(const ImageView<const T>& rgba, const Canvas& canvas, bool t
         faint = joined(faint, also);
     }
     Placement found = fitted(edges_of(subject), visible, canvas);
+    if (found.scale * real(std::max(rgba.height, rgba.width)) < least_drawn)
+        throw std::invalid_argument(
+            "the picture would be too small on this canvas; give a larger scale or fill");
     found.drawn = faint;
     if (!trim) return found;
     const ImageView<const T> alpha = {

@@ -263,11 +263,22 @@ struct Span {
     ptrdiff_t size() const { return before + end - begin + after; }
 };
 
+// Pixels of the picture that a window may reach over, and bytes that it may take: a picture of
+// which next to nothing is left on the canvas needs margins without end.
+constexpr double farthest = 1e9;
+constexpr double most_bytes = sizeof(void*) == 4 ? 0x1p31 - 1 : 0x1p33;
+
+[[noreturn]] void too_small() {
+    throw std::invalid_argument(
+        "the picture would be too small on this canvas; give a larger scale or fill");
+}
+
 Span span_of(ptrdiff_t low, ptrdiff_t high, double offset, double scale, ptrdiff_t size) {
     const double first = (static_cast<double>(low) - offset) / scale;
     const double last = (static_cast<double>(high) - offset) / scale;
     const double reach = std::ceil(lobes * std::max(1.0, 1.0 / scale)) + 1;
     Span span;
+    if (!(std::fabs(first) < farthest && std::fabs(last) < farthest)) too_small();
     // Beyond the picture's edges is nothing: only where the box goes there is it put in.
     span.before = static_cast<ptrdiff_t>(std::max(0.0, std::ceil(-first - 1e-6)));
     span.after =
@@ -304,6 +315,9 @@ void resample_window(const ImageView<const T>& pixels, double scale, double top,
     if (down.begin >= down.end || across.begin >= across.end) return clear(out);
     ImageView<const T> part =
         box_of(pixels, down.begin, across.begin, down.end - down.begin, across.end - across.begin);
+    const auto bytes = static_cast<double>(down.size()) * static_cast<double>(across.size()) *
+                       static_cast<double>(pixels.channels * static_cast<ptrdiff_t>(sizeof(T)));
+    if (bytes > most_bytes) too_small();
     Scratch<T> padded;
     if (down.before > 0 || down.after > 0 || across.before > 0 || across.after > 0) {
         padded =

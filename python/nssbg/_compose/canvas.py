@@ -210,10 +210,17 @@ def placement(
         also: (top, left, bottom, right) of what is drawn besides (a shadow), half open: it is
             kept on the canvas, but is not what is framed. Empty: nothing.
         threads: Threads to use; 0 means all usable cores.
+
+    Raises:
+        OptionError: The canvas's scale would leave next to nothing of the picture.
     """
-    scale, top, left, drawn = _core.placement(
-        np.ascontiguousarray(rgba), _board(canvas), trim, also, threads or _core.usable_cores()
-    )
+    pixels, board = np.ascontiguousarray(rgba), _board(canvas)
+    try:
+        scale, top, left, drawn = _core.placement(
+            pixels, board, trim, also, threads or _core.usable_cores()
+        )
+    except ValueError as error:  # next to nothing would be left of the picture
+        raise OptionError(str(error)) from None
     return Placement(scale=scale, top=top, left=left, drawn=drawn)
 
 
@@ -251,15 +258,19 @@ def drawn(rgba: ImageArray, where: Placement, canvas: Canvas) -> ImageArray:
     Returns:
         canvas.height x canvas.width x 4 of the same dtype.
     """
-    result: ImageArray = _core.draw(
-        np.ascontiguousarray(rgba),
-        where.scale,
-        where.top,
-        where.left,
-        where.drawn,
-        canvas.height,
-        canvas.width,
-    )
+    pixels = np.ascontiguousarray(rgba)
+    try:
+        result: ImageArray = _core.draw(
+            pixels,
+            where.scale,
+            where.top,
+            where.left,
+            where.drawn,
+            canvas.height,
+            canvas.width,
+        )
+    except ValueError as error:  # next to nothing would be left of the picture
+        raise OptionError(str(error)) from None
     return result
 
 
