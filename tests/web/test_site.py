@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import FLAGS
 from PIL import Image, ImageCms
 from site_server import ISOLATED, served
 
@@ -38,7 +39,7 @@ def page_of(browser, site, *, context=None, prepare=None):
     if prepare:
         page.add_init_script(prepare)
     page.goto(site.address)
-    opened(page)
+    ready(page)
     try:
         yield page
     finally:
@@ -51,9 +52,9 @@ def page_of(browser, site, *, context=None, prepare=None):
     assert [url for url in asked if not url.startswith(own)] == []
 
 
-def opened(page):
-    page.wait_for_selector("html[data-ready]", timeout=LONG)
-    page.wait_for_selector(".engine-loading", state="hidden", timeout=LONG)
+def ready(page, longest=LONG):
+    page.wait_for_selector("html[data-ready]", timeout=longest)
+    page.wait_for_selector(".engine-loading", state="hidden", timeout=longest)
 
 
 def give(page, *files):
@@ -198,7 +199,7 @@ def test_it_works_with_the_network_off_and_is_isolated_from_the_second_visit_on(
     context.set_offline(True)
     page = context.new_page()
     page.goto(site.address)
-    opened(page)
+    ready(page)
     assert page.evaluate("crossOriginIsolated")
     page.click(".samples button >> nth=0")
     finished(page, 1)
@@ -233,12 +234,12 @@ def test_what_is_damaged_or_gone_is_fetched_again(browser, dist, path, body):
         assert page.evaluate(CHANGE, {"path": path, "body": body}) == "true"
         site.asked.clear()
         page.reload()
-        opened(page)
+        ready(page)
         # The browser itself looks whether there is a newer service worker.
         assert [name for name in site.asked if name != "service-worker.js"] == [path]
         site.asked.clear()
         page.reload()
-        opened(page)
+        ready(page)
         assert path not in site.asked
     context.close()
 
@@ -278,7 +279,7 @@ def test_a_breach_of_the_policy_reaches_nobody_and_is_shown(browser, dist):
         with served(dist) as site:
             page = context.new_page()
             page.goto(site.address)
-            opened(page)
+            ready(page)
             attempt = (
                 "(address) => fetch(address, {method: 'POST', mode: 'no-cors', body: 'pixels'})"
                 ".then(() => 'sent', (error) => error.name)"
@@ -422,6 +423,30 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(browser, dist):
             said = rows.filter(has_text=name).locator(".state").get_attribute("title")
             assert f"cannot read {name}: " in said
             assert reason in said
+
+
+def test_webgpu_is_tried_and_taken_or_left_with_a_reason(launch, dist, tmp_path):
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"]
+    opened = launch([*flags, "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"])
+    try:
+        with served(dist) as site:
+            site.address += "?webgpu=software"
+            page = opened.new_page()
+            page.goto(site.address)
+            adapter = page.evaluate("async () => !!(await navigator.gpu?.requestAdapter())")
+            if not adapter or not page.evaluate("'Suspending' in WebAssembly"):
+                pytest.skip("this Chromium has no WebGPU here, in software neither")
+            ready(page, 3 * LONG)
+            give(page, EXAMPLE)
+            page.select_option("#model", "nssbg-lite")
+            finished(page, 1)
+            told = facts(page)
+            assert "WebGPU" in told["Device"] + told.get("Fallbacks", "")
+            made, _ = taken(page)
+            there = native(EXAMPLE.read_bytes(), "mug.jpg", tmp_path)
+            assert np.abs(alpha_of(made) - alpha_of(there)).max() <= 4
+    finally:
+        opened.close()
 
 
 def test_a_device_with_little_memory_has_one_thread_and_says_so(browser, dist):

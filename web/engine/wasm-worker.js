@@ -11,7 +11,7 @@ import { decodePng, encodePng } from '../core/png.js';
 import { decodeFile, JpegDecoder } from './wasm/picture-file.js';
 import { paceOf } from './wasm/pace.js';
 import { SiteFiles } from './wasm/site-files.js';
-import { tryWebgpu, webgpuHere } from './wasm/webgpu.js';
+import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
 
 /**
  * @typedef {object} Open
@@ -58,7 +58,7 @@ import { tryWebgpu, webgpuHere } from './wasm/webgpu.js';
 /** @typedef {{type: 'mask', id: number, file: Blob, name: string}} Mask the alpha of a cut-out's PNG file as one of its own */
 
 /**
- * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
+ * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, deviceName?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
  *   {type: 'loading', id: number, bytes: number, of: number} | {type: 'request', address: string} |
  *   {type: 'stage', id: number, stage: string} |
  *   ({type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number} &
@@ -150,30 +150,24 @@ async function openSite({ id, site, weak = false, webgpu = true }) {
   lap('core');
   decoder = new JpegDecoder(files.at('decoder/'));
   const weightsFile = /** @type {Uint8Array} */ (bytesOfNetwork);
-  /** @type {any} */
-  let ort;
-  try {
-    ort = await loadRuntime(files.at('runtime/'), core.threads, module);
-    network = await Network.open(ort, weightsFile, description);
-  } catch (error) {
-    if (!gpu) throw error;
-    notes.push(`the runtime with WebGPU does not start here: ${error instanceof Error ? error.message : error}`);
-    await files.bytes('runtime/ort-wasm-simd-threaded.wasm');
-    ort = null;
-    network = await Network.open(await loadRuntime(files.at('runtime/'), core.threads), weightsFile, description);
-  }
   let device = 'cpu';
-  if (gpu && ort) {
-    const tried = await tryWebgpu(ort, core, weightsFile, description, network);
-    notes.push(tried.note);
-    if (tried.network) {
+  /** @type {string | undefined} */
+  let deviceName;
+  try {
+    const ort = await loadRuntime(files.at('runtime/'), core.threads, module);
+    network = await Network.open(ort, weightsFile, description);
+    const tried = gpu ? await tryWebgpu(ort, core, weightsFile, description, network, webgpu === 'software') : null;
+    if (tried?.network) {
       await network.close();
       network = tried.network;
-      device = 'gpu';
-    }
+      [device, deviceName] = ['gpu', tried.note];
+    } else if (tried) notes.push(tried.note);
+  } catch (error) {
+    if (!gpu || error instanceof WebgpuError) throw error;
+    throw new WebgpuError(`WebGPU is left out: its runtime does not start: ${error instanceof Error ? error.message : error}`);
   }
   lap('network');
-  tell({ type: 'opened', id, build: core.build, threads: core.threads, device, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
+  tell({ type: 'opened', id, build: core.build, threads: core.threads, device, deviceName, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
 }
 
 /** @param {string} model @returns {Network | null} */
@@ -283,7 +277,7 @@ function take(said) {
       else if (said.type === 'memory') tell({ type: 'memory', id: said.id, bytes: opened().memoryBytes });
       else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('auto'), said.effort) });
     } catch (error) {
-      const kind = error instanceof CoreError ? error.kind : 'failed';
+      const kind = error instanceof CoreError || error instanceof WebgpuError ? error.kind : 'failed';
       tell({ type: 'failed', id: said.id, kind, message: error instanceof Error ? error.message : String(error) });
     }
   });

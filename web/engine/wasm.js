@@ -26,7 +26,7 @@ const MOST_BYTES = 256 << 20;
 /** What browsers tell of the device's memory, in GB; 8 where they do not. */
 const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
 /** `?webgpu=off` leaves it out, `?webgpu=software` takes an adapter in software too, which only tests want. @type {boolean | 'software'} */
-const WEBGPU = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
+let webgpu = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
 const MOST_PIXELS = WEAK ? 16e6 : 50e6;
 /** Bytes of the engine's memory that are not held on to. */
 const MOST_IDLE = 700 << 20;
@@ -94,6 +94,25 @@ const site = (async () => {
 })();
 site.catch(() => {}); // whoever awaits it says it
 
+/** Why WebGPU was left halfway, in this visit or an earlier one: it is not tried again in this browser. @type {string | null} */
+let withoutWebgpu = null;
+const LEFT = `nssbg-webgpu ${SITE.pathname}`;
+/** @param {string} why */
+function remember(why) {
+  try {
+    localStorage.setItem(LEFT, why);
+  } catch {
+    // A browser that keeps nothing tries again.
+  }
+}
+try {
+  withoutWebgpu = localStorage.getItem(LEFT);
+  if (withoutWebgpu && webgpu === true) webgpu = false;
+  else withoutWebgpu = null;
+} catch {
+  // The same.
+}
+
 /** A worker that went down with a picture is started anew; one that does not start is said. */
 let restarts = 3;
 
@@ -106,8 +125,17 @@ function start() {
     } else tell({ type: 'failed', message });
   };
   worker = new WorkerClient(broken, (address) => reportWorker(address));
-  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu: WEBGPU }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
-  return asked.then((answer) => (opened = answer));
+  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+  return asked.then(
+    (answer) => (opened = answer),
+    (error) => {
+      if (error.kind !== 'webgpu' || webgpu === false) throw error;
+      [webgpu, withoutWebgpu] = [false, error.message];
+      remember(error.message);
+      worker.close(error.message);
+      return start();
+    },
+  );
 }
 
 /** Memory that a module has taken never goes back: after a large picture, once nothing waits, the worker is a new one. */
@@ -181,7 +209,7 @@ async function pump() {
 /** @param {string} [model] that ran */
 function plan(model) {
   if (!opened) return {};
-  const fallbacks = [...opened.notes];
+  const fallbacks = [...opened.notes, ...(withoutWebgpu ? [withoutWebgpu] : [])];
   if (WEAK) fallbacks.push(texts.here.weak);
   else if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
   return { backend: model === 'studio' ? undefined : 'onnxruntime-web', device: model === 'studio' ? 'cpu' : opened.device, precision: 'float32', fallbacks };
@@ -200,7 +228,7 @@ export const engine = {
       version: nssbg,
       isa: opened ? texts.here.build(opened.build, opened.threads) : undefined,
       plan: plan(),
-      device_name: undefined,
+      device_name: opened?.deviceName,
       pace,
       models: [
         { name: 'auto', here: true, licence: 'Apache-2.0', commercial: true },
