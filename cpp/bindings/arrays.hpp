@@ -71,6 +71,7 @@ void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_defocus(nb::module_& module);
+void bind_framing(nb::module_& module);
 void bind_refine(nb::module_& module);
 void bind_messages(nb::module_& module);
 void bind_png(nb::module_& module);

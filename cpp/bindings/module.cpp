@@ -8,6 +8,7 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_compose(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_defocus(module);
+    nssbg::bindings::bind_framing(module);
     nssbg::bindings::bind_png(module);
     nssbg::bindings::bind_prepare(module);
     nssbg::bindings::bind_refine(module);

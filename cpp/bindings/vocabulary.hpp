@@ -2,8 +2,10 @@
 // and the browser's module call a filter or a level is one list, with one message for a wrong word.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "nssbg/decontaminate.hpp"
 #include "nssbg/network_output.hpp"
@@ -74,6 +76,25 @@ inline OutputRange range_named(const std::string& name) {
     if (name == "unit") return OutputRange::unit;
     if (name == "minmax") return OutputRange::minmax;
     throw std::invalid_argument("range must be 'unit' or 'minmax', got '" + name + "'");
+}
+
+// "center", "bottom", "top-left", ...: the shares of the free space above the subject and left of
+// it.
+inline std::pair<double, double> align_named(const std::string& name) {
+    double down = 0.5, across = 0.5;
+    for (std::size_t at = 0; at <= name.size();) {
+        const std::size_t end = std::min(name.find('-', at), name.size());
+        const std::string word = name.substr(at, end - at);
+        if (word == "top" || word == "bottom")
+            down = word == "top" ? 0.0 : 1.0;
+        else if (word == "left" || word == "right")
+            across = word == "left" ? 0.0 : 1.0;
+        else if (word != "center")
+            throw std::invalid_argument("align is 'center', 'bottom', 'top-left', ..., got '" +
+                                        name + "'");
+        at = end + 1;
+    }
+    return {down, across};
 }
 
 }  // namespace nssbg::bindings

@@ -103,6 +103,49 @@ def defocus(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None
     """
 
 @overload
+def resample(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def resample(pixels: Annotated[NDArray[numpy.uint16], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint16]:
+    """A part (left, top, right, bottom) of a cut-out or an alpha at a size."""
+
+@overload
+def resample_window(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint8]: ...
+
+@overload
+def resample_window(pixels: Annotated[NDArray[numpy.uint16], dict(device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint16]:
+    """A box of a canvas on which pixels lie scaled and moved."""
+
+@overload
+def placement(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], canvas: tuple[int, int, float, float, float, bool, float, float], trim: bool, also: tuple[int, int, int, int], threads: int) -> tuple: ...
+
+@overload
+def placement(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], canvas: tuple[int, int, float, float, float, bool, float, float], trim: bool, also: tuple[int, int, int, int], threads: int) -> tuple:
+    """Where a cut-out comes to lie on a canvas: scale, top, left, drawn."""
+
+@overload
+def draw(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], scale: float, top: float, left: float, drawn: tuple[int, int, int, int], height: int, width: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def draw(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], scale: float, top: float, left: float, drawn: tuple[int, int, int, int], height: int, width: int) -> NDArray[numpy.uint16]:
+    """A cut-out on a transparent canvas."""
+
+def shared_canvas(boxes: Sequence[tuple[int, int, int, int]], canvas: tuple[int, int, float, float, float, bool, float, float]) -> tuple:
+    """One scale and one baseline for several pictures of one product."""
+
+def align_shares(align: str) -> tuple[float, float]:
+    """Shares of the free space above the subject and left of it."""
+
+def size_within(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width with a longer side of at most so many pixels."""
+
+SOLID_ALPHA: float = 0.5
+
+VISIBLE_ALPHA: float = 0.1
+
+FAINT_ALPHA: float = 0.02
+
+@overload
 def png_encode(pixels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], compression: str, chunks: bytes, threads: int) -> bytes: ...
 
 @overload

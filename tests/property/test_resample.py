@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nssbg import _core
-from nssbg._ops.resample import scaled, window
+from nssbg._ops.resample import scaled
 
 
 def core_planes(source, size, part, filter="lanczos", threads=1):
@@ -91,8 +91,8 @@ def test_a_cutout_is_within_a_level_of_pillow_and_of_its_own_sixteen_bits(scale)
 
 def test_windows_are_parts_of_one_picture():
     rgba = np.random.default_rng(2).integers(0, 256, (90, 80, 4), np.uint8)
-    whole = window(rgba, 0.6, 3.2, 4.7, (0, 0, 60, 60))
-    part = window(rgba, 0.6, 3.2, 4.7, (20, 10, 40, 50))
+    whole = _core.resample_window(rgba, 0.6, 3.2, 4.7, (0, 0, 60, 60))
+    part = _core.resample_window(rgba, 0.6, 3.2, 4.7, (20, 10, 40, 50))
     np.testing.assert_array_equal(part[..., 3], whole[20:40, 10:50, 3])
-    alone = window(rgba[..., 3], 0.6, 3.2, 4.7, (20, 10, 40, 50))
+    alone = _core.resample_window(rgba[..., 3], 0.6, 3.2, 4.7, (20, 10, 40, 50))
     np.testing.assert_array_equal(alone, part[..., 3])

@@ -40,6 +40,11 @@ RECORDED = (
     "premultiply",
     "suppress_spill",
     "subject_box",
+    "placement",
+    "draw",
+    "resample",
+    "size_within",
+    "align_shares",
     "orient",
     "png_encode",
     "png_unfilter",
@@ -162,8 +167,8 @@ def _outputs(name: str, args: Any, named: Any, result: Any) -> tuple[list[Any], 
         return [args[0]], None
     if name in ("clean_components", "coarse_alpha"):
         return [args[0]], result
-    if name in ("confidence", "selector_features", "select"):
+    if name in ("confidence", "selector_features", "select", "placement", "size_within"):
         return [], result
-    if name == "subject_box":
+    if name in ("subject_box", "align_shares"):
         return [], result
     return [result], None

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCore } from '../../web/core/core.js';
+import { draw, placement, scaled, sizeWithin } from '../../web/core/framing.js';
 import { coarseAlpha, confidence, joinedMaps, SecondPass, select, selectorFeatures } from '../../web/core/maps.js';
 import { NativeArray } from '../../web/core/native-array.js';
 
@@ -119,6 +120,25 @@ const operations = {
   subject_box(get) {
     const { top, left, bottom, right } = core.subjectBox(array(get(0, 'rgba')), get(1, 'threshold'));
     return { outputs: [], answer: [top, left, bottom, right] };
+  },
+  placement(get) {
+    const [height, width, fill, down, across, enlarge, scale, baseline] = get(1, 'canvas');
+    const where = placement(array(get(0, 'rgba')), { height, width, fill, align: [down, across], enlarge, scale, baseline });
+    const { top, left, bottom, right } = where.drawn;
+    return { outputs: [], answer: [where.scale, where.top, where.left, [top, left, bottom, right]] };
+  },
+  draw(get) {
+    const [top, left, bottom, right] = get(4, 'drawn');
+    const where = { scale: get(1, 'scale'), top: get(2, 'top'), left: get(3, 'left'), drawn: { top, left, bottom, right } };
+    return { outputs: [draw(array(get(0, 'rgba')), where, { height: get(5, 'height'), width: get(6, 'width') })] };
+  },
+  resample: (get) => ({ outputs: [scaled(array(get(0, 'pixels')), get(2, 'height'), get(3, 'width'))] }),
+  size_within: (get) => ({ outputs: [], answer: sizeWithin(core, get(0, 'height'), get(1, 'width'), get(2, 'longest')) }),
+  align_shares(get) {
+    // What the shares come to is seen in where a canvas has its picture.
+    const full = core.array({ data: new Uint8Array(16).fill(255), height: 2, width: 2, channels: 4 });
+    const { top, left } = placement(full, { height: 8, width: 12, fill: 1, scale: 1, align: get(0, 'align') });
+    return { outputs: [], answer: [top / 6, left / 10] };
   },
   orient: (get) => ({ outputs: [core.orient(array(get(0, 'pixels')), get(1, 'orientation'))] }),
   png_encode: (get) => ({ outputs: [core.pngEncode(array(get(0, 'pixels')), { compression: get(1, 'compression'), chunks: bytes(get(2, 'chunks')) })] }),

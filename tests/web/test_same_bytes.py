@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from recorder import RECORDED, Recorder
 
-from nssbg import Remover, _core
+from nssbg import Canvas, Output, Remover, _core
+from nssbg._compose.output import render
 from nssbg._models.catalog import describe
 from nssbg._models.fitted import ConfidenceWeights
 from nssbg._segment.confidence import confidence
@@ -169,6 +170,26 @@ def run_rules_on_maps():
     run_second_pass(one, lambda part: np.rint(network_of(64)(part) * 255).astype(np.uint8))
 
 
+def run_framing():
+    """Canvas, trim and longest side, in both depths; what is half opaque nowhere, and thin tips."""
+    for dtype in (np.uint8, np.uint16):
+        full = np.iinfo(dtype).max
+        image, _ = pictures(dtype)
+        alpha = discs(173, 259, (90, 120, 60), (40, 220, 12))[..., 0].astype(np.float64) / 255
+        alpha[85:88, 170:250] = np.linspace(1, 0.05, 80)  # a tip
+        for opacity in (1.0, 0.4):
+            cover = np.rint(alpha * opacity * full).astype(dtype)
+            rgba = np.dstack([image, cover])
+            for canvas in (
+                Canvas(200, 160),
+                Canvas(500, 400, fill=0.9, align="bottom-left"),
+                Canvas(90, 300, fill=1.0, align=(0.25, 0.75), enlarge=False),
+                Canvas(300, 300, scale=0.8, baseline=280.0, align="top-right"),
+            ):
+                render(rgba, Output(canvas=canvas))
+            render(rgba, Output(trim=True, padding=(3, 0, 7, 11), longest_side=99))
+
+
 def test_no_golden_file_is_forgotten():
     names = {path.stem[5:-7] for path in (ROOT / "tests" / "golden").glob("test_*_golden.py")}
     assert names == GOLDEN | NOT_IN_THE_BROWSER
@@ -183,6 +204,7 @@ def calls(tmp_path_factory, web_builds):
         run_golden_tests()
         run_operations_without_golden_file()
         run_rules_on_maps()
+        run_framing()
     recorder.save()
     assert {call["operation"] for call in recorder.calls} == {*RECORDED, "second_pass"}
     return recorder.folder

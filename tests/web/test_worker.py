@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from recorder import Recorder
 
-from nssbg import Remover
+from nssbg import Canvas, Output, Remover
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "web" / "dist"
@@ -20,6 +20,18 @@ CASES = [
     ("bear", "nssbg-lite", "best"),
     *((name, "studio", "balanced") for name in ("bear", "mug", "portrait")),
     *((name, "auto", "balanced") for name in ("bear", "mug", "portrait", "small", "unsure")),
+]
+
+#: A frame of the worker's, and the same as an `Output`.
+FRAMES = [
+    (
+        {"canvas": {"width": 500, "height": 400, "fill": 0.9, "align": "bottom"}},
+        Output(canvas=Canvas(500, 400, fill=0.9, align="bottom")),
+    ),
+    (
+        {"trim": True, "padding": [5, 0, 9, 2], "longestSide": 300},
+        Output(trim=True, padding=(5, 0, 9, 2), longest_side=300),
+    ),
 ]
 
 
@@ -54,6 +66,12 @@ def pictures(tmp_path_factory, web_builds):
     for name, model, effort in CASES:
         image = recorder.kept(picture(name))
         recorder.calls.append({"name": name, "model": model, "effort": effort, "image": image})
+    for number, (frame, output) in enumerate(FRAMES):
+        file = recorder.folder / f"framed-{number}.png"
+        native["mug", "studio", "balanced"].save(file, output=output)
+        image = recorder.kept(picture("mug"))
+        call = {"name": f"framed-{number}", "model": "studio", "effort": "balanced", "image": image}
+        recorder.calls.append({**call, "frame": frame})
     recorder.save()
     return recorder.folder, native
 
@@ -80,11 +98,17 @@ def test_cutouts_are_the_native_ones(node, pictures, build, threads):
     folder, native = pictures
     opened, *told = node("worker_cutout.js", folder, DIST, build, threads)
     assert (opened["type"], opened["build"], opened["threads"]) == ("opened", build, threads)
-    broken, unknown, utmost = told[len(CASES) :]
+    told, (broken, unknown, utmost, tall) = told[:-4], told[-4:]
     assert (broken["type"], broken["kind"]) == ("failed", "invalid")
     assert "broken.png: it is no PNG file" in broken["message"]
     assert "birefnet is not here; studio, nssbg-lite, auto are" in unknown["message"]
     assert "effort must be 'fast', 'balanced' or 'best', got 'utmost'" in utmost["message"]
+    assert "sides of 1 to 65535 pixels, not 99999 x 5" in tall["message"]
+    for number, one in enumerate(told[len(CASES) :]):
+        assert one["type"] == "done", one
+        assert one["stages"][-2:] == ["compose", "encode"]
+        made = (folder / f"framed-{number}-studio-balanced-web.png").read_bytes()
+        assert made == (folder / f"framed-{number}.png").read_bytes()
     for case, one in zip(CASES, told, strict=False):
         assert one["type"] == "done", one
         there = native[case]

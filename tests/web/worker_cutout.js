@@ -35,15 +35,16 @@ function ask(request) {
 const description = JSON.parse(readFileSync(join(dist, 'models', 'nssbg-lite.json'), 'utf8'));
 const opened = await ask({ type: 'open', core: at('core/'), runtime: at('runtime/'), network: at('models/nssbg-lite.onnx'), description, build, threads: Number(threads) });
 const told = [opened];
-for (const { name, model, effort, image } of JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8'))) {
+for (const { name, model, effort, image, frame = null } of JSON.parse(readFileSync(join(folder, 'calls.json'), 'utf8'))) {
   const [height, width, channels] = image.shape;
   const data = new Uint8Array(readFileSync(join(folder, image.file)));
-  const { png, ...rest } = await ask({ type: 'cutout', image: { data, height, width, channels }, model, options: { effort } });
+  const { png, ...rest } = await ask({ type: 'cutout', image: { data, height, width, channels }, model, options: { effort, frame } });
   if (png) writeFileSync(join(folder, `${name}-${model}-${effort}-web.png`), png);
   told.push(rest);
 }
 told.push(await ask({ type: 'cutout', png: new Uint8Array(40), name: 'broken.png', model: 'studio' }));
 told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'birefnet' }));
 told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'nssbg-lite', options: { effort: 'utmost' } }));
+told.push(await ask({ type: 'cutout', image: { data: new Uint8Array(12), height: 2, width: 2, channels: 3 }, model: 'studio', options: { frame: { canvas: { width: 99999, height: 5 } } } }));
 console.log(JSON.stringify(told));
 process.exit(0);

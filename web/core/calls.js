@@ -109,11 +109,8 @@ export class Calls {
   /** The address of an array's descriptor; 0 for none. @param {Input | null} input */
   of(input) {
     if (input === null) return 0;
-    let array = input;
-    if (!(array instanceof NativeArray) && !(array instanceof NativePart)) {
-      array = this.array(array);
-      this.scratch.push(array.pointer);
-    }
+    const array = input instanceof NativeArray || input instanceof NativePart ? input : this.array(input);
+    if (array !== input) this.scratch.push(/** @type {NativeArray} */ (array).pointer);
     if (array.core !== this) throw new TypeError('this array is in the memory of another core');
     const words = new Uint32Array(DESCRIPTOR_WORDS);
     array.describe(words);

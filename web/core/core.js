@@ -139,7 +139,7 @@ export class Core extends Calls {
   /**
    * A coarse alpha at the image's size.
    * @param {Input} image H x W x 3, uint8 or uint16
-   * @param {Input} coarse any size, uint8 or float32 0..1
+   * @param {NativeArray | import('./native-array.js').Pixels} coarse any size, uint8 or float32 0..1
    * @param {{level?: 'none' | 'guided' | 'matting' | 'auto', trimap?: Input | null, tile?: number}} [how]
    * @returns {{alpha: NativeArray, report: any}} alpha of coarse's type
    */

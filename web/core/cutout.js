@@ -4,6 +4,7 @@
  * Only the order stands here, and the loop over forward passes: what a stage decides by is the core's own
  * (docs/decisions/1051-shared-rules.md).
  */
+import { framed } from './framing.js';
 import { confidence, joinedMaps, rules, SecondPass, select, selectorFeatures } from './maps.js';
 import { dtypeOfInput } from './native-array.js';
 import { encodePng } from './png.js';
@@ -208,17 +209,26 @@ const fineness = (image) => (dtypeOfInput(image) === 'uint8' ? 'uint8' : 'float3
 /**
  * The same, as a PNG file.
  * @param {Core} core @param {Network | null} network @param {NativeArray} image
- * @param {CutoutOptions & {metadata?: import('./png.js').Metadata}} [options]
+ * @param {CutoutOptions & {metadata?: import('./png.js').Metadata, frame?: import('./framing.js').Frame | null}} [options]
  * @returns {Promise<Told & {png: Uint8Array}>}
  */
-export async function cutoutPng(core, network, image, { metadata = {}, ...options } = {}) {
+export async function cutoutPng(core, network, image, { metadata = {}, frame = null, ...options } = {}) {
   const { rgba, timings, ...told } = await cutout(core, network, image, options);
+  let pixels = rgba;
   try {
+    if (frame) {
+      options.onStage?.('compose');
+      const began = performance.now();
+      pixels = framed(rgba, frame);
+      timings.compose = performance.now() - began;
+    }
     options.onStage?.('encode');
     const began = performance.now();
-    const png = await encodePng(core, rgba, metadata);
-    return { png, ...told, timings: { ...timings, encode: performance.now() - began } };
+    const png = await encodePng(core, pixels, metadata);
+    timings.encode = performance.now() - began;
+    return { png, ...told, timings };
   } finally {
     rgba.release();
+    pixels.release();
   }
 }

@@ -36,7 +36,7 @@ import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
  * @property {Uint8Array} [png] a PNG file
  * @property {string} [name] for errors
  * @property {string} model "studio", the network's name, or "auto": the better answer of both
- * @property {import('../core/cutout.js').CutoutOptions} [options]
+ * @property {import('../core/cutout.js').CutoutOptions & {frame?: import('../core/framing.js').Frame | null}} [options]
  */
 
 /**

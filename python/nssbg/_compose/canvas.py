@@ -1,7 +1,8 @@
 """Brings a cut-out to size: trims to the subject, pads, places it on a canvas.
 
 The subject is framed by what is at least half opaque, as guides and their checkers measure it;
-what is fainter (soft edges, hair) hangs into the margins and is never cut off.
+what is fainter (soft edges, hair) hangs into the margins and is never cut off. The rule is the
+core's (cpp/include/nssbg/framing.hpp), which the browser follows too.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from nssbg import _core
+from nssbg import _core as _typed_core
 from nssbg._errors import OptionError
-from nssbg._ops.resample import scaled, window
+from nssbg._ops.resample import scaled
 from nssbg._types import ImageArray
 
 __all__ = [
@@ -31,6 +32,9 @@ __all__ = [
     "trimmed",
 ]
 
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
+
 Box = tuple[int, int, int, int]
 
 Align = Literal[
@@ -38,21 +42,14 @@ Align = Literal[
     "top-left", "top-right", "bottom-left", "bottom-right",
 ]  # fmt: skip
 
-# Share of the free space that lies before the subject, per word.
-_VERTICAL = {"top": 0.0, "bottom": 1.0}
-_HORIZONTAL = {"left": 0.0, "right": 1.0}
-_WORDS = {"center", *_VERTICAL, *_HORIZONTAL}
+_WORDS = {"center", "top", "bottom", "left", "right"}
 # A side of a canvas above this is a mistake, not a picture.
 _LARGEST_SIDE = 65_535
-# Half opaque: what counts as subject when its fill is measured.
-SOLID = 0.5
-# Opaque enough that cutting it off at the canvas's edge would show. Fainter remnants, of a shadow
-# or of stray alpha, shall not make the subject smaller.
-VISIBLE = 0.1
-# Rows of the canvas on both sides of the subject's box that are looked at for its edge, and how
-# often: thin tips (a stem, a strap) fall below half opaque when they are scaled.
-_LOOK = 6
-_MOST_LOOKS = 12
+#: Alpha that counts as subject when its fill is measured, and that stays on the canvas.
+SOLID: float = _core.SOLID_ALPHA
+VISIBLE: float = _core.VISIBLE_ALPHA
+#: Alpha that trimming keeps.
+FAINT: float = _core.FAINT_ALPHA
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class Placement:
     drawn: Box
 
 
-def subject_box(rgba: ImageArray, *, threshold: float = 0.02, threads: int = 1) -> Box:
+def subject_box(rgba: ImageArray, *, threshold: float = FAINT, threads: int = 1) -> Box:
     """The smallest box around the subject.
 
     Args:
@@ -147,7 +144,7 @@ def subject_box(rgba: ImageArray, *, threshold: float = 0.02, threads: int = 1) 
     return cast("Box", box)
 
 
-def trimmed(rgba: ImageArray, *, threshold: float = 0.02, threads: int = 1) -> ImageArray:
+def trimmed(rgba: ImageArray, *, threshold: float = FAINT, threads: int = 1) -> ImageArray:
     """The part of a cut-out that holds the subject; all of it where there is no subject."""
     top, left, bottom, right = subject_box(rgba, threshold=threshold, threads=threads)
     if bottom == 0:
@@ -214,93 +211,24 @@ def placement(
             kept on the canvas, but is not what is framed. Empty: nothing.
         threads: Threads to use; 0 means all usable cores.
     """
-    whole = (0, 0, rgba.shape[0], rgba.shape[1])
-    faint = visible = opaque_subject = whole
-    if trim:
-        boxes = [
-            subject_box(rgba, threshold=level, threads=threads) for level in (0.02, VISIBLE, SOLID)
-        ]
-        # Where nothing is half opaque (glass, smoke), what there is stands in.
-        faint = boxes[0] if boxes[0][2] else whole
-        visible = boxes[1] if boxes[1][2] else faint
-        opaque_subject = boxes[2] if boxes[2][2] else visible
-        trim = boxes[2][2] > 0
-    if also[2] > 0:
-        visible, faint = _joined(visible, also), _joined(faint, also)
-    found = replace(_fitted(opaque_subject, visible, canvas), drawn=faint)
-    if not trim:
-        return found
-    return _reaching(rgba[..., 3], found, opaque_subject, visible, canvas)
+    scale, top, left, drawn = _core.placement(
+        np.ascontiguousarray(rgba), _board(canvas), trim, also, threads or _core.usable_cores()
+    )
+    return Placement(scale=scale, top=top, left=left, drawn=drawn)
 
 
-def _reaching(
-    alpha: ImageArray, found: Placement, opaque_subject: Box, visible: Box, canvas: Canvas
-) -> Placement:
-    """The placement whose subject, as it is drawn, reaches the fill and hardly passes it."""
-    edges: tuple[float, float, float, float] = opaque_subject
-    best: tuple[float, Placement] | None = None
-    before = (0, 0, 0, 0)
-    damped = 1.0
-    for look in range(_MOST_LOOKS):
-        # Wider each time: a long thin tip may be lost for many rows.
-        lost = _lost(alpha, found, edges, canvas, _LOOK << (look // 3))
-        if not any(lost):
-            return found
-        beyond = max(
-            (edges[axis + 2] - edges[axis]) * found.scale
-            - (lost[axis] + lost[axis + 2])
-            - canvas.fill * side
-            for axis, side in enumerate((canvas.height, canvas.width))
-        )
-        if beyond > -0.01 and (best is None or beyond < best[0]):
-            best = (beyond, found)
-        # A tip of less than a pixel comes and goes with where the pixels happen to lie.
-        if any(now * then < 0 for now, then in zip(lost, before, strict=True)):
-            damped /= 2
-        before = lost
-        step = [pixels * damped / found.scale for pixels in lost]
-        edges = (edges[0] + step[0], edges[1] + step[1], edges[2] - step[2], edges[3] - step[3])
-        found = replace(_fitted(edges, visible, canvas), drawn=found.drawn)
-    return found if best is None else best[1]
-
-
-def _joined(one: Box, other: Box) -> Box:
+def _board(canvas: Canvas) -> tuple[int, int, float, float, float, bool, float, float]:
+    """A canvas as the core takes it: 0 for a scale or baseline that is not given."""
+    down, across = _shares(canvas.align)
     return (
-        min(one[0], other[0]),
-        min(one[1], other[1]),
-        max(one[2], other[2]),
-        max(one[3], other[3]),
-    )
-
-
-def _fitted(subject: tuple[float, float, float, float], visible: Box, canvas: Canvas) -> Placement:
-    """The placement that brings the subject's box to the canvas's fill and alignment."""
-    top, left, bottom, right = subject
-    # Whole pixels, at least the fill: 0.85 of 999 is 850 rows, not 849.15.
-    wanted_y, wanted_x = (
-        math.ceil(canvas.fill * side - 1e-6) for side in (canvas.height, canvas.width)
-    )
-    scale = min(wanted_y / (bottom - top), wanted_x / (right - left))
-    if not canvas.enlarge:
-        scale = min(scale, 1.0)
-    if canvas.scale is not None:
-        scale = canvas.scale
-    # What can be seen stays on the canvas.
-    scale = min(
-        scale,
-        canvas.height / (visible[2] - visible[0]),
-        canvas.width / (visible[3] - visible[1]),
-    )
-    vertical, horizontal = _shares(canvas.align)
-    y = _start(canvas.height, canvas.fill, (bottom - top) * scale, vertical)
-    if canvas.baseline is not None:
-        y = round(canvas.baseline - (bottom - top) * scale)
-    x = _start(canvas.width, canvas.fill, (right - left) * scale, horizontal)
-    return Placement(
-        scale=scale,
-        top=_kept_inside(y - top * scale, visible[0], visible[2], scale, canvas.height),
-        left=_kept_inside(x - left * scale, visible[1], visible[3], scale, canvas.width),
-        drawn=visible,
+        canvas.height,
+        canvas.width,
+        canvas.fill,
+        down,
+        across,
+        canvas.enlarge,
+        canvas.scale or 0.0,
+        canvas.baseline or 0.0,
     )
 
 
@@ -308,65 +236,8 @@ def _shares(align: str | tuple[float, float]) -> tuple[float, float]:
     """Shares of the free space above and left of the subject."""
     if not isinstance(align, str):
         return align
-    words = align.split("-")
-    return (
-        next((_VERTICAL[word] for word in words if word in _VERTICAL), 0.5),
-        next((_HORIZONTAL[word] for word in words if word in _HORIZONTAL), 0.5),
-    )
-
-
-def _start(side: int, fill: float, length: float, share: float) -> int:
-    """The first pixel of a subject within the margins, which stay free whatever the alignment."""
-    margin = min(side * (1.0 - fill), side - length) / 2
-    return round(margin + share * (side - length - 2 * margin))
-
-
-def _kept_inside(offset: float, first: int, last: int, scale: float, side: int) -> float:
-    """The offset, moved as little as keeps first..last on the canvas."""
-    return max(min(offset, side - last * scale), -first * scale)
-
-
-def _lost(
-    alpha: ImageArray,
-    found: Placement,
-    edges: tuple[float, float, float, float],
-    canvas: Canvas,
-    look: int,
-) -> tuple[int, int, int, int]:
-    """Pixels of the canvas by which the subject, drawn, falls short of its box on each side.
-
-    One pixel too many is let be (-1 counts as 0), so that looking again comes to an end.
-    """
-    half = np.iinfo(alpha.dtype).max // 2
-    sides = (canvas.height, canvas.width)
-    offsets = (found.top, found.left)
-    first, last = (
-        [round(offsets[axis] + edges[axis + end] * found.scale) for axis in (0, 1)]
-        for end in (0, 2)
-    )
-    lost = [0, 0, 0, 0]
-    for axis in (0, 1):
-        inside = min(look, (last[axis] - first[axis]) // 2)
-        for end, edge in ((0, first[axis]), (2, last[axis])):
-            begin, stop = (edge - look, edge + inside) if end == 0 else (edge - inside, edge + look)
-            box = [
-                max(0, first[0]),
-                max(0, first[1]),
-                min(sides[0], last[0]),
-                min(sides[1], last[1]),
-            ]
-            box[axis], box[axis + 2] = max(0, begin), min(sides[axis], stop)
-            if inside < 1 or box[1] >= box[3] or box[0] >= box[2]:
-                continue
-            strip = window(alpha, found.scale, found.top, found.left, cast("Box", tuple(box)))
-            held = np.flatnonzero((strip > half).any(axis=1 - axis))
-            if held.size == 0:
-                lost[axis + end] = inside
-            else:
-                reached = box[axis] + int(held[0] if end == 0 else held[-1] + 1)
-                short = reached - edge if end == 0 else edge - reached
-                lost[axis + end] = 0 if short == -1 else short
-    return lost[0], lost[1], lost[2], lost[3]
+    shares: tuple[float, float] = _core.align_shares(align)
+    return shares
 
 
 def drawn(rgba: ImageArray, where: Placement, canvas: Canvas) -> ImageArray:
@@ -380,15 +251,16 @@ def drawn(rgba: ImageArray, where: Placement, canvas: Canvas) -> ImageArray:
     Returns:
         canvas.height x canvas.width x 4 of the same dtype.
     """
-    result = np.zeros((canvas.height, canvas.width, 4), rgba.dtype)
-    first_y, first_x, last_y, last_x = where.drawn
-    top = max(0, math.floor(where.top + first_y * where.scale))
-    left = max(0, math.floor(where.left + first_x * where.scale))
-    bottom = min(canvas.height, math.ceil(where.top + last_y * where.scale - 1e-6))
-    right = min(canvas.width, math.ceil(where.left + last_x * where.scale - 1e-6))
-    box = (top, left, max(bottom, top + 1), max(right, left + 1))
-    result[box[0] : box[2], box[1] : box[3]] = window(rgba, where.scale, where.top, where.left, box)
-    return cast("ImageArray", result)
+    result: ImageArray = _core.draw(
+        np.ascontiguousarray(rgba),
+        where.scale,
+        where.top,
+        where.left,
+        where.drawn,
+        canvas.height,
+        canvas.width,
+    )
+    return result
 
 
 def shared_canvas(boxes: Sequence[Box], canvas: Canvas) -> Canvas:
@@ -409,10 +281,10 @@ def shared_canvas(boxes: Sequence[Box], canvas: Canvas) -> Canvas:
     Raises:
         OptionError: No box holds anything.
     """
-    sizes = [(box[2] - box[0], box[3] - box[1]) for box in boxes if box[2] > box[0]]
-    if not sizes:
+    if not any(box[2] > box[0] for box in boxes):
         raise OptionError("none of the pictures shows a subject to share a scale with")
-    tallest, widest = max(size[0] for size in sizes), max(size[1] for size in sizes)
-    whole = (0, 0, tallest, widest)
-    found = _fitted(whole, whole, replace(canvas, scale=None, baseline=None))
-    return replace(canvas, scale=found.scale, baseline=found.top + tallest * found.scale)
+    scale, baseline = _core.shared_canvas(
+        [(0, 0, box[2] - box[0], box[3] - box[1]) for box in boxes],
+        _board(replace(canvas, scale=None, baseline=None)),
+    )
+    return replace(canvas, scale=scale, baseline=baseline)
