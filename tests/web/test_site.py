@@ -17,7 +17,7 @@ from chromium import FLAGS
 from PIL import Image, ImageCms
 from site_server import ISOLATED, served
 
-from nssbg import Remover
+from nssbg import Canvas, Output, Remover
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "mug.jpg"
@@ -379,7 +379,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
                 const refusals = [];
                 const asks = [{softness: 0.5}, {choke: 1},
                     {corrections: {box: [0, 0, 9, 9], keep: [], drop: [], strokes: []}},
-                    {framing: {...edit.framing, canvas: '90x90'}}];
+                    {framing: {...edit.framing, shadow: 'drop'}}];
                 for (const change of asks) {
                     await engine.setEdit(id, {...edit, ...change}).then(
                         () => refusals.push(null), (error) => refusals.push(error.message));
@@ -392,7 +392,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
             "cancelled",
             "done",
         )
-        words = ("Softness", "Choke", "Corrections", "Canvas")
+        words = ("Softness", "Choke", "Corrections", "Shadow")
         for word, said in zip(words, asked["refusals"], strict=True):
             assert said is not None, word
             assert said.startswith(word)
@@ -411,6 +411,46 @@ def refused_files():
         "noise.heic": (bytes(range(200)), "no decoder for it"),
         "empty.jpg": (b"", "the file is empty"),
     }
+
+
+FRAMED = """
+async (framing) => {
+    const at = new URL('assets/engine/wasm.js', document.baseURI).href;
+    const {engine} = await import(at);
+    const [{id, edit}] = await engine.pictures();
+    const {revision} = await engine.setEdit(id, {...edit, framing: {...edit.framing, ...framing}});
+    for (;;) {
+        const [picture] = await engine.pictures();
+        if (picture.error) throw new Error(picture.error.message);
+        if (picture.state === 'done' && picture.revision >= revision) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const [{framed}] = await engine.pictures();
+    const {layerWidth, layerHeight} = await engine.view(id, {fit: 100}, 'framed', revision);
+    return {framed, layer: [layerWidth, layerHeight]};
+}
+"""
+
+
+def test_a_cutout_is_framed_as_natively(browser, dist, tmp_path):
+    place = {"canvas": "300x200", "fill": 0.8, "align": "bottom", "background": "#336699"}
+    with served(dist) as site, page_of(browser, site) as page:
+        give(page, ("small.jpg", small(0)))
+        finished(page, 1)
+        told = page.evaluate(FRAMED, place)
+        assert (told["framed"], told["layer"]) == ({"width": 300, "height": 200}, [300, 200])
+        made = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
+        assert page.evaluate(FRAMED, {"trim": True})["framed"]["width"] < 320
+        trimmed = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
+    (tmp_path / "small.jpg").write_bytes(small(0))
+    with Remover(model="auto", device="cpu", backend="onnxruntime", threads=1) as remover:
+        cutout = remover.cutout(tmp_path / "small.jpg")
+        canvas = Canvas(300, 200, fill=0.8, align="bottom")
+        framed = cutout.render(Output(background="#336699", canvas=canvas))
+        bare = cutout.render(Output(trim=True))
+    for ours, native_one in ((made, framed), (trimmed, bare)):
+        assert ours.shape == native_one.shape
+        assert np.abs(ours.astype(int) - native_one.astype(int)).max() <= 2
 
 
 def test_files_that_cannot_be_read_are_named_with_the_reason(browser, dist):

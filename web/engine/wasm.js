@@ -17,8 +17,8 @@ import { zipOf } from './wasm/zip.js';
 /** @typedef {import('./interface.js').Picture} Picture */
 /** @typedef {import('./interface.js').EngineEvent} EngineEvent */
 /**
- * @typedef {Picture & {file: Blob, blob: Blob | null, made: Edit | null, wanted: number}} Held
- * `blob`: the result, of the edit `made`; `wanted`: the revision that its edit leads to
+ * @typedef {Picture & {file: Blob, blob: Blob | null, framedBlob: Blob | null, made: Edit | null, wanted: number}} Held
+ * `blob`: the cut-out, and framed, of the edit `made`; `wanted`: the revision that its edit leads to
  */
 
 const SITE = new URL('./', document.baseURI);
@@ -69,7 +69,7 @@ let worker;
 const tell = (event) => listeners.forEach((listener) => listener(event));
 
 /** @param {Held} picture @returns {Picture} */
-function told({ file: _, blob: __, made: ___, wanted: ____, ...picture }) {
+function told({ file: _, blob: __, framedBlob: ___, made: ____, wanted: _____, ...picture }) {
   return structuredClone(picture);
 }
 /** @param {Held} picture */
@@ -166,6 +166,20 @@ function request(picture, { model, effort, refine, foreground, decontaminate }) 
   return { type: 'picture', key: picture.id, file: picture.file, name: picture.name, maxPixels: MOST_PIXELS, model, options };
 }
 
+/** Whether the cut-out that is there is an edit's: all but its framing. @param {Held} picture @param {Edit} edit */
+const sameCutout = ({ blob, made }, edit) => !!blob && JSON.stringify({ ...made, framing: null }) === JSON.stringify({ ...edit, framing: null });
+
+/** What frames a cut-out as an edit has it. @param {Held} picture @param {Blob} file @param {Edit} edit */
+function framing({ name }, file, { framing: { trim, canvas, fill, align, background } }) {
+  const [width, height] = (canvas ?? '').split('x').map(Number);
+  const frame = { trim, canvas: canvas ? { width, height, fill, align: align ?? 'center' } : null };
+  const colour = typeof background === 'string' ? [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16)) : null;
+  return { type: 'frame', file, name, frame, background: colour };
+}
+
+/** @param {Edit} edit */
+const isFramed = ({ framing: { trim, canvas, background } }) => trim || canvas !== null || background !== null;
+
 /** Works on what waits, oldest first. */
 async function pump() {
   if (running || paused || !opened) return;
@@ -181,15 +195,22 @@ async function pump() {
   Object.assign(next, { state: 'running', stage: null, progress: 0, error: null });
   changed(next);
   try {
-    const made = await worker.ask(request(next, edit), ({ stage }) => {
+    const onStage = (/** @type {{stage: string}} */ { stage }) => {
       if (!current()) return;
       Object.assign(next, { stage, progress: PROGRESS[stage] ?? next.progress });
       changed(next);
-    });
+    };
+    const kept = sameCutout(next, edit) && next.result ? next : null;
+    const made = kept ? { ...kept.result, width: kept.width, height: kept.height } : await worker.ask(request(next, edit), onStage);
+    const blob = kept?.blob ?? new Blob([made.png], { type: 'image/png' });
+    const framed = isFramed(edit) ? await worker.ask(framing(next, blob, edit)) : null;
     if (current()) {
       showing.forget(`${next.id} cutout`);
-      next.blob = new Blob([made.png], { type: 'image/png' });
+      next.blob = blob;
+      next.framedBlob = framed && new Blob([framed.png], { type: 'image/png' });
+      next.framed = framed && { width: framed.width, height: framed.height };
       next.made = edit;
+      if (framed) made.timings = { ...made.timings, ...framed.timings };
       Object.assign(next, {
         state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
         result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(made.model), timings: made.timings, notes: made.notes },
@@ -220,7 +241,7 @@ const cutoutName = ({ name }) => `${name.replace(/\.[^.]*$/, '')}-cutout.png`;
 
 /** @type {Engine} */
 export const engine = {
-  offers: { batch: false, corrections: false, edge: false, framing: false, pause: true },
+  offers: { batch: false, corrections: false, edge: false, shadow: false, backgrounds: ['none', 'color'], pause: true },
   inPage: true,
   async about() {
     const { nssbg, files } = await site;
@@ -239,6 +260,7 @@ export const engine = {
       efforts: WEAK ? ['fast'] : ['fast', 'balanced', 'best'],
       refines: ['none', 'guided', 'matting', 'auto'],
       foreground_methods: ['multilevel', 'blur-fusion', 'off'],
+      aligns: ['center', 'bottom'],
       formats: ['png'],
       session_folder: null,
       limits: { max_pixels: MOST_PIXELS, max_bytes: MOST_BYTES },
@@ -254,7 +276,7 @@ export const engine = {
     /** @type {Held} */
     const picture = {
       id: `p${++serial}`, name, path: path ?? null, width: 0, height: 0, bytes: file.size, state: 'queued', stage: null, progress: 0,
-      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, made: null, wanted: 1,
+      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, framedBlob: null, made: null, wanted: 1,
     };
     held.set(picture.id, picture);
     changed(picture);
@@ -303,7 +325,9 @@ export const engine = {
     // The whole of a larger one takes longer than a person waits; its result comes soon.
     if (!picture.blob || picture.width * picture.height > MOST_PREVIEWED) throw new EngineError('stale', '');
     const began = performance.now();
-    const { rgba, width, height } = await worker.ask({ ...request(picture, edit), shown: true });
+    if (layer === 'framed' && !sameCutout(picture, edit)) throw new EngineError('stale', '');
+    const asked = layer === 'framed' ? framing(picture, picture.blob, edit) : request(picture, edit);
+    const { rgba, width, height } = await worker.ask({ ...asked, shown: true });
     const whole = await createImageBitmap(new ImageData(rgba, width, height));
     const made = await part(whole, view, layer === 'alpha');
     whole.close();
@@ -312,7 +336,7 @@ export const engine = {
   async view(id, view, layer) {
     const began = performance.now();
     const picture = get(id);
-    const made = await showing.view({ ...picture, result: picture.blob }, layer, view);
+    const made = await showing.view({ ...picture, result: picture.blob, framedResult: picture.framedBlob }, layer, view);
     return { ...made, milliseconds: performance.now() - began };
   },
   async thumbnail(id, _, layer, size) {
@@ -325,12 +349,12 @@ export const engine = {
   async download(id, { mask }) {
     const picture = get(id);
     if (!picture.blob) throw new EngineError('not-ready', `${picture.name} has no result yet`);
-    if (!mask) return { blob: picture.blob, name: cutoutName(picture) };
+    if (!mask) return { blob: picture.framedBlob ?? picture.blob, name: cutoutName(picture) };
     const { png } = await worker.ask({ type: 'mask', file: picture.blob, name: picture.name });
     return { blob: new Blob([png], { type: 'image/png' }), name: cutoutName(picture).replace(/cutout\.png$/, 'mask.png') };
   },
   async downloadAll() {
-    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.blob }] : []));
+    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.framedBlob ?? picture.blob }] : []));
     return { url: URL.createObjectURL(await zipOf(files)), name: 'cutouts.zip' };
   },
   async addBackground() {
