@@ -93,7 +93,7 @@ const applyToAll = () => {
 /** @type {{name: 'cutout' | 'frame' | 'device', label: string, short: string, icon: keyof typeof import('./app/icons.js').icons, body: HTMLElement}[]} */
 const panels = [
   { name: 'cutout', label: texts.inspector.cutout, short: texts.inspector.cutout, icon: 'wand', body: cutoutPanel(store, { applyToAll, retry: (item) => list.retry(item) }) },
-  ...(engine.offers.framing ? [{ name: /** @type {const} */ ('frame'), label: texts.inspector.frame, short: texts.inspector.frame, icon: /** @type {const} */ ('box'), body: framePanel(store) }] : []),
+  { name: 'frame', label: texts.inspector.frame, short: texts.inspector.frame, icon: 'box', body: framePanel(store) },
   { name: 'device', label: texts.inspector.device, short: texts.inspector.deviceShort, icon: 'device', body: devicePanel(store, watch, { empty }) },
 ];
 const tabs = panels.map(({ name, label, short, icon: sign }) =>

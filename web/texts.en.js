@@ -287,7 +287,7 @@ export const texts = {
     requests: 'requests since loading',
     requestsIn: 'Your pictures are read, cut out and written by this page. It works with the network off.',
     refused: (/** @type {string} */ what) => `${what}: not in the browser yet. nssbg on your computer has it.`,
-    elsewhere: 'Corrections, softness, choke, framing and larger networks are in nssbg studio, which runs on your computer.',
+    elsewhere: 'Corrections, softness, choke, shadows, presets and larger networks are in nssbg studio, which runs on your computer.',
     oneCore: 'one thread: the processor has no more',
     weak: 'one thread and one pass: the device has little memory',
     notIsolated: 'one thread: the page is not cross-origin isolated; from the second visit on it is, or with the headers that the documentation names',

@@ -46,17 +46,25 @@ def dist(web_builds):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """A Chromium."""
+def launch():
+    """Starts a Chromium with some flags; it ends with the tests."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
     )
     if CHROMIUM is None:
         pytest.skip(MISSING)
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
-        yield opened
-        opened.close()
+        yield lambda flags: driver.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=list(flags)
+        )
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """A Chromium."""
+    opened = launch(FLAGS)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

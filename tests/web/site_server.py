@@ -60,6 +60,7 @@ def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[S
             super().do_GET()
 
         def end_headers(self) -> None:
+            self.send_header("Cache-Control", "no-store")
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
             super().end_headers()

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import FLAGS
 from PIL import Image, ImageCms
 from site_server import ISOLATED, served
 
-from nssbg import Remover
+from nssbg import Canvas, Output, Remover
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "mug.jpg"
@@ -38,7 +39,7 @@ def page_of(browser, site, *, context=None, prepare=None):
     if prepare:
         page.add_init_script(prepare)
     page.goto(site.address)
-    opened(page)
+    ready(page)
     try:
         yield page
     finally:
@@ -51,9 +52,9 @@ def page_of(browser, site, *, context=None, prepare=None):
     assert [url for url in asked if not url.startswith(own)] == []
 
 
-def opened(page):
-    page.wait_for_selector("html[data-ready]", timeout=LONG)
-    page.wait_for_selector(".engine-loading", state="hidden", timeout=LONG)
+def ready(page, longest=LONG):
+    page.wait_for_selector("html[data-ready]", timeout=longest)
+    page.wait_for_selector(".engine-loading", state="hidden", timeout=longest)
 
 
 def give(page, *files):
@@ -198,7 +199,7 @@ def test_it_works_with_the_network_off_and_is_isolated_from_the_second_visit_on(
     context.set_offline(True)
     page = context.new_page()
     page.goto(site.address)
-    opened(page)
+    ready(page)
     assert page.evaluate("crossOriginIsolated")
     page.click(".samples button >> nth=0")
     finished(page, 1)
@@ -233,12 +234,12 @@ def test_what_is_damaged_or_gone_is_fetched_again(browser, dist, path, body):
         assert page.evaluate(CHANGE, {"path": path, "body": body}) == "true"
         site.asked.clear()
         page.reload()
-        opened(page)
+        ready(page)
         # The browser itself looks whether there is a newer service worker.
         assert [name for name in site.asked if name != "service-worker.js"] == [path]
         site.asked.clear()
         page.reload()
-        opened(page)
+        ready(page)
         assert path not in site.asked
     context.close()
 
@@ -278,7 +279,7 @@ def test_a_breach_of_the_policy_reaches_nobody_and_is_shown(browser, dist):
         with served(dist) as site:
             page = context.new_page()
             page.goto(site.address)
-            opened(page)
+            ready(page)
             attempt = (
                 "(address) => fetch(address, {method: 'POST', mode: 'no-cors', body: 'pixels'})"
                 ".then(() => 'sent', (error) => error.name)"
@@ -378,7 +379,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
                 const refusals = [];
                 const asks = [{softness: 0.5}, {choke: 1},
                     {corrections: {box: [0, 0, 9, 9], keep: [], drop: [], strokes: []}},
-                    {framing: {...edit.framing, canvas: '90x90'}}];
+                    {framing: {...edit.framing, shadow: 'drop'}}];
                 for (const change of asks) {
                     await engine.setEdit(id, {...edit, ...change}).then(
                         () => refusals.push(null), (error) => refusals.push(error.message));
@@ -391,7 +392,7 @@ def test_a_pause_waits_and_cancelling_leaves_what_there_is(browser, dist):
             "cancelled",
             "done",
         )
-        words = ("Softness", "Choke", "Corrections", "Canvas")
+        words = ("Softness", "Choke", "Corrections", "Shadow")
         for word, said in zip(words, asked["refusals"], strict=True):
             assert said is not None, word
             assert said.startswith(word)
@@ -412,6 +413,46 @@ def refused_files():
     }
 
 
+FRAMED = """
+async (framing) => {
+    const at = new URL('assets/engine/wasm.js', document.baseURI).href;
+    const {engine} = await import(at);
+    const [{id, edit}] = await engine.pictures();
+    const {revision} = await engine.setEdit(id, {...edit, framing: {...edit.framing, ...framing}});
+    for (;;) {
+        const [picture] = await engine.pictures();
+        if (picture.error) throw new Error(picture.error.message);
+        if (picture.state === 'done' && picture.revision >= revision) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const [{framed}] = await engine.pictures();
+    const {layerWidth, layerHeight} = await engine.view(id, {fit: 100}, 'framed', revision);
+    return {framed, layer: [layerWidth, layerHeight]};
+}
+"""
+
+
+def test_a_cutout_is_framed_as_natively(browser, dist, tmp_path):
+    place = {"canvas": "300x200", "fill": 0.8, "align": "bottom", "background": "#336699"}
+    with served(dist) as site, page_of(browser, site) as page:
+        give(page, ("small.jpg", small(0)))
+        finished(page, 1)
+        told = page.evaluate(FRAMED, place)
+        assert (told["framed"], told["layer"]) == ({"width": 300, "height": 200}, [300, 200])
+        made = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
+        assert page.evaluate(FRAMED, {"trim": True})["framed"]["width"] < 320
+        trimmed = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
+    (tmp_path / "small.jpg").write_bytes(small(0))
+    with Remover(model="auto", device="cpu", backend="onnxruntime", threads=1) as remover:
+        cutout = remover.cutout(tmp_path / "small.jpg")
+        canvas = Canvas(300, 200, fill=0.8, align="bottom")
+        framed = cutout.render(Output(background="#336699", canvas=canvas))
+        bare = cutout.render(Output(trim=True))
+    for ours, native_one in ((made, framed), (trimmed, bare)):
+        assert ours.shape == native_one.shape
+        assert np.abs(ours.astype(int) - native_one.astype(int)).max() <= 2
+
+
 def test_files_that_cannot_be_read_are_named_with_the_reason(browser, dist):
     files = refused_files()
     with served(dist) as site, page_of(browser, site) as page:
@@ -422,6 +463,30 @@ def test_files_that_cannot_be_read_are_named_with_the_reason(browser, dist):
             said = rows.filter(has_text=name).locator(".state").get_attribute("title")
             assert f"cannot read {name}: " in said
             assert reason in said
+
+
+def test_webgpu_is_tried_and_taken_or_left_with_a_reason(launch, dist, tmp_path):
+    flags = [flag for flag in FLAGS if flag != "--disable-gpu"]
+    opened = launch([*flags, "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"])
+    try:
+        with served(dist) as site:
+            site.address += "?webgpu=software"
+            page = opened.new_page()
+            page.goto(site.address)
+            adapter = page.evaluate("async () => !!(await navigator.gpu?.requestAdapter())")
+            if not adapter or not page.evaluate("'Suspending' in WebAssembly"):
+                pytest.skip("this Chromium has no WebGPU here, in software neither")
+            ready(page, 3 * LONG)
+            give(page, EXAMPLE)
+            page.select_option("#model", "nssbg-lite")
+            finished(page, 1)
+            told = facts(page)
+            assert "WebGPU" in told["Device"] + told.get("Fallbacks", "")
+            made, _ = taken(page)
+            there = native(EXAMPLE.read_bytes(), "mug.jpg", tmp_path)
+            assert np.abs(alpha_of(made) - alpha_of(there)).max() <= 4
+    finally:
+        opened.close()
 
 
 def test_a_device_with_little_memory_has_one_thread_and_says_so(browser, dist):

@@ -63,7 +63,7 @@ export function framePanel(store) {
     };
     fill(
       element,
-      h(
+      about.profiles.length > 0 && h(
         'section',
         { class: 'group' },
         choice({
@@ -137,7 +137,7 @@ export function framePanel(store) {
               ? null
               : toggle({ label: texts.frame.trim, hint: texts.frame.trimHint, checked: framing.trim, disabled: blurred, change: (value) => set((changed) => (changed.trim = value)) }),
           ),
-      h(
+      store.engine.offers.shadow && h(
         'section',
         { class: 'group' },
         segmented({
@@ -156,7 +156,7 @@ export function framePanel(store) {
             choice({
               label: texts.frame.background,
               value: kind,
-              options: /** @type {const} */ (['none', 'color', 'blur', 'picture']).map((value) => ({ value, text: texts.frame.backgrounds[value] })),
+              options: /** @type {const} */ (['none', 'color', 'blur', 'picture']).filter((value) => store.engine.offers.backgrounds.includes(value)).map((value) => ({ value, text: texts.frame.backgrounds[value] })),
               change: (value) => {
                 if (value === 'picture') chooseBackground();
                 else

@@ -167,8 +167,9 @@
 
 /**
  * @typedef {object} Engine
- * @property {{batch: boolean, corrections: boolean, edge: boolean, framing: boolean, pause: boolean}} offers what else it
- *   can do: a batch of folders, corrections, softness and choke, framing; wait with what is queued
+ * @property {{batch: boolean, corrections: boolean, edge: boolean, shadow: boolean, backgrounds: string[], pause: boolean}} offers
+ *   what else it can do: a batch of folders, corrections, softness and choke, shadows; backgrounds of the frame; wait with what
+ *   is queued
  * @property {boolean} [inPage] it runs in the page itself: nothing but the site's files ever crosses a network
  * @property {() => Promise<About>} about
  * @property {() => Promise<Picture[]>} pictures

@@ -162,7 +162,7 @@ const batch = { state: /** @type {'idle' | 'running' | 'done'} */ ('idle'), done
 
 /** @type {import('./interface.js').Engine} */
 export const engine = {
-  offers: { batch: true, corrections: true, edge: true, framing: true, pause: false },
+  offers: { batch: true, corrections: true, edge: true, shadow: true, backgrounds: ['none', 'color', 'blur', 'picture'], pause: false },
   about: async () => structuredClone(about),
   pictures: async () => [...held.values()].map(told),
   async add(file, { name, path, onProgress }) {

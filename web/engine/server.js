@@ -195,7 +195,7 @@ const counted = (layer, revision) => String(layer === 'original' ? 0 : revision 
 
 /** @type {Engine} */
 export const engine = {
-  offers: { batch: true, corrections: true, edge: true, framing: true, pause: false },
+  offers: { batch: true, corrections: true, edge: true, shadow: true, backgrounds: ['none', 'color', 'blur', 'picture'], pause: false },
   async about() {
     const about = await send('about', 'GET');
     return { ...about, plan: about.plan ?? {}, defaults: editFrom(about.defaults) };

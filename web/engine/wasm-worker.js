@@ -6,12 +6,13 @@
  */
 import { CoreError, loadCore, supportedBuilds } from '../core/core.js';
 import { cutout, cutoutPng } from '../core/cutout.js';
+import { framed } from '../core/framing.js';
 import { loadRuntime, Network } from '../core/network.js';
 import { decodePng, encodePng } from '../core/png.js';
 import { decodeFile, JpegDecoder } from './wasm/picture-file.js';
 import { paceOf } from './wasm/pace.js';
 import { SiteFiles } from './wasm/site-files.js';
-import { tryWebgpu, webgpuHere } from './wasm/webgpu.js';
+import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
 
 /**
  * @typedef {object} Open
@@ -53,12 +54,17 @@ import { tryWebgpu, webgpuHere } from './wasm/webgpu.js';
  * @property {boolean} [shown] as pixels for showing
  */
 
+/**
+ * A cut-out's PNG file, framed: as a PNG file, or as RGBA in 8 bits.
+ * @typedef {{type: 'frame', id: number, file: Blob, name: string, frame: import('../core/framing.js').Frame,
+ *   background: [number, number, number] | null, shown?: boolean}} FrameIt
+ */
 /** @typedef {{type: 'pace', id: number, effort: import('../core/maps.js').Effort}} AskPace how fast this device is */
 /** @typedef {{type: 'memory', id: number}} AskMemory bytes that the core holds */
 /** @typedef {{type: 'mask', id: number, file: Blob, name: string}} Mask the alpha of a cut-out's PNG file as one of its own */
 
 /**
- * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
+ * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, deviceName?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
  *   {type: 'loading', id: number, bytes: number, of: number} | {type: 'request', address: string} |
  *   {type: 'stage', id: number, stage: string} |
  *   ({type: 'done', id: number, png?: Uint8Array, rgba?: Uint8ClampedArray, width?: number, height?: number} &
@@ -150,30 +156,24 @@ async function openSite({ id, site, weak = false, webgpu = true }) {
   lap('core');
   decoder = new JpegDecoder(files.at('decoder/'));
   const weightsFile = /** @type {Uint8Array} */ (bytesOfNetwork);
-  /** @type {any} */
-  let ort;
-  try {
-    ort = await loadRuntime(files.at('runtime/'), core.threads, module);
-    network = await Network.open(ort, weightsFile, description);
-  } catch (error) {
-    if (!gpu) throw error;
-    notes.push(`the runtime with WebGPU does not start here: ${error instanceof Error ? error.message : error}`);
-    await files.bytes('runtime/ort-wasm-simd-threaded.wasm');
-    ort = null;
-    network = await Network.open(await loadRuntime(files.at('runtime/'), core.threads), weightsFile, description);
-  }
   let device = 'cpu';
-  if (gpu && ort) {
-    const tried = await tryWebgpu(ort, core, weightsFile, description, network);
-    notes.push(tried.note);
-    if (tried.network) {
+  /** @type {string | undefined} */
+  let deviceName;
+  try {
+    const ort = await loadRuntime(files.at('runtime/'), core.threads, module);
+    network = await Network.open(ort, weightsFile, description);
+    const tried = gpu ? await tryWebgpu(ort, core, weightsFile, description, network, webgpu === 'software') : null;
+    if (tried?.network) {
       await network.close();
       network = tried.network;
-      device = 'gpu';
-    }
+      [device, deviceName] = ['gpu', tried.note];
+    } else if (tried) notes.push(tried.note);
+  } catch (error) {
+    if (!gpu || error instanceof WebgpuError) throw error;
+    throw new WebgpuError(`WebGPU is left out: its runtime does not start: ${error instanceof Error ? error.message : error}`);
   }
   lap('network');
-  tell({ type: 'opened', id, build: core.build, threads: core.threads, device, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
+  tell({ type: 'opened', id, build: core.build, threads: core.threads, device, deviceName, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
 }
 
 /** @param {string} model @returns {Network | null} */
@@ -261,6 +261,53 @@ function inBytes(samples) {
   return bytes;
 }
 
+/** @param {FrameIt} said */
+async function frameIt({ id, file, name, frame, background, shown }) {
+  const core = opened();
+  const began = performance.now();
+  const { rgb, alpha, profile, exif, dpi } = await decodePng(core, new Uint8Array(await file.arrayBuffer()), { name });
+  if (!alpha) throw new CoreError('failed', `${name} has no alpha`);
+  const { height, width } = rgb;
+  const data = rgb.data instanceof Uint16Array ? new Uint16Array(4 * height * width) : new Uint8Array(4 * height * width);
+  for (let i = 0, from = 0, to = 0; to < data.length; i++, from += 3, to += 4) {
+    data[to] = rgb.data[from];
+    data[to + 1] = rgb.data[from + 1];
+    data[to + 2] = rgb.data[from + 2];
+    data[to + 3] = alpha.data[i];
+  }
+  const rgba = core.array({ data, height, width, channels: 4 });
+  /** @type {Set<import('../core/native-array.js').NativeArray>} */
+  const held = new Set([rgba]);
+  try {
+    let made = framed(rgba, frame);
+    held.add(made);
+    if (background) {
+      const deep = made.dtype === 'uint16';
+      const row = (deep ? new Uint16Array(3 * made.width) : new Uint8Array(3 * made.width)).map((_, i) => background[i % 3] * (deep ? 257 : 1));
+      made = core.overImage(made, { data: row, height: 1, width: made.width, channels: 3 });
+      held.add(made);
+    }
+    const size = { width: made.width, height: made.height };
+    if (shown) {
+      const bytes = opaque(inBytes(made.view()), made.channels);
+      tell({ type: 'done', id, rgba: bytes, ...size }, [bytes.buffer]);
+      return;
+    }
+    const png = await encodePng(core, made, { profile, exif, dpi });
+    tell({ type: 'done', id, png, ...size, timings: { compose: performance.now() - began } }, [/** @type {ArrayBuffer} */ (png.buffer)]);
+  } finally {
+    for (const array of held) array.release();
+  }
+}
+
+/** With a fourth channel where there are three. @param {Uint8ClampedArray<ArrayBuffer>} bytes @param {number} channels */
+function opaque(bytes, channels) {
+  if (channels === 4) return bytes;
+  const all = new Uint8ClampedArray((bytes.length / 3) * 4).fill(255);
+  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) for (let c = 0; c < 3; c++) all[to + c] = bytes[from + c];
+  return all;
+}
+
 /** @param {Mask} said */
 async function mask({ id, file, name }) {
   const core = opened();
@@ -272,7 +319,7 @@ async function mask({ id, file, name }) {
 
 /** One after the other: the core does one thing at a time. @type {Promise<void>} */
 let line = Promise.resolve();
-/** @param {Open | CutOut | Picture | Mask | AskPace | AskMemory} said */
+/** @param {Open | CutOut | Picture | Mask | FrameIt | AskPace | AskMemory} said */
 function take(said) {
   line = line.then(async () => {
     try {
@@ -280,10 +327,11 @@ function take(said) {
       else if (said.type === 'cutout') await cutOut(said);
       else if (said.type === 'picture') await picture(said);
       else if (said.type === 'mask') await mask(said);
+      else if (said.type === 'frame') await frameIt(said);
       else if (said.type === 'memory') tell({ type: 'memory', id: said.id, bytes: opened().memoryBytes });
       else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('auto'), said.effort) });
     } catch (error) {
-      const kind = error instanceof CoreError ? error.kind : 'failed';
+      const kind = error instanceof CoreError || error instanceof WebgpuError ? error.kind : 'failed';
       tell({ type: 'failed', id: said.id, kind, message: error instanceof Error ? error.message : String(error) });
     }
   });

@@ -17,8 +17,8 @@ import { zipOf } from './wasm/zip.js';
 /** @typedef {import('./interface.js').Picture} Picture */
 /** @typedef {import('./interface.js').EngineEvent} EngineEvent */
 /**
- * @typedef {Picture & {file: Blob, blob: Blob | null, made: Edit | null, wanted: number}} Held
- * `blob`: the result, of the edit `made`; `wanted`: the revision that its edit leads to
+ * @typedef {Picture & {file: Blob, blob: Blob | null, framedBlob: Blob | null, made: Edit | null, wanted: number}} Held
+ * `blob`: the cut-out, and framed, of the edit `made`; `wanted`: the revision that its edit leads to
  */
 
 const SITE = new URL('./', document.baseURI);
@@ -26,7 +26,7 @@ const MOST_BYTES = 256 << 20;
 /** What browsers tell of the device's memory, in GB; 8 where they do not. */
 const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
 /** `?webgpu=off` leaves it out, `?webgpu=software` takes an adapter in software too, which only tests want. @type {boolean | 'software'} */
-const WEBGPU = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
+let webgpu = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
 const MOST_PIXELS = WEAK ? 16e6 : 50e6;
 /** Bytes of the engine's memory that are not held on to. */
 const MOST_IDLE = 700 << 20;
@@ -69,7 +69,7 @@ let worker;
 const tell = (event) => listeners.forEach((listener) => listener(event));
 
 /** @param {Held} picture @returns {Picture} */
-function told({ file: _, blob: __, made: ___, wanted: ____, ...picture }) {
+function told({ file: _, blob: __, framedBlob: ___, made: ____, wanted: _____, ...picture }) {
   return structuredClone(picture);
 }
 /** @param {Held} picture */
@@ -94,6 +94,25 @@ const site = (async () => {
 })();
 site.catch(() => {}); // whoever awaits it says it
 
+/** Why WebGPU was left halfway, in this visit or an earlier one: it is not tried again in this browser. @type {string | null} */
+let withoutWebgpu = null;
+const LEFT = `nssbg-webgpu ${SITE.pathname}`;
+/** @param {string} why */
+function remember(why) {
+  try {
+    localStorage.setItem(LEFT, why);
+  } catch {
+    // A browser that keeps nothing tries again.
+  }
+}
+try {
+  withoutWebgpu = localStorage.getItem(LEFT);
+  if (withoutWebgpu && webgpu === true) webgpu = false;
+  else withoutWebgpu = null;
+} catch {
+  // The same.
+}
+
 /** A worker that went down with a picture is started anew; one that does not start is said. */
 let restarts = 3;
 
@@ -106,8 +125,17 @@ function start() {
     } else tell({ type: 'failed', message });
   };
   worker = new WorkerClient(broken, (address) => reportWorker(address));
-  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu: WEBGPU }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
-  return asked.then((answer) => (opened = answer));
+  const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
+  return asked.then(
+    (answer) => (opened = answer),
+    (error) => {
+      if (error.kind !== 'webgpu' || webgpu === false) throw error;
+      [webgpu, withoutWebgpu] = [false, error.message];
+      remember(error.message);
+      worker.close(error.message);
+      return start();
+    },
+  );
 }
 
 /** Memory that a module has taken never goes back: after a large picture, once nothing waits, the worker is a new one. */
@@ -138,6 +166,20 @@ function request(picture, { model, effort, refine, foreground, decontaminate }) 
   return { type: 'picture', key: picture.id, file: picture.file, name: picture.name, maxPixels: MOST_PIXELS, model, options };
 }
 
+/** Whether the cut-out that is there is an edit's: all but its framing. @param {Held} picture @param {Edit} edit */
+const sameCutout = ({ blob, made }, edit) => !!blob && JSON.stringify({ ...made, framing: null }) === JSON.stringify({ ...edit, framing: null });
+
+/** What frames a cut-out as an edit has it. @param {Held} picture @param {Blob} file @param {Edit} edit */
+function framing({ name }, file, { framing: { trim, canvas, fill, align, background } }) {
+  const [width, height] = (canvas ?? '').split('x').map(Number);
+  const frame = { trim, canvas: canvas ? { width, height, fill, align: align ?? 'center' } : null };
+  const colour = typeof background === 'string' ? [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16)) : null;
+  return { type: 'frame', file, name, frame, background: colour };
+}
+
+/** @param {Edit} edit */
+const isFramed = ({ framing: { trim, canvas, background } }) => trim || canvas !== null || background !== null;
+
 /** Works on what waits, oldest first. */
 async function pump() {
   if (running || paused || !opened) return;
@@ -153,15 +195,22 @@ async function pump() {
   Object.assign(next, { state: 'running', stage: null, progress: 0, error: null });
   changed(next);
   try {
-    const made = await worker.ask(request(next, edit), ({ stage }) => {
+    const onStage = (/** @type {{stage: string}} */ { stage }) => {
       if (!current()) return;
       Object.assign(next, { stage, progress: PROGRESS[stage] ?? next.progress });
       changed(next);
-    });
+    };
+    const kept = sameCutout(next, edit) && next.result ? next : null;
+    const made = kept ? { ...kept.result, width: kept.width, height: kept.height } : await worker.ask(request(next, edit), onStage);
+    const blob = kept?.blob ?? new Blob([made.png], { type: 'image/png' });
+    const framed = isFramed(edit) ? await worker.ask(framing(next, blob, edit)) : null;
     if (current()) {
       showing.forget(`${next.id} cutout`);
-      next.blob = new Blob([made.png], { type: 'image/png' });
+      next.blob = blob;
+      next.framedBlob = framed && new Blob([framed.png], { type: 'image/png' });
+      next.framed = framed && { width: framed.width, height: framed.height };
       next.made = edit;
+      if (framed) made.timings = { ...made.timings, ...framed.timings };
       Object.assign(next, {
         state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
         result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(made.model), timings: made.timings, notes: made.notes },
@@ -181,7 +230,7 @@ async function pump() {
 /** @param {string} [model] that ran */
 function plan(model) {
   if (!opened) return {};
-  const fallbacks = [...opened.notes];
+  const fallbacks = [...opened.notes, ...(withoutWebgpu ? [withoutWebgpu] : [])];
   if (WEAK) fallbacks.push(texts.here.weak);
   else if (opened.threads === 1) fallbacks.push(crossOriginIsolated ? texts.here.oneCore : texts.here.notIsolated);
   return { backend: model === 'studio' ? undefined : 'onnxruntime-web', device: model === 'studio' ? 'cpu' : opened.device, precision: 'float32', fallbacks };
@@ -192,7 +241,7 @@ const cutoutName = ({ name }) => `${name.replace(/\.[^.]*$/, '')}-cutout.png`;
 
 /** @type {Engine} */
 export const engine = {
-  offers: { batch: false, corrections: false, edge: false, framing: false, pause: true },
+  offers: { batch: false, corrections: false, edge: false, shadow: false, backgrounds: ['none', 'color'], pause: true },
   inPage: true,
   async about() {
     const { nssbg, files } = await site;
@@ -200,7 +249,7 @@ export const engine = {
       version: nssbg,
       isa: opened ? texts.here.build(opened.build, opened.threads) : undefined,
       plan: plan(),
-      device_name: undefined,
+      device_name: opened?.deviceName,
       pace,
       models: [
         { name: 'auto', here: true, licence: 'Apache-2.0', commercial: true },
@@ -211,6 +260,7 @@ export const engine = {
       efforts: WEAK ? ['fast'] : ['fast', 'balanced', 'best'],
       refines: ['none', 'guided', 'matting', 'auto'],
       foreground_methods: ['multilevel', 'blur-fusion', 'off'],
+      aligns: ['center', 'bottom'],
       formats: ['png'],
       session_folder: null,
       limits: { max_pixels: MOST_PIXELS, max_bytes: MOST_BYTES },
@@ -226,7 +276,7 @@ export const engine = {
     /** @type {Held} */
     const picture = {
       id: `p${++serial}`, name, path: path ?? null, width: 0, height: 0, bytes: file.size, state: 'queued', stage: null, progress: 0,
-      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, made: null, wanted: 1,
+      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, framedBlob: null, made: null, wanted: 1,
     };
     held.set(picture.id, picture);
     changed(picture);
@@ -275,7 +325,9 @@ export const engine = {
     // The whole of a larger one takes longer than a person waits; its result comes soon.
     if (!picture.blob || picture.width * picture.height > MOST_PREVIEWED) throw new EngineError('stale', '');
     const began = performance.now();
-    const { rgba, width, height } = await worker.ask({ ...request(picture, edit), shown: true });
+    if (layer === 'framed' && !sameCutout(picture, edit)) throw new EngineError('stale', '');
+    const asked = layer === 'framed' ? framing(picture, picture.blob, edit) : request(picture, edit);
+    const { rgba, width, height } = await worker.ask({ ...asked, shown: true });
     const whole = await createImageBitmap(new ImageData(rgba, width, height));
     const made = await part(whole, view, layer === 'alpha');
     whole.close();
@@ -284,7 +336,7 @@ export const engine = {
   async view(id, view, layer) {
     const began = performance.now();
     const picture = get(id);
-    const made = await showing.view({ ...picture, result: picture.blob }, layer, view);
+    const made = await showing.view({ ...picture, result: picture.blob, framedResult: picture.framedBlob }, layer, view);
     return { ...made, milliseconds: performance.now() - began };
   },
   async thumbnail(id, _, layer, size) {
@@ -297,12 +349,12 @@ export const engine = {
   async download(id, { mask }) {
     const picture = get(id);
     if (!picture.blob) throw new EngineError('not-ready', `${picture.name} has no result yet`);
-    if (!mask) return { blob: picture.blob, name: cutoutName(picture) };
+    if (!mask) return { blob: picture.framedBlob ?? picture.blob, name: cutoutName(picture) };
     const { png } = await worker.ask({ type: 'mask', file: picture.blob, name: picture.name });
     return { blob: new Blob([png], { type: 'image/png' }), name: cutoutName(picture).replace(/cutout\.png$/, 'mask.png') };
   },
   async downloadAll() {
-    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.blob }] : []));
+    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.framedBlob ?? picture.blob }] : []));
     return { url: URL.createObjectURL(await zipOf(files)), name: 'cutouts.zip' };
   },
   async addBackground() {

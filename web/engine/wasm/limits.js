@@ -10,10 +10,9 @@ export function refused({ effort, softness, choke, corrections, framing }, weak)
     [texts.cutout.choke]: choke !== 0,
     [texts.cutout.corrections]: box !== null || keep.length + drop.length + strokes.length > 0,
     [texts.frame.preset]: framing.profile !== null,
-    [texts.frame.canvas]: framing.canvas !== null,
-    [texts.frame.trim]: framing.trim,
     [texts.frame.shadow]: framing.shadow !== false,
-    [texts.frame.background]: framing.background !== null,
+    [`${texts.frame.background}: ${texts.frame.backgrounds.blur}`]: framing.background === 'blur',
+    [`${texts.frame.background}: ${texts.frame.backgrounds.picture}`]: typeof framing.background === 'object' && framing.background !== null,
   };
   const names = Object.keys(asked).filter((name) => asked[name]);
   if (weak && effort !== 'fast') throw new EngineError('unsupported', texts.here.weak);

@@ -40,12 +40,13 @@ export class Showing {
   }
 
   /**
-   * @param {{id: string, name: string, file: Blob, result: Blob | null, revision: number}} picture
+   * @param {{id: string, name: string, file: Blob, result: Blob | null, framedResult: Blob | null, revision: number}} picture
    * @param {Layer} layer
    * @param {View} view
    */
   async view(picture, layer, view) {
-    const { id, file, result, revision, name } = picture;
+    const { id, file, revision, name } = picture;
+    const result = layer === 'framed' ? picture.framedResult ?? picture.result : picture.result;
     if (layer === 'original') {
       const bitmap = await this.#held(`${id} original`, () =>
         createImageBitmap(file).catch(() => {
@@ -55,7 +56,7 @@ export class Showing {
       return part(bitmap, view, false);
     }
     if (!result) throw new EngineError('stale', `${name} has no result yet`);
-    const bitmap = await this.#held(`${id} cutout ${revision}`, () => createImageBitmap(result));
+    const bitmap = await this.#held(`${id} cutout ${revision} ${result === picture.result ? '' : layer}`, () => createImageBitmap(result));
     return part(bitmap, view, layer === 'alpha');
   }
 }

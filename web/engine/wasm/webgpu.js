@@ -12,6 +12,8 @@ import { Network } from '../../core/network.js';
 /** Of the map, 0 to 1: what WebGPU's values may differ by. */
 export const BOUND = 2 / 255;
 const SIDE = 256;
+/** Milliseconds that a device gets for the probe, its shaders compiled; some never answer. */
+const LONGEST = { device: 20_000, software: 90_000 };
 
 /** Whether a network could run there: an adapter that is no software, and the promises that the runtime needs. @param {boolean} software take one of those as well */
 export async function webgpuHere(software) {
@@ -21,29 +23,49 @@ export async function webgpuHere(software) {
   return !!adapter && (software || !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false));
 }
 
+/** What was tried went wrong halfway: its runtime is not to be trusted any more, the worker starts anew without it. */
+export class WebgpuError extends Error {
+  kind = 'webgpu';
+}
+
 /**
  * @param {any} ort a runtime that has WebGPU
  * @param {Core} core @param {Uint8Array} file @param {Description} description
  * @param {Network} plain the same network on the processor
+ * @param {boolean} software the adapter may be one
  * @returns {Promise<{network: Network | null, note: string}>} null: WebGPU is left, and why
  */
-export async function tryWebgpu(ort, core, file, description, plain) {
-  /** @type {Network | null} */
-  let network = null;
+export async function tryWebgpu(ort, core, file, description, plain, software) {
+  const longest = LONGEST[software ? 'software' : 'device'];
+  const here = await probed(core, plain);
+  /** @type {Network} */
+  let network;
+  /** @type {{map: Float32Array, ms: number}} */
+  let there;
   try {
-    network = await Network.open(ort, file, description, ['webgpu']);
-    const [there, here] = [await probed(core, network), await probed(core, plain)];
-    let apart = 0;
-    // Written so that a value that is no number is as far apart as can be.
-    for (let i = 0; i < here.map.length; i++) if (!(Math.abs(there.map[i] - here.map[i]) <= apart)) apart = Math.abs(there.map[i] - here.map[i]);
-    const times = `${Math.round(there.ms)} ms a pass, ${Math.round(here.ms)} ms on the processor`;
-    if (!(apart <= BOUND)) throw new Error(`its values differ by ${(255 * apart).toFixed(1)}/255 from the processor's`);
-    if (there.ms >= here.ms) throw new Error(`it is no faster: ${times}`);
-    return { network, note: `WebGPU: ${times}, values within ${(255 * apart).toFixed(2)}/255` };
+    network = await inTime(Network.open(ort, file, description, ['webgpu']), longest);
+    there = await inTime(probed(core, network), longest);
   } catch (error) {
-    await network?.close().catch(() => {});
-    return { network: null, note: `WebGPU is left out: ${error instanceof Error ? error.message : error}` };
+    throw new WebgpuError(`WebGPU is left out: ${error instanceof Error ? error.message : error}`);
   }
+  let apart = 0;
+  for (let i = 0; i < here.map.length; i++) {
+    const difference = Math.abs(there.map[i] - here.map[i]);
+    // Written so that a value that is no number counts.
+    if (!(difference <= apart)) apart = difference;
+  }
+  const times = `${Math.round(there.ms)} ms a pass, ${Math.round(here.ms)} ms on the processor`;
+  if (apart <= BOUND && there.ms < here.ms) return { network, note: `WebGPU: ${times}, values within ${(255 * apart).toFixed(2)}/255` };
+  await network.close();
+  return { network: null, note: `WebGPU is left out: ${apart <= BOUND ? `it is no faster: ${times}` : `its values differ by ${(255 * apart).toFixed(1)}/255 from the processor’s`}` };
+}
+
+/** @template T @param {Promise<T>} work @param {number} longest milliseconds @returns {Promise<T>} */
+function inTime(work, longest) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`no answer within ${longest / 1000} s`)), longest);
+    work.then(resolve, reject).finally(() => clearTimeout(late));
+  });
 }
 
 /** A network's map of a picture with an edge and grain, and how long it took once it was warm. @param {Core} core @param {Network} network */
