@@ -3,6 +3,8 @@
 `python training/evaluate_int8.py --model nssbg-lite.onnx --forms a.onnx b.xml`: a table of the
 alphas' distances in 1/255, of the IoU on each set, and of the times on OpenVINO, in turns. With
 `--nncf 24` a form by NNCF's post-training quantisation is made first, on as many training samples.
+With `--publish` the first form, where it meets the rule, is put beside the file, and its figures
+into the sidecar (which takes the package).
 
 One forward pass a picture, at the network's own size: what effort "fast" gives, and the stricter
 of the two, since the mirrored pass averages rounding away.
@@ -11,6 +13,7 @@ of the two, since the mirrored pass averages rounding away.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -215,6 +218,38 @@ def report(found: dict[str, Distances], faster: dict[str, tuple[float, float]]) 
     return data
 
 
+def publish(model: Path, form: Path, told: dict[str, Any]) -> Path:
+    """Puts a form beside the float file, and what was measured into the sidecar; its new path.
+
+    Raises:
+        SystemExit: It misses the rule, or there is no sidecar.
+    """
+    if not told["rule"]:
+        raise SystemExit(f"{form} misses the rule: it is not published")
+    import sidecar
+
+    content = form.read_bytes()
+    target = model.with_name(f"{model.stem}.int8.onnx")
+    rows = {
+        "file": target.name,
+        "bytes": len(content),
+        "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}",
+        "images": told["pictures"],
+        "mean_error": told["mean"],
+        "worst_mean_error": told["worst_mean"],
+        "max_error": told["most"],
+        "iou_loss": told["iou_loss"],
+    }
+    comment = "Measured by training/evaluate_int8.py against the float file, in 1/255 of alpha."
+    target.write_bytes(content)
+    try:
+        sidecar.put_table(model, "int8", comment, rows)
+    except BaseException:
+        target.unlink()
+        raise
+    return target
+
+
 def main() -> None:
     """Reads the command line, measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -229,6 +264,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", help="some of the sets only")
     parser.add_argument("--rounds", type=int, default=30, help="of timing")
     parser.add_argument("--output", type=Path, help="the figures as JSON")
+    parser.add_argument("--publish", action="store_true", help="put the first form beside the file")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     forms: list[Path] = list(options.forms)
@@ -260,6 +296,8 @@ def main() -> None:
     data = report(found, faster)
     if options.output:
         options.output.write_text(json.dumps(data, indent=1))
+    if options.publish:
+        print(publish(options.model, forms[0], data[forms[0].stem]))
 
 
 if __name__ == "__main__":

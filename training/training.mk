@@ -95,11 +95,11 @@ train-export: train-env
 	$(TRAINING_PYTHON) training/export.py
 
 # The int8 form of the exported file, fine-tuned for some minutes, compared with the float file and with
-# NNCF's post-training form.
+# NNCF's post-training form; put beside the file where the rule is met.
 train-int8: train-env
-	$(TRAINING_PYTHON) -m pip install -q nncf
+	$(TRAINING_PYTHON) -m pip install -q nncf .
 	$(TRAINING_RUN) training/quantise.py --output $(INT8_FOLDER)/nssbg-lite.int8.onnx
-	$(TRAINING_PYTHON) training/evaluate_int8.py --forms $(INT8_FOLDER)/nssbg-lite.int8.onnx --nncf 24
+	$(TRAINING_PYTHON) training/evaluate_int8.py --forms $(INT8_FOLDER)/nssbg-lite.int8.onnx --nncf 24 --publish
 
 train-evaluate: train-env
 	$(TRAINING_PYTHON) training/evaluate.py --model python/nssbg/_models/bundled/nssbg-lite.onnx

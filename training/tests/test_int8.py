@@ -204,3 +204,24 @@ def test_the_comparison_gives_known_answers() -> None:
     assert not evaluate_int8.within_rule(told, 1.99)
     told["worst_set_mean"] = 1.51
     assert not evaluate_int8.within_rule(told, 3.0)
+
+
+def test_a_form_is_published_with_its_figures_or_not_at_all(tmp_path: Path) -> None:
+    pytest.importorskip("nssbg")
+    model = tmp_path / "net.onnx"
+    model.write_bytes(b"float")
+    described = "size = [64, 64]\n"
+    model.with_name("net.toml").write_text(described)
+    form = tmp_path / "made.onnx"
+    form.write_bytes(b"int8")
+    told = {"pictures": 3, "mean": 0.5, "worst_mean": 2.0, "most": 80.0, "iou_loss": 0.001}
+    with pytest.raises(SystemExit, match="misses the rule"):
+        evaluate_int8.publish(model, form, {**told, "rule": False})
+    assert not (tmp_path / "net.int8.onnx").exists()
+    with pytest.raises(Exception, match="images"):
+        evaluate_int8.publish(model, form, {**told, "rule": True, "pictures": 0})
+    assert not (tmp_path / "net.int8.onnx").exists()
+    assert model.with_name("net.toml").read_text() == described
+    evaluate_int8.publish(model, form, {**told, "rule": True})
+    assert (tmp_path / "net.int8.onnx").read_bytes() == b"int8"
+    assert "mean_error = 0.5000" in model.with_name("net.toml").read_text()
