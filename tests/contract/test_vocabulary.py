@@ -36,6 +36,7 @@ PAIRS = {
     "Matte": "MATTES",
     "ModelPrecision": "MODEL_PRECISIONS",
     "Precision": "PRECISIONS",
+    "PrecisionChoice": "PRECISION_CHOICES",
     "QuantizeMethod": "QUANTIZE_METHODS",
     "RefineLevel": "REFINE_LEVELS",
     "Screen": "SCREENS",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from model_graphs import mask_network
 
+import nssbg
 from nssbg import _planner as planner
 from nssbg._errors import DeviceError, ModelError
 from nssbg._models.int8 import Int8Form
@@ -215,3 +216,21 @@ def test_what_training_writes_is_read_and_other_tables_stay(net, monkeypatch):
     with pytest.raises(ModelError, match=r"int8\.images"):
         sidecar.put_table(net.path, "int8", "Measured.", {**TABLE, "images": 0})
     assert read_sidecar(path, weights=net.path) == found
+
+
+def test_a_remover_takes_a_precision_by_name(net):
+    image = np.full((40, 60, 3), 20, np.uint8)
+    image[10:30, 15:45] = 230
+    with nssbg.Remover(net.path, precision="int8") as remover:
+        cutout = remover.cutout(image)
+    assert cutout.plan.precision == "int8"
+    with nssbg.Remover(net.path) as remover:
+        assert remover.cutout(image).plan.precision == "float32"
+    with pytest.raises(nssbg.OptionError, match=r"precision is 'int4', expected one of auto"):
+        nssbg.Remover(net.path, precision="int4")
+    net.path.with_name("net.int8.onnx").unlink()
+    with (
+        nssbg.Remover(net.path, precision="int8") as remover,
+        pytest.raises(ModelError, match="no int8 form"),
+    ):
+        remover.cutout(image)
