@@ -26,6 +26,7 @@ from nssbg._vocabulary import (
     ForegroundMethod,
     LicenseUse,
     Matte,
+    PrecisionChoice,
     RefineLevel,
 )
 
@@ -114,6 +115,7 @@ class RemoverOptionsDict(TypedDict, total=False):
     model: str | os.PathLike[str]
     device: str
     backend: Backend
+    precision: PrecisionChoice
     threads: int
     license: LicenseUse | None
     max_pixels: int

@@ -78,6 +78,7 @@ def test_types_and_tuples_say_the_same(name, words):
         ("compression", "COMPRESSIONS"),
         ("format", "FORMATS"),
         ("backend", "BACKENDS"),
+        ("precision", "PRECISION_CHOICES"),
         ("license", "LICENSE_USES"),
         ("shadow", "SHADOWS"),
     ],

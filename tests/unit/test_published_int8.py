@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from model_graphs import mask_network
+from PIL import Image
 
 import nssbg
 from nssbg import _planner as planner
@@ -20,6 +21,7 @@ from nssbg._planner import benchmark, opening, quantization
 from nssbg._planner.candidates import Candidate, PlanRequest, candidates
 from nssbg._planner.opening import int8_form, open_model, tune
 from nssbg._runtime.devices import Device, Hardware, Processor, Runtime
+from nssbg.cli.main import main
 
 TABLE = {
     "file": "net.int8.onnx",
@@ -234,3 +236,15 @@ def test_a_remover_takes_a_precision_by_name(net):
         pytest.raises(ModelError, match="no int8 form"),
     ):
         remover.cutout(image)
+
+
+def test_the_command_takes_it_by_name(net, tmp_path, capsys):
+    picture = tmp_path / "p.png"
+    image = np.full((40, 60, 3), 20, np.uint8)
+    image[10:30, 15:45] = 230
+    Image.fromarray(image).save(picture)
+    arguments = ["remove", str(picture), str(tmp_path / "out.png"), "--model", str(net.path)]
+    assert main([*arguments, "--precision", "int8"]) == 0
+    net.path.with_name("net.int8.onnx").unlink()
+    assert main([*arguments, "--precision", "int8", "--overwrite"]) == ModelError.exit_code
+    assert "there is no int8 form of it here" in capsys.readouterr().err
