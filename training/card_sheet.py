@@ -16,7 +16,7 @@ import numpy as np
 import procedural
 from sources import Sources
 
-COLUMNS = 12
+COLUMNS, ROWS = 10, 2
 SEED = 31
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         memmap_dataset.write_bank(Path(folder), "procedural", drawn)
         stream = generator.Generator(Sources(Path(folder)), 320, SEED)
         columns = []
-        while len(columns) < COLUMNS:
+        while len(columns) < COLUMNS * ROWS:
             rgb, mask = stream.composite()
             if (mask > 127).mean() < 0.05:
                 continue
@@ -48,7 +48,8 @@ def main() -> None:
             columns.append(evaluate.column(rgb, alpha, truth))
             print(f"{measures.overlap(alpha, truth):.3f}", end=" ")
     print()
-    sheet = cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR)
+    rows = [np.hstack(columns[i : i + COLUMNS]) for i in range(0, COLUMNS * ROWS, COLUMNS)]
+    sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(options.output), sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 

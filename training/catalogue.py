@@ -15,6 +15,7 @@ import tomllib
 CATALOGUE = Path(__file__).with_name("sources.toml")
 MASKS = ("teacher", "outlines", "trimaps", "polygons", "frames", "none")
 KINDS = ("folder", "csv", "one")
+LISTED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40}):(.+)")
 PICTURE = re.compile(r"\.(jpe?g|png|webp)$", re.IGNORECASE)
 
 
@@ -38,6 +39,7 @@ class Source:
     table: str = ""
     most: int = 1_000_000
     apart: int = 1
+    listed: str = ""  # OWNER/NAME@COMMIT:PATH of a text that names every picture that is taken
 
     def __post_init__(self) -> None:
         if self.masks not in MASKS or self.kinds not in KINDS:
@@ -47,6 +49,11 @@ class Source:
             )
         if not re.fullmatch(r"[0-9a-f]{40}", self.commit):
             raise CatalogueError(f"{self.name}: commit must be 40 hexadecimal digits")
+
+        if self.listed and not LISTED.fullmatch(self.listed):
+            raise CatalogueError(
+                f"{self.name}: listed must be OWNER/NAME@COMMIT:PATH, not {self.listed!r}"
+            )
 
     @property
     def clone(self) -> Path:
@@ -86,6 +93,23 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Source]:
     return found
 
 
+def list_of(source: Source) -> tuple[str, str, str] | None:
+    """Repository, commit and path of the text that names a source's pictures, if it has one."""
+    match = LISTED.fullmatch(source.listed)
+    return match and (match[1], match[2], match[3])
+
+
+def _names_listed(source: Source) -> str:
+    """That text: the licences of photographs whose folder holds others as well."""
+    listed = list_of(source)
+    if listed is None:
+        return ""
+    path = clones_folder() / listed[0] / listed[2]
+    if not path.is_file():
+        raise CatalogueError(f"{path} is missing: `make training-sources` clones {listed[0]}")
+    return path.read_text(errors="replace")
+
+
 def _labels_of(table: Path) -> dict[str, str]:
     with table.open(newline="") as text:
         return {row["image"]: row["label"] for row in csv.DictReader(text)}
@@ -99,12 +123,15 @@ def pictures(source: Source) -> list[Picture]:
             "set NSSBG_CLONES to a folder that has OWNER/NAME of each repository"
         )
     labels = _labels_of(source.clone / source.table) if source.kinds == "csv" else {}
+    listed = _names_listed(source)
     found = []
     for path in sorted(source.root.rglob("*")):
         inside = path.relative_to(source.root)
         if not PICTURE.search(path.name) or not path.is_file():
             continue
         if any(part in source.leave_out for part in inside.parts):
+            continue
+        if source.listed and path.name not in listed:
             continue
         if source.masks == "trimaps" and "trimaps" in inside.parts:
             continue

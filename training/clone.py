@@ -17,11 +17,14 @@ BESIDE = ("README*", "LICENSE*", "LICENCE*")  # what is kept of a repository's t
 
 
 def folders_of(sources: list[catalogue.Source]) -> dict[tuple[str, str], list[str]]:
-    """Folders and tables wanted of each repository and commit."""
+    """Folders, tables and lists wanted of each repository and commit."""
     wanted: dict[tuple[str, str], list[str]] = {}
     for source in sources:
         paths = wanted.setdefault((source.repository, source.commit), [])
         paths += [f"/{p}" for p in (source.folder, source.table) if p and f"/{p}" not in paths]
+        listed = catalogue.list_of(source)
+        if listed is not None:
+            wanted.setdefault(listed[:2], []).append(f"/{listed[2]}")
     return wanted
 
 

@@ -26,8 +26,8 @@ FOREGROUND_SHARES = {
     "cats": 0.10,
     "procedural": 0.25,
     "rendered": 0.25,
-    "clear": 0.30,
-    "models": 0.40,
+    "clear": 0.25,
+    "models": 0.25,
 }
 FRAMED = ("rendered", "models")  # kinds that bring a shadow of their own
 ELSEWHERE = {"open": "clear"}  # whose cut-outs stand for a kind over another backdrop

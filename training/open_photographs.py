@@ -167,12 +167,16 @@ def gathered(sources: list[catalogue.Source], tally: Tally) -> dict[str, list[It
 def scene_items(
     sources: list[catalogue.Source],
 ) -> Iterator[tuple[str, str, memmap_dataset.Pixels]]:
-    """Photographs that serve as backdrops only."""
+    """Photographs that serve as backdrops only: those in which the teacher sees no subject."""
     measured = kept_apart()
+    folder = labels.labels_folder(SIDE)
     for source in sources:
         if source.masks != "none":
             continue
         for picture in catalogue.pictures(source):
+            label = labels.read(folder, picture.content())
+            if label is not None and not labels.judged(*label).dropped:
+                continue
             rgb = prepare.fitted(prepare.read_rgb(picture.path)[..., :3], prepare.FILL_SIDE)
             if min(rgb.shape[:2]) >= 64 and not measured.holds_like(rgb, look_alikes.SAME_SCENE):
                 yield f"{source.name}/{picture.identifier}", source.name, rgb

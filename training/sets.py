@@ -30,6 +30,8 @@ OPEN_SETS = {
     "clothing (teacher)": ("clothing",),
     "trash (teacher)": ("trash",),
     "groceries (teacher)": ("groceries",),
+    "flowers (teacher)": ("flowers",),
+    "clutter (teacher)": ("scenes-with-subjects",),
 }
 TRUE_MASKS = ("outlined", "butterflies", "davis")  # of the open sets: not the teacher's opinion
 VALIDATION = 300  # a hundred tell two networks apart by no less than 0.01 of IoU
@@ -72,11 +74,19 @@ def generated_from(sources: Sources, kind: str, *, seed: int, count: int) -> Ite
     made = 0
     while made < count:
         with_frame = kind == "products" and "rendered" in sources.foregrounds and made % 2 == 0
+        with_frame = with_frame or kind == "models"
         rgb, mask = stream.product() if with_frame else stream.composite()
         if (mask > 127).mean() < 0.01:
             continue  # placed outside the frame
         yield f"{kind}-{made:03d}", rgb, mask / np.float32(255)
         made += 1
+
+
+def open_models() -> Iterator[Example]:
+    """Frames of the open 3D models that are held out, with their own shadows on clean backdrops."""
+    sources = Sources(memmap_dataset.work_folder() / "banks", prefix="held-", opened=True)
+    sources.foregrounds = {k: v for k, v in sources.foregrounds.items() if k == "models"}
+    return generated_from(sources, "models", seed=424_243, count=MEASURED)
 
 
 def _open_bank(held: bool) -> str:
@@ -123,6 +133,7 @@ def measured() -> dict[str, Set]:
         "cats": lambda: photographs("cats", held=True),
         "composites": lambda: generated("composites", held=True, seed=424_242, count=MEASURED),
         "products": lambda: generated("products", held=True, seed=424_242, count=MEASURED),
+        "models": open_models,
         "general": general,
         **opened(held=True),
     }

@@ -306,6 +306,46 @@ def test_shadows_are_layers_of_one_color(kind, dtype):
     assert shadow_layer(np.zeros((9, 9), dtype), Shadow(kind))[..., 3].max() == 0
 
 
+@pytest.mark.parametrize("kind", ["drop", "contact"])
+def test_trimmed_a_shadow_fades_out_within_the_box(kind):
+    rgba = np.zeros((300, 400, 4), np.uint8)
+    rgba[100:200, 150:250] = (200, 30, 30, 255)
+    shadow = Shadow(kind, opacity=0.6)
+    cut_out = render(rgba, Output(shadow=shadow, trim=True))
+    alpha = cut_out[..., 3]
+    for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]):
+        assert edge[edge < 255].max(initial=0) <= 0.05 * 255, "the shadow ends hard"
+    assert (cut_out[..., 3] == 255).sum() >= 90 * 90, "the subject is whole"
+    assert max(cut_out.shape) < 150, "no more room than the shadow takes"
+    alone = render(rgba, Output(kind="shadow", shadow=shadow, trim=True))
+    assert alone.shape == cut_out.shape
+    mask = render(rgba, Output(kind="mask", shadow=shadow, trim=True))
+    assert mask.shape == cut_out.shape[:2]
+    whole = render(rgba, Output(shadow=shadow))
+    assert difference_from_middle(whole, cut_out) <= 1
+
+
+def difference_from_middle(whole, part):
+    """The part is the whole's own middle: nothing of the shadow depends on the trimming."""
+    rows = np.flatnonzero(whole[..., 3].max(axis=1) > 0.02 * 255)
+    columns = np.flatnonzero(whole[..., 3].max(axis=0) > 0.02 * 255)
+    middle = whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert middle.shape == part.shape
+    return int(np.abs(middle.astype(int) - part.astype(int)).max())
+
+
+@pytest.mark.parametrize("kind", ["drop", "contact"])
+def test_a_subject_cut_by_the_frame_gets_no_room_below_the_cut(kind):
+    rgba = np.zeros((200, 200, 4), np.uint8)
+    rgba[60:, 50:150] = (90, 90, 90, 255)
+    shadow = Shadow(kind, opacity=1.0)
+    trimmed_one = render(rgba, Output(shadow=shadow, trim=True))
+    assert (trimmed_one[-1, :, 3] == 255).sum() >= 98
+    empty = render(np.zeros_like(rgba), Output(shadow=shadow, trim=True))
+    assert empty.shape == rgba.shape
+    assert empty.max() == 0
+
+
 def test_one_cutout_gives_several_outputs():
     rgba = disc(size=120)
     photograph = np.full((120, 120, 3), 90, np.uint8)

@@ -28,6 +28,7 @@ import look_alikes  # noqa: E402
 import measures  # noqa: E402
 import memmap_dataset  # noqa: E402
 import open_photographs  # noqa: E402
+import post_processing  # noqa: E402
 import recipe as recipes  # noqa: E402
 import teach  # noqa: E402
 import teacher  # noqa: E402
@@ -446,3 +447,70 @@ def test_recipes_with_open_photographs_say_how_often(name: str) -> None:
     for phase in recipes.read_recipe(path).phases:
         assert phase.own is not None
         assert 0 < phase.own["open"] < sum(phase.own.values()) < 1
+
+
+def test_of_a_folder_only_listed_pictures_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSSBG_CLONES", str(tmp_path))
+    commit = "0" * 40
+    folder = tmp_path / "me" / "flowers" / "train" / "rose"
+    folder.mkdir(parents=True)
+    for name in ("1_a.jpg", "2_b.jpg"):
+        (folder / name).write_bytes(b"")
+    source = catalogue.Source(
+        "f", "me/flowers", commit, "train", "CC BY 2.0", "teacher", "folder", 1.0,
+        listed=f"you/lists@{commit}:some/LICENSE.txt",
+    )  # fmt: skip
+    with pytest.raises(catalogue.CatalogueError, match=r"LICENSE\.txt is missing"):
+        catalogue.pictures(source)
+    licences = tmp_path / "you" / "lists" / "some" / "LICENSE.txt"
+    licences.parent.mkdir(parents=True)
+    licences.write_text("rose/2_b.jpg CC-BY by somebody\n")
+    assert [p.path.name for p in catalogue.pictures(source)] == ["2_b.jpg"]
+    assert clone.folders_of([source]) == {
+        ("me/flowers", commit): ["/train"],
+        ("you/lists", commit): ["/some/LICENSE.txt"],
+    }
+    with pytest.raises(catalogue.CatalogueError, match="OWNER/NAME@COMMIT:PATH"):
+        catalogue.Source("f", "a/b", commit, "x", "CC0", "teacher", "one", 1.0, listed="x")
+
+
+def test_a_backdrop_in_which_the_teacher_sees_a_subject_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSSBG_CLONES", str(tmp_path / "clones"))
+    monkeypatch.setenv("NSSBG_TRAINING_WORK", str(tmp_path / "work"))
+    monkeypatch.setattr(open_photographs, "kept_apart", look_alikes.Known)
+    folder = tmp_path / "clones" / "me" / "scenes" / "all"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    for name in ("clutter", "subject", "unlabelled"):
+        cv2.imwrite(str(folder / f"{name}.png"), rng.integers(0, 255, (80, 90, 3), np.uint8))
+    source = catalogue.Source("s", "me/scenes", "0" * 40, "all", "CC0", "none", "one", 0.0)
+    found = {p.path.stem: p for p in catalogue.pictures(source)}
+    sure = np.zeros((80, 90), np.float32)
+    labels_at = labels.labels_folder(open_photographs.SIDE)
+    labels.keep(labels_at, found["clutter"].content(), "plain", sure, sure.shape)
+    sure[20:60, 20:60] = 1
+    labels.keep(labels_at, found["subject"].content(), "plain", sure, sure.shape)
+    names = [identifier for identifier, _, _ in open_photographs.scene_items([source])]
+    assert names == ["s/clutter", "s/unlabelled"]
+
+
+def test_the_steps_of_the_post_processing_are_the_cores() -> None:
+    """Each alone changes what it is for, and in turn they are what the core does at once."""
+    alpha = np.zeros((160, 160), np.float32)
+    alpha[30:130, 30:130] = 1
+    alpha[60:66, 60:66] = 0.7  # a dip
+    alpha[140:155, 5:50] = 0.6  # a stranger's arm
+    alpha[2, 150] = 0.05  # stray
+    steps = post_processing.STEPS
+    changed = {name: np.argwhere(step(alpha) != alpha) for name, step in steps.items()}
+    assert changed["faint components"].min(axis=0).tolist() == [140, 5]
+    assert changed["stray alpha"].tolist() == [[2, 150]]
+    assert len(changed["dips"]) == 36
+    in_turn = steps["dips"](steps["stray alpha"](steps["faint components"](alpha)))
+    assert np.array_equal(in_turn, steps["all"](alpha))
+    line = post_processing.row([(0.5, 0.02), (0.9, 0.01)], [(0.6, 0.01), (0.9, 0.01)])
+    assert line == "+0.0500 (1 / 0) -50.0"

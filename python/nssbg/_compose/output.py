@@ -23,7 +23,7 @@ from nssbg._compose.canvas import (
     trimmed,
 )
 from nssbg._compose.defocus import blur_from, blurred_by_depth
-from nssbg._compose.shadow import Shadow, shadow_layer
+from nssbg._compose.shadow import Shadow, shadow_layer, shadow_room
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 
@@ -44,7 +44,8 @@ class Output:
         blur_original: Lay the cut-out over its own background, blurred by this standard
             deviation in pixels. Not together with background, trim, canvas or padding.
         fit: How a background picture of another size is placed.
-        trim: Cut the empty border off.
+        trim: Cut the empty border off; a shadow keeps its room, but where the photograph's edge
+            cuts the subject.
         canvas: Place the subject on a canvas of a given size (trims by itself).
         padding: Transparent margin: pixels, or (top, right, bottom, left).
         longest_side: Scale down until the longer side has this many pixels (thumbnails).
@@ -142,6 +143,8 @@ def render(
         # In the photograph's own encoding already: nothing to convert.
         return over(pixels, behind, icc_profile=None, threads=threads)
     layer = _given_layer(rgba, output)
+    if output.trim and output.canvas is None and isinstance(output.shadow, Shadow):
+        rgba, layer = _with_room(rgba, output.shadow, icc_profile, threads)
     if layer is not None:
         # One frame for both, so that the layer stays where it is under the subject.
         pixels, layer = _framed_together(rgba, layer, output, threads)
@@ -172,6 +175,25 @@ def _given_layer(rgba: ImageArray, output: Output) -> ImageArray | None:
             f"got {output.shadow.shape} of {output.shadow.dtype}"
         )
     return output.shadow
+
+
+def _with_room(
+    rgba: ImageArray, shadow: Shadow, icc_profile: bytes | None, threads: int
+) -> tuple[ImageArray, ImageArray]:
+    """The subject's box with room for its shadow, and the shadow's layer.
+
+    No room is made on a side where the photograph's edge cuts the subject: the cut would show.
+    """
+    top, left, bottom, right = subject_box(rgba, threads=threads)
+    if bottom == 0:
+        return rgba, np.zeros_like(rgba)
+    room = shadow_room(bottom - top, right - left, shadow)
+    free = (top > 0, right < rgba.shape[1], bottom < rgba.shape[0], left > 0)
+    above, beside, below, before = (
+        side if is_free else 0 for side, is_free in zip(room, free, strict=True)
+    )
+    roomy = padded(rgba[top:bottom, left:right], (above, beside, below, before))
+    return roomy, shadow_layer(roomy[..., 3], shadow, icc_profile=icc_profile)
 
 
 def _framed(rgba: ImageArray, output: Output, threads: int) -> ImageArray:

@@ -20,7 +20,7 @@ from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 from nssbg._vocabulary import SHADOWS, ShadowKind
 
-__all__ = ["Shadow", "layer_from_strength", "shadow_layer"]
+__all__ = ["Shadow", "layer_from_strength", "shadow_layer", "shadow_room"]
 
 Float = NDArray[np.float32]
 
@@ -28,6 +28,8 @@ Float = NDArray[np.float32]
 # the subject, from below, touches the ground.
 _POOL_FLATNESS = 0.12
 _TOUCHING = 0.06
+
+_TAIL = 3.0  # standard deviations after which a blurred edge is under a thousandth
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def shadow_layer(
     """A shadow of the subject, as a layer of the same size.
 
     Args:
-        alpha: H x W, uint8 or uint16. Leave room around the subject (pad first): what falls
+        alpha: H x W, uint8 or uint16. Leave room around the subject (`shadow_room`): what falls
             outside is lost.
         shadow: What kind.
         icc_profile: The cut-out's profile; None means sRGB.
@@ -91,6 +93,23 @@ def shadow_layer(
     strength = np.clip(blur_plane(plane, shadow.softness * size), 0.0, 1.0)
     strength *= np.float32(shadow.opacity)
     return layer_from_strength(strength, alpha.dtype, shadow.color, icc_profile=icc_profile)
+
+
+def shadow_room(height: int, width: int, shadow: Shadow) -> tuple[int, int, int, int]:
+    """How far a shadow reaches beyond a subject's box of this size.
+
+    Returns:
+        Pixels at the top, right, bottom and left, as `padded` takes them.
+    """
+    size = max(height, width)
+    tail = _TAIL * shadow.softness * size
+    if shadow.kind == "drop":
+        right, down = round(shadow.offset[0] * size), round(shadow.offset[1] * size)
+        reach = (tail - down, tail + right, tail + down, tail - right)
+    else:
+        reach = (tail, tail, tail + _pool_depth(width) / 2, tail)
+    top, right, bottom, left = (max(0, math.ceil(side)) for side in reach)
+    return top, right, bottom, left
 
 
 def layer_from_strength(
@@ -127,9 +146,14 @@ def _pool(
     plane = np.zeros(alpha.shape, np.float32)
     touching = max(2, round(_TOUCHING * (bottom - top)))
     feet = alpha[bottom - touching : bottom].astype(np.float32).max(axis=0) / full
-    depth = max(1.0, _POOL_FLATNESS * (right - left) / 2)
+    depth = _pool_depth(right - left)
     rows = np.arange(alpha.shape[0], dtype=np.float32)
     # The ground lies a little above the lowest edge: the near side of the footprint is lower.
     fall = np.float32(1) - np.abs(rows - np.float32(bottom - depth / 2)) / np.float32(depth)
     plane[:] = np.clip(fall, 0.0, 1.0)[:, None] * feet[None, :]
     return plane
+
+
+def _pool_depth(width: int) -> float:
+    """Half the height of the pool under a subject of this width; it reaches half of that below."""
+    return max(1.0, _POOL_FLATNESS * width / 2)
