@@ -7,7 +7,7 @@ QuantizeLinear and DequantizeLinear, which both runtimes run in int8.
 
 Rounded are the inputs of convolutions: the ReLUs' outputs without a sign, the others with one.
 Products of queries and keys stay in float: their share of the time is small, and rounding them
-costs more in reordering than it brings (docs/decisions/0408-int8-by-training.md).
+costs more in reordering than it brings (docs/decisions/0409-int8-by-training.md).
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ from torch import Tensor, nn
 FLOAT_PARTS = {
     "first": ("stage_two.",),
     "head": ("head",),
-    "attention": tuple(f"stage_thirty_two.{i}." for i in (2,))
-    + tuple(f"context.{i}." for i in (0, 2, 4)),
+    "attention": ("stage_thirty_two.2.", "context.0.", "context.2.", "context.4."),
     "place": (),  # the depthwise convolutions before attention
     "branches": (),
 }
