@@ -219,8 +219,10 @@ def main() -> None:
     (options.output / "nssbg-lite.toml").write_text(
         SIDECAR.format(side=SIDE, digest=digest, size=len(content))
     )
+    # Of the weights before these: their sidecar no longer names it.
+    (options.output / "nssbg-lite.int8.onnx").unlink(missing_ok=True)
     print(digest)
-    print("no confidence is fitted to it yet: make train-choice")
+    print("no confidence is fitted to it yet: make train-choice; no int8 form: make train-int8")
 
 
 if __name__ == "__main__":

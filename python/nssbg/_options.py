@@ -27,6 +27,7 @@ from nssbg._vocabulary import (
     ForegroundMethod,
     LicenseUse,
     Matte,
+    PrecisionChoice,
     RefineLevel,
 )
 
@@ -134,6 +135,7 @@ class RemoverOptionsDict(TypedDict, total=False):
     model: str | os.PathLike[str]
     device: str
     backend: Backend
+    precision: PrecisionChoice
     threads: int
     license: LicenseUse | None
     max_pixels: int

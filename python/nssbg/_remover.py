@@ -39,6 +39,7 @@ from nssbg._vocabulary import (
     Compression,
     FileFormat,
     LicenseUse,
+    PrecisionChoice,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class Remover:
         device: "auto" takes what is measured to be best and says when it had to settle for
             less; "cpu", "gpu", "npu", "cuda" raise DeviceError where that is not what runs.
         backend: "auto", "onnxruntime" or "openvino".
+        precision: What a network computes in: "auto" is float32, or what was measured to be the
+            fastest here of those whose alpha is close enough (`nssbg tune`); "float32", "bfloat16",
+            "float16" and "int8" are that or an error. "int8" takes an int8 form of the weights:
+            one published with them, or what `nssbg quantize` made.
         threads: Threads for the kernels and the runtime; 0 means all usable cores.
         license: "commercial" refuses weights that do not allow commercial use, before anything
             is downloaded; "any" takes all. None: NSSBG_LICENSE from the environment, else "any".
@@ -129,6 +134,7 @@ class Remover:
         *,
         device: str = "auto",
         backend: Backend = "auto",
+        precision: PrecisionChoice = "auto",
         threads: int = 0,
         license: LicenseUse | None = None,
         max_pixels: int = image_io.DEFAULT_MAX_PIXELS,
@@ -138,6 +144,7 @@ class Remover:
             model=os.fspath(model) if isinstance(model, os.PathLike) else model,
             device=device,
             backend=backend,
+            precision=precision,
             threads=threads,
             license=license,
             max_pixels=max_pixels,

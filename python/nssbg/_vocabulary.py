@@ -29,6 +29,7 @@ __all__ = [
     "MODEL_PRECISIONS",
     "ONNXRUNTIME_DEVICES",
     "PRECISIONS",
+    "PRECISION_CHOICES",
     "QUALITIES",
     "QUANTIZE_METHODS",
     "REFINE_LEVELS",
@@ -50,6 +51,7 @@ __all__ = [
     "Matte",
     "ModelPrecision",
     "Precision",
+    "PrecisionChoice",
     "QuantizeMethod",
     "RefineLevel",
     "Screen",
@@ -69,6 +71,7 @@ Screen = Literal["red", "green", "blue"]  # in channel order
 # How a network is fed and what it computes in.
 Filter = Literal["box", "bilinear", "bicubic", "lanczos", "torch-bilinear"]
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
+PrecisionChoice = Literal["auto", "float32", "bfloat16", "float16", "int8"]  # "auto": as planned
 ModelPrecision = Literal["float32", "float16", "int8"]  # that weights are stored in
 
 # Where it runs. A device may carry a number ("gpu.1"), so it is text; these are the names, and
@@ -99,6 +102,7 @@ SCREENS: tuple[Screen, ...] = get_args(Screen)
 MATTES: tuple[Matte, ...] = get_args(Matte)
 FILTERS: tuple[Filter, ...] = get_args(Filter)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+PRECISION_CHOICES: tuple[PrecisionChoice, ...] = get_args(PrecisionChoice)
 MODEL_PRECISIONS: tuple[ModelPrecision, ...] = get_args(ModelPrecision)
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 LICENSE_USES: tuple[LicenseUse, ...] = get_args(LicenseUse)

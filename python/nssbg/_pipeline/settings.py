@@ -11,6 +11,7 @@ from nssbg._errors import OptionError
 from nssbg._models.license import wanted_use
 from nssbg._models.sidecar import ModelDescription
 from nssbg._options import text, whole_number
+from nssbg._vocabulary import PRECISION_CHOICES
 
 __all__ = ["Settings"]
 
@@ -25,6 +26,7 @@ class Settings:
     model: str | ModelDescription = "auto"
     device: str = "auto"
     backend: str = "auto"
+    precision: str = "auto"
     threads: int = 0
     license: str | None = None
     max_pixels: int = image_io.DEFAULT_MAX_PIXELS
@@ -32,8 +34,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         # Types first: settings come from configuration files as well as from code.
-        for name in ("device", "backend"):
+        for name in ("device", "backend", "precision"):
             text(name, getattr(self, name))
+        if self.precision not in PRECISION_CHOICES:
+            raise OptionError(
+                f"precision is {self.precision!r}, expected one of {', '.join(PRECISION_CHOICES)}"
+            )
         model = self.model
         if not isinstance(model, ModelDescription):
             text("model", os.fspath(model) if isinstance(model, os.PathLike) else model)

@@ -86,6 +86,7 @@ class Pipeline:
             settings.model,
             device=settings.device,
             backend=settings.backend,
+            precision=settings.precision,
             threads=self._threads,
             license=settings.license,
             run=run,

@@ -22,7 +22,8 @@ def int8_source(model: ModelDescription, int8: ModelDescription | None) -> Model
         return model
     if int8 is None:
         raise ModelError(
-            f"{model.name}: there is no int8 form of it here; try: nssbg quantize {model.name}"
+            f"{model.name}: there is no int8 form of it here; try: nssbg quantize {model.name}, or "
+            "another precision"
         )
     return int8
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nssbg._errors import DeviceError, ModelError
 from nssbg._models.catalog import describe
 from nssbg._models.fingerprint import weights_fingerprint
+from nssbg._models.int8 import published_file
 from nssbg._models.license import check_license, license_line
 from nssbg._models.paths import compiled_folder, models_folder
 from nssbg._models.prepared import left_in_pieces, prepared
@@ -33,7 +34,7 @@ from nssbg._planner.candidates import (
 )
 from nssbg._planner.store import keep, measured
 from nssbg._runtime import Backend, open_backend
-from nssbg._runtime.devices import Hardware, hardware, usable_threads
+from nssbg._runtime.devices import Hardware, hardware, processor, usable_threads
 
 __all__ = ["int8_form", "open_model", "resolve_model", "tune"]
 
@@ -57,12 +58,21 @@ def resolve_model(
 
 
 def int8_form(model: ModelDescription) -> ModelDescription | None:
-    """The int8 form that `nssbg quantize` made of these weights, or None."""
+    """The int8 form of these weights here, or None.
+
+    What `nssbg quantize` made of them, else what was published beside them; the latter's
+    description keeps its `int8`, the bound that it was published with.
+    """
     if model.path is None or model.path.suffix != ".onnx":
         return None
     name = f"{model.name}-{weights_fingerprint(model.path)}.int8.onnx"
     path = models_folder() / name
-    return replace(model, precision="int8", path=path, file=name) if path.is_file() else None
+    if path.is_file():
+        return replace(model, precision="int8", path=path, file=name, int8=None)
+    published = None if model.int8 is None else published_file(model.int8, model.path)
+    if published is None:
+        return None
+    return replace(model, precision="int8", path=published, file=published.name)
 
 
 def open_model(
@@ -130,11 +140,13 @@ def open_model(
             # The machine is not as it was when it was measured: say so, take the next.
             log.warning("%s: measured as best, does not open now: %s", chosen, error)
             continue
-        _explain(opened, described, (*plan_reasons(good, found), note), left_in_pieces(ready))
+        reasons = (*plan_reasons(good, found), *_int8_reasons(int8), note)
+        _explain(opened, described, reasons, left_in_pieces(ready))
         return described, opened
-    source = ready
+    source, told = ready, [note]
     if precision == "int8":
         source = int8_source(ready, int8_form(ready))
+        told += _int8_reasons(source)
     streams = 1
     if run is not None:
         from nssbg._planner.autotune import streams_by_rule
@@ -150,7 +162,7 @@ def open_model(
         batch=batch,
         cache=compiled_folder(),
     )
-    _explain(opened, described, (note,), left_in_pieces(ready))
+    _explain(opened, described, told, left_in_pieces(ready))
     return described, opened
 
 
@@ -161,6 +173,18 @@ def _batching(opened: Backend, chosen: Candidate) -> Backend:
     from nssbg._runtime.batching import DynamicBatching
 
     return DynamicBatching(opened, chosen.batch)
+
+
+def _int8_reasons(source: ModelDescription | None) -> list[str]:
+    """How far a published int8 form was measured off, and what it runs on, as a plan says it."""
+    if source is None or source.int8 is None:
+        return []
+    lines = [str(source.int8)]
+    if not processor().int8:
+        line = "this processor has no int8 dot products (VNNI): int8 is slower, and may saturate"
+        log.warning("%s: %s", source.name, line)
+        lines.append(line)
+    return lines
 
 
 def _explain(

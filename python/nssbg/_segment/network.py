@@ -69,6 +69,7 @@ class NetworkMethod:
         model: A name of the catalog, a path to a model file with a sidecar, or a description.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
+        precision: See `nssbg.Remover`.
         threads: Threads for the runtime and the prepare kernel, at least 1.
         license: See `nssbg.Remover`.
         run: The run over many pictures that it is for; its network then takes several pictures
@@ -86,6 +87,7 @@ class NetworkMethod:
         *,
         device: str,
         backend: str,
+        precision: str = "auto",
         threads: int,
         license: str | None = None,
         run: BatchRun | None = None,
@@ -97,6 +99,7 @@ class NetworkMethod:
             described,
             backend=backend,
             device=device,
+            precision=precision,
             threads=threads if run is None else run.threads,
             goal="latency" if run is None else "throughput",
             license=license,

@@ -22,6 +22,7 @@ def open_method(
     *,
     device: str,
     backend: str,
+    precision: str = "auto",
     threads: int,
     license: str | None = None,
     run: BatchRun | None = None,
@@ -32,6 +33,7 @@ def open_method(
         model: "auto", "studio", a catalog name, a path to a model file, or a description.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
+        precision: See `nssbg.Remover`.
         threads: At least 1.
         license: See `nssbg.Remover`.
         run: The run over many pictures that it is for; None: pictures come one by one.
@@ -47,7 +49,13 @@ def open_method(
         from nssbg._segment.network import NetworkMethod
 
         return NetworkMethod(
-            name, device=device, backend=backend, threads=threads, license=license, run=run
+            name,
+            device=device,
+            backend=backend,
+            precision=precision,
+            threads=threads,
+            license=license,
+            run=run,
         )
 
     if model == "studio":

@@ -21,6 +21,7 @@ from nssbg._vocabulary import (
     FORMATS,
     LICENSE_USES,
     MATTES,
+    PRECISION_CHOICES,
     REFINE_LEVELS,
     SHADOWS,
 )
@@ -60,6 +61,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", default="auto", help="name or path (default: auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     parser.add_argument("--backend", default="auto", choices=BACKENDS)
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISION_CHOICES,
+        help="what a network computes in (default: auto, which is float32 where nothing was tuned)",
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: all usable cores")
     parser.add_argument(
         "--license",
@@ -178,6 +185,7 @@ def _run(arguments: argparse.Namespace, tell: Teller) -> None:
         arguments.model,
         device=arguments.device,
         backend=arguments.backend,
+        precision=arguments.precision,
         threads=arguments.threads,
         license=arguments.license,
         max_pixels=(
