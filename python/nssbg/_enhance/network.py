@@ -59,7 +59,7 @@ class ImageNetwork:
         described = model if isinstance(model, ModelDescription) else describe(model)
         check_task(described, "image")
         check_license(described, license)
-        self.model = resolve_model(described, license=license)
+        self.model: ModelDescription = resolve_model(described, license=license)
         self._license = license
         self._where = (device, backend)
         self._threads = threads
