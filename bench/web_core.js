@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadCore } from '../web/core/core.js';
+import { joinedMaps } from '../web/core/maps.js';
 import { loadRuntime, Network } from '../web/core/network.js';
 import { encodePng } from '../web/core/png.js';
 
@@ -39,11 +40,19 @@ async function network() {
   return Network.open(ort, readFileSync(new URL('models/nssbg-lite.onnx', dist)), description);
 }
 
+/** @param {Network} net @param {import('../web/core/native-array.js').NativeArray} input */
+async function segmented(net, input) {
+  const { maps } = await net.maps(core, input, 'fast');
+  const map = joinedMaps(maps, 'uint8');
+  maps.release();
+  return map;
+}
+
 const net = await network();
 for (let round = 0; round < Number(rounds); round++) {
   const studio = await timed('studio', () => core.studio(image));
   const input = await timed('prepare', () => core.prepare(image, { height: 384, width: 384, filter: 'bilinear' }));
-  if (net) (await timed('segment', () => net.map(core, input, image))).release();
+  if (net) (await timed('segment', () => segmented(net, input))).release();
   const guided = await timed('refine guided', () => core.refine(image, coarse));
   const matting = await timed('refine matting', () => core.refine(image, coarse, { level: 'matting' }));
   const rgba = await timed('foreground', () => core.decontaminate(image, guided.alpha));
