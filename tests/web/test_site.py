@@ -434,13 +434,14 @@ async (framing) => {
 
 def test_a_cutout_is_framed_as_natively(browser, dist, tmp_path):
     place = {"canvas": "300x200", "fill": 0.8, "align": "bottom", "background": "#336699"}
+    bare_edit = {"canvas": None, "background": None, "trim": True}
     with served(dist) as site, page_of(browser, site) as page:
         give(page, ("small.jpg", small(0)))
         finished(page, 1)
         told = page.evaluate(FRAMED, place)
         assert (told["framed"], told["layer"]) == ({"width": 300, "height": 200}, [300, 200])
         made = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
-        assert page.evaluate(FRAMED, {"trim": True})["framed"]["width"] < 320
+        assert page.evaluate(FRAMED, bare_edit)["framed"]["width"] < 320
         trimmed = np.asarray(Image.open(io.BytesIO(taken(page)[0])))
     (tmp_path / "small.jpg").write_bytes(small(0))
     with Remover(model="auto", device="cpu", backend="onnxruntime", threads=1) as remover:

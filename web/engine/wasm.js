@@ -29,7 +29,7 @@ const WEAK = (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 2;
 let webgpu = { off: false, software: /** @type {const} */ ('software') }[new URLSearchParams(location.search).get('webgpu') ?? ''] ?? true;
 const MOST_PIXELS = WEAK ? 16e6 : 50e6;
 /** Bytes of the engine's memory that are not held on to. */
-const MOST_IDLE = 700 << 20;
+const MOST_IDLE = 400 << 20;
 /** Of the whole picture on every change: only where that is quick. */
 const MOST_PREVIEWED = 3e6;
 /** How far along a picture is when a stage begins. @type {Record<string, number>} */
