@@ -1,8 +1,8 @@
 """Fine-tunes a finished network with its arithmetic rounded to int8, and exports that form.
 
 `python training/quantise.py --model nssbg-lite.onnx --output FILE.onnx`: the float network is the
-teacher of its own rounded form, on the generator's samples; the true masks count a little. With
-`--steps 0` the ranges are calibrated and nothing is learnt: post-training quantisation.
+teacher of its own rounded form, on the generator's samples. With `--steps 0` the ranges are
+calibrated and nothing is learnt: post-training quantisation.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ from samples import Samples, normalised
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-TRUTH = 0.05  # weight of the loss against the true masks
 CALIBRATION = 12  # batches that the first ranges are taken from
-# Logarithms of steps move this many times as far as kernels: a thousandth of a range a training
-# step at a peak of 1e-5.
-STEPS_RATE = 100.0
+# Logarithms of steps move this many times as far as kernels: three parts in ten thousand of a range
+# a training step at a peak of 1e-5.
+STEPS_RATE = 30.0
 LIMIT_APART = 1.0 / 255  # mean distance of the file's alpha from the rounded network's, a runtime
 
 
@@ -96,7 +95,9 @@ def learn(
         with torch.no_grad():
             wanted = float_network(batch)
         found = rounded(batch)
-        loss = distillation(found, wanted) + TRUTH * truth_loss(found, mask)
+        loss = distillation(found, wanted)
+        if options.truth:
+            loss = loss + options.truth * truth_loss(found, mask)
         rounded.zero_grad(set_to_none=True)
         loss.backward()
         ranks.average_gradients()
@@ -207,6 +208,13 @@ def main(arguments: list[str] | None = None) -> None:
         choices=list(fake_quantisation.FLOAT_PARTS),
         default=list(fake_quantisation.IN_FLOAT),
         help="what is not rounded",
+    )
+    parser.add_argument(
+        "--truth",
+        type=float,
+        default=0.0,
+        help="weight of the loss against the true masks: 0.05 pulls the network away from the "
+        "float one (training/experiments.md)",
     )
     parser.add_argument("--ranks", type=int, default=2, help="processes, one a core")
     parser.add_argument("--nice", type=int, default=0)

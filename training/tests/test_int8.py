@@ -167,7 +167,6 @@ def test_fine_tuning_brings_the_rounded_network_nearer(
     mask = torch.zeros(2, 64, 64, dtype=torch.uint8)
     mask[:, 16:48, 16:48] = 255
     monkeypatch.setattr(quantise, "Samples", lambda *_: iter([(image, mask, mask)] * 30))
-    monkeypatch.setattr(quantise, "TRUTH", 0.0)
     recipe = recipes.Recipe(1, 3e-4, 1, 30, 0.1, 0.0, (recipes.Phase(64, 2, 24, 0.5),))
 
     def apart() -> float:
@@ -176,7 +175,8 @@ def test_fine_tuning_brings_the_rounded_network_nearer(
             return float(quantise.distillation(network(batch), float_network(batch)))
 
     before = apart()
-    quantise.learn(network, float_network, recipe, 0, argparse.Namespace(ranks=1, report=12))
+    options = argparse.Namespace(ranks=1, report=12, truth=0.0)
+    quantise.learn(network, float_network, recipe, 0, options)
     assert apart() < 0.6 * before
     assert "step 24 of 24" in capsys.readouterr().out
 
