@@ -1,5 +1,5 @@
 """Architectures for the x2 network side by side: `python -m enhance.compare --steps 200` (training/
-on the path). The table of docs/decisions/1042-own-enhancement-networks.md.
+on the path). The table of docs/decisions/1043-own-enhancement-networks.md.
 
 Each learns the same samples from the same seed and is measured on validation pictures that were
 halved; its time is processor time on OpenVINO, one thread, for a megapixel in.
