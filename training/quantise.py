@@ -31,8 +31,10 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 CALIBRATION = 12  # batches that the first ranges are taken from
-# Logarithms of steps move this many times as far as kernels: three parts in ten thousand of a range
-# a training step at a peak of 1e-5.
+WATCHED = 6  # batches that are looked at before and after
+# Logarithms of steps move this many times as far as kernels: three parts in a hundred thousand of
+# a range a training step at a peak of 1e-6. At ten times that peak a network is moved by more than
+# rounding moves it.
 STEPS_RATE = 30.0
 LIMIT_APART = 1.0 / 255  # mean distance of the file's alpha from the rounded network's, a runtime
 
@@ -115,10 +117,20 @@ def learn(
             apart, since = 0.0, time.time()
 
 
-def first_batches(recipe: Recipe, count: int) -> list[Tensor]:
-    """Samples that the ranges begin with."""
+@torch.no_grad()
+def distance(rounded: nn.Module, float_network: nn.Module, batches: list[Tensor]) -> float:
+    """Mean distance of the alphas, 0..1."""
+    apart = [
+        (torch.sigmoid(rounded(batch)) - torch.sigmoid(float_network(batch))).abs().mean()
+        for batch in batches
+    ]
+    return float(torch.stack(apart).mean())
+
+
+def first_batches(recipe: Recipe, count: int, seed: int = 1) -> list[Tensor]:
+    """Samples that the ranges begin with, or others that are watched while they are learnt."""
     share = replace(recipe.phases[0], batch=8)
-    stream = Samples(memmap_dataset.work_folder() / "banks", share, recipe.seed + 1)
+    stream = Samples(memmap_dataset.work_folder() / "banks", share, recipe.seed + seed)
     return [normalised(rgb) for _, (rgb, _, _) in zip(range(count), stream, strict=False)]
 
 
@@ -181,7 +193,16 @@ def make(rank: int, options: argparse.Namespace) -> None:
     batches = first_batches(recipe, CALIBRATION)
     fake_quantisation.calibrate(rounded, batches)
     if recipe.steps:
+        # Batches differ by more than learning changes: the same ones before and after.
+        watched = first_batches(recipe, WATCHED, seed=2) if rank == 0 else []
+        before = distance(rounded, float_network, watched) if watched else 0.0
         learn(rounded, float_network, recipe, rank, options)
+        if watched:
+            after = distance(rounded, float_network, watched)
+            print(
+                f"alpha from float, on {8 * len(watched)} samples that are not learnt from: "
+                f"{255 * before:.3f}/255 calibrated, {255 * after:.3f}/255 learnt"
+            )
     if options.ranks > 1:
         distributed.destroy_process_group()
     if rank == 0:

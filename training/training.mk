@@ -12,6 +12,8 @@ RUN ?= bent
 AFTER ?=
 # Where int8 forms are made.
 INT8_FOLDER = $(or $(NSSBG_TRAINING_WORK),build/training)/int8
+# Steps of learning after the calibration of int8 ranges.
+INT8_STEPS ?= 0
 # Share of the weights that it went on from that the new file keeps.
 KEEP ?= 0
 
@@ -95,11 +97,11 @@ train-choice: train-env
 train-export: train-env
 	$(TRAINING_PYTHON) training/export.py
 
-# The int8 form of the exported file, fine-tuned for some minutes, compared with the float file and with
+# The int8 form of the exported file, its ranges calibrated (INT8_STEPS=400: and learnt), compared with the float file and with
 # NNCF's post-training form; put beside the file where the rule is met.
 train-int8: train-env
 	$(TRAINING_PYTHON) -m pip install -q nncf .
-	$(TRAINING_RUN) training/quantise.py --output $(INT8_FOLDER)/nssbg-lite.int8.onnx
+	$(TRAINING_RUN) training/quantise.py --steps $(INT8_STEPS) --output $(INT8_FOLDER)/nssbg-lite.int8.onnx
 	$(TRAINING_PYTHON) training/evaluate_int8.py --forms $(INT8_FOLDER)/nssbg-lite.int8.onnx --nncf 24 --publish
 
 train-evaluate: train-env
