@@ -179,15 +179,18 @@ def held_out_batch(count: int = 16) -> Floats:
     )
 
 
-def weights_of(checkpoint: Path, keep: float = 0.0) -> dict[str, torch.Tensor]:
-    """A checkpoint's averaged weights, mixed with those that its run went on from.
+def weights_of(
+    checkpoint: Path, keep: float = 0.0, kept: Path | None = None
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's averaged weights, mixed with those that its run went on from, or with `kept`.
 
     A share of the latter keeps what a run on few pictures forgets of others (Wortsman et al.,
     "Robust fine-tuning of zero-shot models", 2022).
     """
     weights = torch.load(checkpoint, weights_only=True)["average"]
     if keep:
-        start = torch.load(checkpoint.with_name("start.pt"), weights_only=True)["average"]
+        source = checkpoint.with_name("start.pt") if kept is None else kept
+        start = torch.load(source, weights_only=True)["average"]
         for name, value in weights.items():
             if value.dtype.is_floating_point:
                 value.lerp_(start[name], keep)
@@ -201,12 +204,14 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="another file than the run's own")
     parser.add_argument("--output", type=Path, default=BUNDLED)
     parser.add_argument("--keep", type=float, default=0.0, help="share of the weights begun with")
+    parser.add_argument("--kept", help="the run whose weights that share is of, if another")
     options = parser.parse_args()
     checkpoint = options.checkpoint
     if checkpoint is None:
         checkpoint = memmap_dataset.work_folder() / "runs" / options.name / "checkpoint.pt"
     network = architecture.LiteNetwork().eval()
-    network.load_state_dict(weights_of(checkpoint, options.keep))
+    kept = options.kept and memmap_dataset.work_folder() / "runs" / options.kept / "checkpoint.pt"
+    network.load_state_dict(weights_of(checkpoint, options.keep, kept or None))
     options.output.mkdir(parents=True, exist_ok=True)
     reference = checkpoint.with_name("nssbg-lite-float32.onnx")
     small = checkpoint.with_name("nssbg-lite.onnx")

@@ -17,16 +17,16 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 
 @pytest.fixture(scope="module")
 def small_subject() -> tuple[np.ndarray, np.ndarray]:
-    """A bear two fifths as high as a 1600 x 1200 frame, before a soft scene; its true mask."""
-    bear = Image.open(DATA / "bear.jpg").convert("RGB")
-    mask = Image.open(DATA / "bear-mask.png").convert("L").resize(bear.size)
-    scale = 480 / bear.height
-    size = (round(bear.width * scale), 480)
+    """Headphones two fifths as high as a frame of 1600 x 1200, before a soft scene; their mask."""
+    product = Image.open(DATA / "headphones.jpg").convert("RGB")
+    mask = Image.open(DATA / "headphones-mask.png").convert("L").resize(product.size)
+    scale = 480 / product.height
+    size = (round(product.width * scale), 480)
     y, x = np.mgrid[0:1200, 0:1600] / 1200
     scene = np.stack([90 + 60 * np.sin(3 * x + y), 120 + 40 * y, 100 + 50 * np.cos(2 * y - x)], -1)
     rgb = Image.fromarray(scene.astype(np.uint8))
     truth = Image.new("L", rgb.size)
-    rgb.paste(bear.resize(size), (800, 400), mask.resize(size))
+    rgb.paste(product.resize(size), (800, 400), mask.resize(size))
     truth.paste(mask.resize(size), (800, 400))
     return np.asarray(rgb), np.asarray(truth)
 

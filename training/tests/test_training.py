@@ -276,6 +276,10 @@ def test_a_share_of_the_weights_begun_with_is_kept(tmp_path: Path) -> None:
     kept = export.weights_of(tmp_path / "checkpoint.pt", 0.25)
     assert kept["w"].tolist() == [2.0, 2.0]
     assert kept["n"] == 7
+    other = tmp_path / "other.pt"
+    torch.save({"average": {"w": torch.tensor([9.0, 7.0])}}, other)
+    mixed = export.weights_of(tmp_path / "checkpoint.pt", 0.5, other)
+    assert mixed["w"].tolist() == [5.0, 5.0]
     assert export.weights_of(tmp_path / "checkpoint.pt")["w"].tolist() == [1.0, 3.0]
 
 
