@@ -2,6 +2,9 @@
 #include "arrays.hpp"
 
 NB_MODULE(_core, module) {
+    // A forked child, or an interpreter that ends while another thread is in a call, leaves objects
+    // alive that nobody can free: that is no fault to warn of on the user's terminal.
+    nanobind::set_leak_warnings(false);
     module.doc() = "C++ core of nssbg: kernels and what they run on.";
     nssbg::bindings::bind_calls(module);
     nssbg::bindings::bind_messages(module);

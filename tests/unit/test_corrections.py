@@ -291,11 +291,11 @@ def test_geodesic_distance_is_that_of_dijkstra():
 
 def test_the_label_of_the_bottle_and_nothing_else(remover):
     """A photograph: the paper label is dropped by one point, its glass and cork stay."""
-    with nssbg.Remover(threads=1) as auto:
-        before = auto.alpha(EXAMPLES / "bottle.jpg")
+    with nssbg.Remover("studio", threads=1) as studio:
+        before = studio.alpha(EXAMPLES / "bottle.jpg")
         scale = before.shape[1] / 1200
         said = Corrections(drop=((800 * scale, 1100 * scale),))
-        after = auto.alpha(EXAMPLES / "bottle.jpg", corrections=said)
+        after = studio.alpha(EXAMPLES / "bottle.jpg", corrections=said)
 
     def mean(alpha, top, bottom, left, right):
         top, bottom, left, right = (round(v * scale) for v in (top, bottom, left, right))

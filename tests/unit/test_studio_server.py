@@ -167,10 +167,10 @@ def carried():
     return files
 
 
-def test_the_package_carries_the_page_in_less_than_300_kb():
+def test_the_package_carries_the_page_in_less_than_310_kb():
     files = carried()
     assert {"index.html", "main.js", "samples/bear.jpg"} <= files.keys()
-    assert sum(path.stat().st_size for path in files.values()) < 300_000
+    assert sum(path.stat().st_size for path in files.values()) < 310_000
 
 
 def test_the_page_comes_from_the_wheel_or_in_a_checkout_from_its_sources():

@@ -20,7 +20,7 @@ from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 from nssbg._vocabulary import SHADOWS, ShadowKind
 
-__all__ = ["Shadow", "layer_from_strength", "shadow_layer", "shadow_room"]
+__all__ = ["SEEN_TAIL", "Shadow", "layer_from_strength", "shadow_layer", "shadow_room"]
 
 Float = NDArray[np.float32]
 
@@ -30,6 +30,8 @@ _POOL_FLATNESS = 0.12
 _TOUCHING = 0.06
 
 _TAIL = 3.0  # standard deviations after which a blurred edge is under a thousandth
+#: And after which a shadow of the usual opacity is too faint to count for a box.
+SEEN_TAIL = 1.6
 
 
 @dataclass(frozen=True)
@@ -95,19 +97,27 @@ def shadow_layer(
     return layer_from_strength(strength, alpha.dtype, shadow.color, icc_profile=icc_profile)
 
 
-def shadow_room(height: int, width: int, shadow: Shadow) -> tuple[int, int, int, int]:
+def shadow_room(
+    height: int, width: int, shadow: Shadow, *, tail: float = _TAIL
+) -> tuple[int, int, int, int]:
     """How far a shadow reaches beyond a subject's box of this size.
+
+    Args:
+        height: Of the box, in pixels.
+        width: Of the box.
+        shadow: What kind.
+        tail: Standard deviations of the blur that count.
 
     Returns:
         Pixels at the top, right, bottom and left, as `padded` takes them.
     """
     size = max(height, width)
-    tail = _TAIL * shadow.softness * size
+    blur = tail * shadow.softness * size
     if shadow.kind == "drop":
         right, down = round(shadow.offset[0] * size), round(shadow.offset[1] * size)
-        reach = (tail - down, tail + right, tail + down, tail - right)
+        reach = (blur - down, blur + right, blur + down, blur - right)
     else:
-        reach = (tail, tail, tail + _pool_depth(width) / 2, tail)
+        reach = (blur, blur, blur + _pool_depth(width) / 2, blur)
     top, right, bottom, left = (max(0, math.ceil(side)) for side in reach)
     return top, right, bottom, left
 

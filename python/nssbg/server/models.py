@@ -7,7 +7,7 @@ import re
 
 from nssbg._errors import LicenseError, ModelError, NssbgError
 from nssbg._http.errors import HttpError
-from nssbg._models.catalog import describe, find_model, matting_models
+from nssbg._models.catalog import catalog, describe, find_model
 from nssbg._models.license import check_license, wanted_use
 from nssbg._models.sidecar import ModelDescription, Task
 from nssbg.compat.rembg.sessions import RemoverSession, sessions
@@ -72,8 +72,7 @@ class ModelNames:
             {"name": name, "license": "Apache-2.0", "commercial": True, "task": "matte"}
             for name in _METHODS
         ]
-        for model in sorted(matting_models(), key=lambda model: model.name):
-            name = model.name
+        for name, model in sorted(catalog().items()):
             try:
                 self._checked(name, None, model.task)
             except (HttpError, NssbgError):

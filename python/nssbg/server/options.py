@@ -47,7 +47,9 @@ __all__ = ["FILES", "NAMES", "OPERATORS", "Made", "Wanted", "wanted"]
 #: Files of a form besides the picture.
 FILES = ("background_image", "corrections_mask")
 #: Options of `nssbg.remove` that are the operator's.
-OPERATORS = ("device", "backend", "threads", "max_pixels", "max_memory", "output", "overwrite")
+OPERATORS = (
+    "device", "backend", "threads", "precision", "max_pixels", "max_memory", "output", "overwrite",
+)  # fmt: skip
 #: Every option, in the order of the documentation.
 NAMES = (
     "model", "license", "effort", "refine", "decontaminate", "strength", "matte", "ignore_alpha",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nssbg import _io as image_io
 from nssbg._color.depth import eight_bits
 from nssbg._compose.output import Output, render
+from nssbg._compose.shadow import SEEN_TAIL, Shadow, shadow_room
 from nssbg._cutout import Cutout
 from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError, OptionError
@@ -219,7 +220,15 @@ def _framed_size(
     if output.trim and result is not None:
         left, top, right, bottom = result["bbox"]
         if right > left:
-            return bottom - top, right - left
+            height, width = bottom - top, right - left
+            if isinstance(output.shadow, Shadow):
+                room = shadow_room(height, width, output.shadow, tail=SEEN_TAIL)
+                free = (top > 0, right < whole[1], bottom < whole[0], left > 0)
+                above, beside, below, before = (
+                    a if b else 0 for a, b in zip(room, free, strict=True)
+                )
+                height, width = height + above + below, width + beside + before
+            return height, width
     return whole
 
 
