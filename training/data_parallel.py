@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
+
 import torch
 from torch import distributed
+
+
+def start(work: Callable[[int, argparse.Namespace], None], options: argparse.Namespace) -> None:
+    """Runs `work(rank, options)` in `options.ranks` processes, or in this one."""
+    if options.ranks == 1:
+        work(0, options)
+    else:
+        # Forked, so that every process shows the command line of the run.
+        torch.multiprocessing.start_processes(
+            work, args=(options,), nprocs=options.ranks, start_method="fork"
+        )
 
 
 class Ranks:

@@ -24,7 +24,7 @@ import numpy as np
 import quiet  # noqa: F401  # before the runtimes
 import torch
 import warm_start
-from data_parallel import Ranks
+from data_parallel import Ranks, start
 from recipe import Recipe, read_recipe
 from samples import Samples, normalised
 from torch import Tensor, distributed, nn
@@ -242,12 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=29531)
     parser.add_argument("--report", type=int, default=25)
     options = parser.parse_args(arguments)
-    if options.ranks == 1:
-        make(0, options)
-    else:
-        torch.multiprocessing.start_processes(
-            make, args=(options,), nprocs=options.ranks, start_method="fork"
-        )
+    start(make, options)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import losses
 import memmap_dataset
 import muon
 import torch
-from data_parallel import Ranks
+from data_parallel import Ranks, start
 from recipe import read_recipe
 from samples import Samples, normalised
 from torch import distributed
@@ -183,13 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--report", type=int, default=50)
     parser.add_argument("--watch", type=int, default=1000)
     options = parser.parse_args(arguments)
-    if options.ranks == 1:
-        train(0, options)
-    else:
-        # Forked, so that every process shows the command line of the run.
-        torch.multiprocessing.start_processes(
-            train, args=(options,), nprocs=options.ranks, start_method="fork"
-        )
+    start(train, options)
 
 
 if __name__ == "__main__":

@@ -384,6 +384,12 @@ def inputs_of(
     return source, background, None if output is None else output.background
 
 
+def _ran(plan: Plan) -> dict[str, Any]:
+    """What of a plan tells which network ran, and how."""
+    names = ("model", "license", "backend", "device", "precision", "threads")
+    return {name: getattr(plan, name) for name in names}
+
+
 def report_record(report: Report) -> dict[str, Any]:
     """A report as JSON holds it: the command line's lines and the server's answers."""
     plan = report.plan
@@ -391,12 +397,7 @@ def report_record(report: Report) -> dict[str, Any]:
     return {
         "width": report.width,
         "height": report.height,
-        "model": plan.model,
-        "license": plan.license,
-        "backend": plan.backend,
-        "device": plan.device,
-        "precision": plan.precision,
-        "threads": plan.threads,
+        **_ran(plan),
         "reasons": list(plan.reasons),
         "fallbacks": list(plan.fallbacks),
         "confidence": None if report.confidence is None else round(report.confidence, 4),
@@ -413,15 +414,6 @@ def report_record(report: Report) -> dict[str, Any]:
             "milliseconds": round(second.seconds * 1000, 2),
             "notes": list(second.notes),
         },
-        "enhancement": None
-        if report.enhancement is None
-        else {
-            "model": report.enhancement.model,
-            "license": report.enhancement.license,
-            "backend": report.enhancement.backend,
-            "device": report.enhancement.device,
-            "precision": report.enhancement.precision,
-            "threads": report.enhancement.threads,
-        },
+        "enhancement": None if report.enhancement is None else _ran(report.enhancement),
         "notes": list(report.notes),
     }

@@ -19,6 +19,7 @@ from nssbg._enhance.jpeg_quality import deblock_strength
 from nssbg._enhance.opening import chosen_model, depth_network, image_network
 from nssbg._enhance.tiling import Progress
 from nssbg._errors import ImageDecodeError, OptionError
+from nssbg._io.admission import LARGEST_SIDE
 from nssbg._models.sidecar import ModelDescription
 from nssbg._types import ArrayLike, BytesLike, Frame, ImageSource, PathLikeText, SupportsRead
 from nssbg._vocabulary import FORMATS, FileFormat
@@ -239,11 +240,10 @@ def enhanced_picture(
         )
         source.name = name
     frame = image_io.decode(source, max_pixels=max_pixels, max_memory=max_memory, predict=predict)
-    largest = 262_144  # the kernels count rows and columns in 18 bits
-    if max(frame.height, frame.width) * factor > largest:
+    if max(frame.height, frame.width) * factor > LARGEST_SIDE:
         raise ImageDecodeError(
             f"{frame.name}: {frame.width} x {frame.height} pixels times {factor} are more than "
-            f"{largest:,} a side; try a smaller upscale"
+            f"{LARGEST_SIDE:,} a side; try a smaller upscale"
         )
     network = image_network(
         described, device=device, backend=backend, threads=threads, license=license

@@ -181,19 +181,12 @@ def _given_layer(rgba: ImageArray, output: Output) -> ImageArray | None:
 def _with_room(
     rgba: ImageArray, shadow: Shadow, icc_profile: bytes | None, threads: int
 ) -> tuple[ImageArray, ImageArray]:
-    """The subject's box with room for its shadow, and the shadow's layer.
-
-    No room is made on a side where the photograph's edge cuts the subject: the cut would show.
-    """
-    top, left, bottom, right = subject_box(rgba, threads=threads)
+    """The subject's box with room for its shadow, and the shadow's layer."""
+    box = top, left, bottom, right = subject_box(rgba, threads=threads)
     if bottom == 0:
         return rgba, np.zeros_like(rgba)
-    room = shadow_room(bottom - top, right - left, shadow)
-    free = (top > 0, right < rgba.shape[1], bottom < rgba.shape[0], left > 0)
-    above, beside, below, before = (
-        side if is_free else 0 for side, is_free in zip(room, free, strict=True)
-    )
-    roomy = padded(rgba[top:bottom, left:right], (above, beside, below, before))
+    room = shadow_room(box, rgba.shape[:2], shadow)
+    roomy = padded(rgba[top:bottom, left:right], room)
     return roomy, shadow_layer(roomy[..., 3], shadow, icc_profile=icc_profile)
 
 

@@ -98,27 +98,38 @@ def shadow_layer(
 
 
 def shadow_room(
-    height: int, width: int, shadow: Shadow, *, tail: float = _TAIL
+    box: tuple[int, int, int, int],
+    whole: tuple[int, int],
+    shadow: Shadow,
+    *,
+    tail: float = _TAIL,
 ) -> tuple[int, int, int, int]:
-    """How far a shadow reaches beyond a subject's box of this size.
+    """How far a shadow reaches beyond a subject's box.
+
+    On a side where the photograph's edge cuts the subject there is no room: the cut would show.
 
     Args:
-        height: Of the box, in pixels.
-        width: Of the box.
+        box: The subject's (top, left, bottom, right), half open, in pixels.
+        whole: Rows and columns of the photograph that it lies in.
         shadow: What kind.
         tail: Standard deviations of the blur that count.
 
     Returns:
         Pixels at the top, right, bottom and left, as `padded` takes them.
     """
-    size = max(height, width)
+    first_row, first_column, last_row, last_column = box
+    width = last_column - first_column
+    size = max(last_row - first_row, width)
     blur = tail * shadow.softness * size
     if shadow.kind == "drop":
         right, down = round(shadow.offset[0] * size), round(shadow.offset[1] * size)
         reach = (blur - down, blur + right, blur + down, blur - right)
     else:
         reach = (blur, blur, blur + _pool_depth(width) / 2, blur)
-    top, right, bottom, left = (max(0, math.ceil(side)) for side in reach)
+    free = (first_row > 0, last_column < whole[1], last_row < whole[0], first_column > 0)
+    top, right, bottom, left = (
+        max(0, math.ceil(side)) if is_free else 0 for side, is_free in zip(reach, free, strict=True)
+    )
     return top, right, bottom, left
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nssbg import _io as image_io
 from nssbg._enhance_options import Enhancement
 from nssbg._errors import ImageDecodeError
-from nssbg._models.license import check_license
+from nssbg._io.admission import LARGEST_SIDE
 from nssbg._ops.alpha_depth import alpha_as
 from nssbg._pipeline.job import Job
 from nssbg._pipeline.memory_estimate import bytes_in_flight
@@ -25,12 +24,9 @@ if TYPE_CHECKING:
     from nssbg._enhance.network import ImageNetwork
     from nssbg._models.sidecar import ModelDescription
 
-__all__ = ["LONGEST_SIDE", "Enhancer", "enhancing_model", "upscale_of"]
+__all__ = ["Enhancer", "enhancing_model", "upscale_of"]
 
 log = logging.getLogger("nssbg")
-
-#: The kernels count rows and columns in 18 bits.
-LONGEST_SIDE = 262_144
 
 
 def enhancing_model(enhancement: Enhancement) -> ModelDescription:
@@ -42,10 +38,7 @@ def enhancing_model(enhancement: Enhancement) -> ModelDescription:
     """
     from nssbg._enhance.opening import chosen_model
 
-    name = enhancement.model
-    # Whatever looks like a file is one; the catalog's names have no folders.
-    is_path = name is not None and (name.endswith((".onnx", ".xml")) or "/" in name)
-    return chosen_model(Path(name) if name and is_path else name, "image", enhancement)
+    return chosen_model(enhancement.model, "image", enhancement)
 
 
 def upscale_of(enhancement: Enhancement) -> int:
@@ -78,10 +71,8 @@ class Enhancer:
         from nssbg._enhance.opening import image_network
 
         settings = self._settings
-        described = enhancing_model(enhancement)
-        check_license(described, settings.license)
         return image_network(
-            described,
+            enhancing_model(enhancement),
             device=settings.device,
             backend=settings.backend,
             threads=self._threads,
@@ -113,10 +104,10 @@ class Enhancer:
             ImageDecodeError: It would.
         """
         most, side = self._settings.max_pixels, max(height, width) * upscale
-        if height * width * upscale * upscale > most or side > LONGEST_SIDE:
+        if height * width * upscale * upscale > most or side > LARGEST_SIDE:
             raise ImageDecodeError(
                 f"{name}: {width} x {height} pixels times {upscale} a side are more than the "
-                f"{most:,} that a picture may have (max_pixels), or than {LONGEST_SIDE:,} a side; "
+                f"{most:,} that a picture may have (max_pixels), or than {LARGEST_SIDE:,} a side; "
                 "try a smaller upscale"
             )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nssbg import _io as image_io
 
-__all__ = ["bytes_in_flight", "predicted_bytes"]
+__all__ = ["ENHANCING_BYTES", "bytes_in_flight", "predicted_bytes"]
 
 # Per pixel of an 8-bit picture at the fullest moment: RGB 3, alpha 1, RGBA 4, filtered rows of
 # the encoder 4, compressed stream about 2.
@@ -16,8 +16,8 @@ BYTES_PER_PIXEL = 14
 BYTES_PER_PICTURE = 32 << 20
 # The photograph, and an alpha of its own, beside what it is enhanced to.
 _BYTES_PER_ENHANCED_PIXEL = 4
-# Tiles and tensors of an enhancing network.
-_ENHANCING = 256 << 20
+#: Tiles and tensors of an enhancing network.
+ENHANCING_BYTES = 256 << 20
 
 
 def predicted_bytes(source: Any, *, upscale: int = 0) -> int:
@@ -45,7 +45,7 @@ def bytes_in_flight(header: image_io.Header, *, upscale: int = 0) -> int:
     pixels = header.height * header.width
     if upscale:
         each = BYTES_PER_PIXEL * upscale * upscale + _BYTES_PER_ENHANCED_PIXEL
-        fullest = pixels * each * header.sample_bytes + _ENHANCING
+        fullest = pixels * each * header.sample_bytes + ENHANCING_BYTES
     else:
         fullest = pixels * BYTES_PER_PIXEL * header.sample_bytes
     return BYTES_PER_PICTURE + max(header.decode_bytes, fullest)

@@ -14,8 +14,7 @@ from nssbg.batch.entry import Entry
 from nssbg.batch.inputs import Inputs
 from nssbg.batch.report.thumbnails import Thumb, thumbnail
 from nssbg.batch.share import HeldSink, Task, load_task
-from nssbg.batch.units import keywords
-from nssbg.batch.work import Input, corrections_of, failure, finish
+from nssbg.batch.work import Input, failure, finish, unit_keywords
 
 __all__ = ["main"]
 
@@ -44,8 +43,7 @@ def main() -> None:
             threads=job.threads,
             license=job.license,
         ) as remover:
-            how = keywords(job.options, corrections_of(unit), unit.profile.enhance)
-            cutout = remover.cutout(loaded.data, **how)
+            cutout = remover.cutout(loaded.data, **unit_keywords(job.options, unit))
             entry = finish(unit, cutout, given, sink=sink, policy=job.policy)
             if job.thumbnails:
                 thumb = thumbnail(cutout.frame.rgb, cutout.rgba)

@@ -24,8 +24,8 @@ from nssbg.batch.resume import Loaded, load_file, resolved
 from nssbg.batch.row import Row, RowError
 from nssbg.batch.sink import Sink, StorageError, sink_for
 from nssbg.batch.sources import Item, Problem
-from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, keywords, model_identity
-from nssbg.batch.work import Input, Policy, corrections_of, failure, finish
+from nssbg.batch.units import DEFAULT_PROFILE, WorkUnit, model_identity
+from nssbg.batch.work import Input, Policy, failure, finish, unit_keywords
 
 if TYPE_CHECKING:
     from nssbg._remover import Remover
@@ -184,8 +184,7 @@ def cut_one(
             loaded = found
             attempts = manifest.begin(unit.identity)
         given = Input(loaded.sha256, loaded.stamp, attempts)
-        how = keywords(options, corrections_of(unit), unit.profile.enhance)
-        cutout = remover.cutout(loaded.data, **how)
+        cutout = remover.cutout(loaded.data, **unit_keywords(options, unit))
         entry = finish(unit, cutout, given, sink=sink, policy=policy, threads=threads)
     except StorageError:
         raise

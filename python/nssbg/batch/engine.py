@@ -50,8 +50,8 @@ from nssbg.batch.sources import STATE_FOLDER, Item, Problem, arrived, listed
 from nssbg.batch.status import keep_command
 from nssbg.batch.summary import Summary
 from nssbg.batch.transfers import Prefetch, Recorder
-from nssbg.batch.units import WorkUnit, keywords, model_identity
-from nssbg.batch.work import Policy, corrections_of, failure, finish
+from nssbg.batch.units import WorkUnit, enhancements_of, model_identity
+from nssbg.batch.work import Policy, failure, finish, picture_keywords
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
@@ -351,8 +351,7 @@ class Batch:
                 self._thumbnails = ThumbnailStore(thumbnails_path(self._place.folder))
             self._claim(manifest, sink, planned.units)
             self.summary.total = len(planned.units) + len(planned.problems)
-            said = (unit.profile.enhance for unit in planned.units)
-            self._enhancements = list(dict.fromkeys(one for one in said if one is not None))
+            self._enhancements = enhancements_of(unit.profile for unit in planned.units)
             problems = [row_of_problem(problem) for problem in planned.problems]
             manifest.replace_problems(problems)
             for row in problems:
@@ -507,11 +506,7 @@ class Batch:
             workers=self._workers,
             max_memory=self._most_memory,
             time_limit=self._policy.time_limit,
-            **keywords(
-                self._options,
-                lambda picture: corrections_of(picture.unit),
-                lambda picture: picture.unit.profile.enhance,
-            ),
+            **picture_keywords(self._options),
         )
 
     def _open_enhancements(self) -> None:

@@ -21,8 +21,8 @@ from nssbg._vocabulary import GroupBy
 from nssbg.batch.entry import Entry
 from nssbg.batch.groups import BoxStore, box_key, chunks, shared
 from nssbg.batch.inputs import Inputs
-from nssbg.batch.units import WorkUnit, enhancement_identity, keywords
-from nssbg.batch.work import corrections_of
+from nssbg.batch.units import WorkUnit, enhancement_identity
+from nssbg.batch.work import picture_keywords
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
@@ -167,11 +167,7 @@ class Measuring:
         def sink(picture: Any, cutout: Cutout) -> Box:
             return subject_box(cutout.rgba, threshold=0.5, threads=1)
 
-        options = keywords(
-            self._options,
-            lambda picture: corrections_of(picture.unit),
-            lambda picture: picture.unit.profile.enhance,
-        )
+        options = picture_keywords(self._options)
         options["decontaminate"] = "off"  # colours move no box
         with self._remover.map(
             itertools.chain([first], pictures),

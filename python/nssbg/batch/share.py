@@ -35,8 +35,8 @@ from nssbg.batch.store.commit import Committed, Committer, unit_digest
 from nssbg.batch.store.manifest import StoreManifest, StoreSink
 from nssbg.batch.store.objects import Objects, open_objects
 from nssbg.batch.transfers import Prefetch, Recorder
-from nssbg.batch.units import WorkUnit, keywords
-from nssbg.batch.work import CrashError, Input, Policy, corrections_of, failure, finish
+from nssbg.batch.units import WorkUnit, enhancements_of
+from nssbg.batch.work import CrashError, Input, Policy, failure, finish, picture_keywords
 
 if TYPE_CHECKING:
     from nssbg._cutout import Cutout
@@ -212,8 +212,7 @@ class Share:
     def _worked(self, feed: Feed, recorder: Recorder) -> Iterator[tuple[Committed, Thumb | None]]:
         job = self._job
         # What is wrong with a network is no picture's fault.
-        said = (profile.enhance for profile in job.profiles)
-        for enhancement in dict.fromkeys(one for one in said if one is not None):
+        for enhancement in enhancements_of(job.profiles):
             self.remover._open_enhancement(enhancement)
         with self.remover.map(
             feed,
@@ -222,11 +221,7 @@ class Share:
             workers=job.threads,
             autotune=False,
             time_limit=job.policy.time_limit,
-            **keywords(
-                job.options,
-                lambda picture: corrections_of(picture.unit),
-                lambda picture: picture.unit.profile.enhance,
-            ),
+            **picture_keywords(job.options),
         ) as stream:
             for outcome in stream:
                 yield from self._known_already(feed)

@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_PROFILE",
     "WorkUnit",
     "enhancement_identity",
+    "enhancements_of",
     "keywords",
     "model_identity",
     "recipe_digest",
@@ -115,6 +116,11 @@ def keywords(
         "corrections": corrections,
         "enhance": enhance,
     }
+
+
+def enhancements_of(profiles: Iterable[Profile]) -> list[Enhancement]:
+    """How pictures are enhanced by these profiles: each way once."""
+    return list(dict.fromkeys(p.enhance for p in profiles if p.enhance is not None))
 
 
 def recipe_digest(

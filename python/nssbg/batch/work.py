@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nssbg._corrections import Corrections
 from nssbg._errors import NssbgError, OptionError, TimeLimitError
+from nssbg._options import CutoutOptions, CutoutOptionsDict
 from nssbg.batch.entry import Entry
 from nssbg.batch.output import Rendered, render_outputs
 from nssbg.batch.row import Row, RowError, Status
 from nssbg.batch.sidecar import read_corrections
 from nssbg.batch.sink import Sink, Stored
 from nssbg.batch.sources import STATE_FOLDER
-from nssbg.batch.units import WorkUnit
+from nssbg.batch.units import WorkUnit, keywords
 from nssbg.batch.validate import validate_rendered
 from nssbg.batch.verdict import Verdict, measure_features, verdict
 
@@ -36,6 +37,8 @@ __all__ = [
     "corrections_of",
     "failure",
     "finish",
+    "picture_keywords",
+    "unit_keywords",
 ]
 
 # Where files go that are not fit to be handed over: a person can look at them there.
@@ -197,6 +200,24 @@ def finish(
         attempts=given.attempts,
     )
     return Entry(unit.identity, unit.settings, given.stamp, row, tuple(stored))
+
+
+def unit_keywords(options: CutoutOptions, unit: WorkUnit) -> CutoutOptionsDict:
+    """The keywords of `Remover.cutout` for a unit: with its corrections and its enhancement.
+
+    Raises:
+        OptionError: Its corrections cannot be read, or were changed since.
+    """
+    return keywords(options, corrections_of(unit), unit.profile.enhance)
+
+
+def picture_keywords(options: CutoutOptions) -> CutoutOptionsDict:
+    """The same of `Remover.map`, for sources that hold their unit as `unit`."""
+    return keywords(
+        options,
+        lambda picture: corrections_of(picture.unit),
+        lambda picture: picture.unit.profile.enhance,
+    )
 
 
 def corrections_of(unit: WorkUnit) -> Corrections | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError
 from nssbg._pipeline.enhancing import upscale_of
+from nssbg._pipeline.memory_estimate import ENHANCING_BYTES
 from nssbg._vocabulary import UPSCALES, Backend
 
 __all__ = ["Resources", "resources_for"]
@@ -23,8 +24,6 @@ __all__ = ["Resources", "resources_for"]
 _BASE = 320 << 20
 # What one picture of 24 megapixels takes in flight, and what is waiting to be sent.
 _IN_FLIGHT = 512 << 20
-# Tiles and tensors of an enhancing network.
-_ENHANCING = 256 << 20
 # Memory besides pictures that is fair for one processor.
 _FAIR = 768 << 20
 _STUDIO = 64 << 20
@@ -72,7 +71,7 @@ def resources_for(
     fixed, activations = _predicted(model, backend)
     upscales = [_upscale(one) for one in enhance]
     in_flight = _IN_FLIGHT * max(upscales, default=1) ** 2
-    fixed += _ENHANCING * bool(upscales)
+    fixed += ENHANCING_BYTES * bool(upscales)
     if device not in ("auto", "cpu"):
         memory = _BASE + fixed + _GPU_CPUS * in_flight
         return Resources(_GPU_CPUS, 1.0, memory, _GPU_BATCH)

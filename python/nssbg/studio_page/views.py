@@ -222,10 +222,9 @@ def _framed_size(
         if right > left:
             height, width = bottom - top, right - left
             if isinstance(output.shadow, Shadow):
-                room = shadow_room(height, width, output.shadow, tail=SEEN_TAIL)
-                free = (top > 0, right < whole[1], bottom < whole[0], left > 0)
-                above, beside, below, before = (
-                    a if b else 0 for a, b in zip(room, free, strict=True)
+                box = (top, left, bottom, right)
+                above, beside, below, before = shadow_room(
+                    box, whole, output.shadow, tail=SEEN_TAIL
                 )
                 height, width = height + above + below, width + beside + before
             return height, width
