@@ -33,8 +33,8 @@ from torch.nn import functional
 CALIBRATION = 12  # batches that the first ranges are taken from
 WATCHED = 6  # batches that are looked at before and after
 # Logarithms of steps move this many times as far as kernels: three parts in a hundred thousand of
-# a range a training step at a peak of 1e-6. At ten times that peak a network is moved by more than
-# rounding moves it.
+# a range a training step at a peak of 1e-6. At ten times that peak networks came out farther from
+# the float one than they went in (docs/decisions/0409-int8-by-training.md).
 STEPS_RATE = 30.0
 LIMIT_APART = 1.0 / 255  # mean distance of the file's alpha from the rounded network's, a runtime
 

@@ -167,6 +167,8 @@ def test_fine_tuning_brings_the_rounded_network_nearer(
     mask = torch.zeros(2, 64, 64, dtype=torch.uint8)
     mask[:, 16:48, 16:48] = 255
     monkeypatch.setattr(quantise, "Samples", lambda *_: iter([(image, mask, mask)] * 30))
+    # Ranges this far off have a long way to go in few steps.
+    monkeypatch.setattr(quantise, "STEPS_RATE", 100.0)
     recipe = recipes.Recipe(1, 3e-4, 1, 30, 0.1, 0.0, (recipes.Phase(64, 2, 24, 0.5),))
 
     def apart() -> float:
