@@ -428,7 +428,8 @@ class Remover:
                 most.) Once four pictures for each worker hang, the stream ends with that error.
                 Time in `images` itself and in a look at a source's header does not count.
             autotune: Whether to measure first which runtime and precision is fastest here,
-                where neither `nssbg tune` nor an earlier run did; what is found is kept. None:
+                where neither `nssbg tune` nor an earlier run did; what is found is kept. A
+                published int8 form is left out, unless `precision` names it. None:
                 where `images` has a length for which that costs at most a twentieth of the run;
                 True: in any case; False: never. What was done is in each result's plan.
             options: See `cutout`.

@@ -191,6 +191,29 @@ def test_it_is_taken_where_it_was_measured_as_the_fastest(net, monkeypatch):
     assert any("0.31/255 from float32's" in line for line in opened.plan.reasons)
 
 
+@pytest.mark.parametrize("asked", ["auto", "int8"])
+def test_a_run_that_measures_by_itself_takes_it_by_name_alone(net, monkeypatch, asked):
+    monkeypatch.setattr(
+        benchmark, "_seconds", lambda backend, *_: 0.001 if _is_int8(backend) else 0.002
+    )
+    monkeypatch.setattr("nssbg._planner.autotune.hardware", lambda: processor("AVX-512", "VNNI"))
+    run = planner.BatchRun(2, 2, 10, [], True)
+    _, opened = open_model(
+        net, backend="openvino", precision=asked, goal="throughput", threads=2, run=run
+    )
+    assert opened.plan.precision == ("int8" if asked == "int8" else "float32")
+    # What was made here has the planner's own bound, and is measured by any run.
+    form = int8_form(net)
+    monkeypatch.setattr(opening, "int8_form", lambda _: replace(form, int8=None))
+    monkeypatch.setattr(benchmark, "MEAN_ERROR", 1.0)
+    monkeypatch.setattr(benchmark, "MAX_ERROR", 1.0)
+    monkeypatch.setenv("NSSBG_HOME", str(net.path.parent / "another-home"))
+    _, opened = open_model(
+        net, backend="openvino", precision=asked, goal="throughput", threads=2, run=run
+    )
+    assert opened.plan.precision == "int8"
+
+
 def _is_int8(backend) -> bool:
     return backend.plan.precision == "int8"
 

@@ -126,7 +126,7 @@ def open_model(
             ready,
             replace(request, threads=usable_threads(threads)),
             run,
-            int8=int8_form(ready),
+            int8=_unasked(int8_form(ready), precision),
             cache=compiled_folder(),
             samples=samples,
         )
@@ -173,6 +173,16 @@ def _batching(opened: Backend, chosen: Candidate) -> Backend:
     from nssbg._runtime.batching import DynamicBatching
 
     return DynamicBatching(opened, chosen.batch)
+
+
+def _unasked(form: ModelDescription | None, precision: str) -> ModelDescription | None:
+    """The int8 form that a run may measure and take by itself.
+
+    A published one has the wider bound of its release: unless int8 was asked for, `tune` alone
+    takes it, and a longer batch does not give another alpha than a short one.
+    """
+    published = form is not None and form.int8 is not None
+    return None if published and precision != "int8" else form
 
 
 def _int8_reasons(source: ModelDescription | None) -> list[str]:
