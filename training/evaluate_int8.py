@@ -97,9 +97,7 @@ class Distances:
 def within_rule(summary: dict[str, float], faster: float) -> bool:
     """Whether a form may be shipped: its mean distance and IoU over all pictures, and its time."""
     return (
-        summary["mean"] <= RULE_MEAN
-        and summary["iou_loss"] <= RULE_LOSS
-        and faster >= RULE_FASTER
+        summary["mean"] <= RULE_MEAN and summary["iou_loss"] <= RULE_LOSS and faster >= RULE_FASTER
     )
 
 
@@ -210,7 +208,8 @@ def report(found: dict[str, Distances], faster: dict[str, tuple[float, float]]) 
             f"| {form} | {told['pictures']} | {told['mean']:.2f} | {told['worst_set_mean']:.2f} | "
             f"{told['worst_mean']:.2f} | {told['most']:.0f} | {100 * told['beyond_8']:.2f} | "
             f"{100 * told['outside_bound']:.0f} | {told['iou_loss']:+.4f} | "
-            f"{told['worst_set_iou_loss']:+.4f} | {wall:.2f} | {processor:.2f} | {'met' if kept else 'missed'} |"
+            f"{told['worst_set_iou_loss']:+.4f} | {wall:.2f} | {processor:.2f} | "
+            f"{'met' if kept else 'missed'} |"
         )
         data[form] = {**told, "faster_wall": wall, "faster_processor": processor, "rule": kept}
     for form, distances in found.items():
@@ -276,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.publish:
         if options.limit or options.sets or options.made < sets.VALIDATION:
-            parser.error("--publish measures on all validation pictures: no --limit, --sets, --made")
+            parser.error("--publish takes all validation pictures: no --limit, --sets or --made")
         if not options.forms:
             parser.error("--publish needs the form: --forms FILE.onnx")
     cv2.setNumThreads(1)

@@ -271,3 +271,23 @@ def test_the_command_takes_it_by_name(net, tmp_path, capsys):
     net.path.with_name("net.int8.onnx").unlink()
     assert main([*arguments, "--precision", "int8", "--overwrite"]) == ModelError.exit_code
     assert "there is no int8 form of it here" in capsys.readouterr().err
+
+
+def test_the_commands_say_what_there_is_of_it_and_whether_it_is_whole(net, capsys, monkeypatch):
+    assert main(["models", "info", str(net.path)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("int8 ")]
+    assert "net.int8.onnx" in line
+    assert "on 2,000 images its alpha is 0.31/255 from float32's" in line
+    monkeypatch.setattr(
+        "nssbg._runtime.devices.hardware", lambda: processor("AVX-512", "VNNI"), raising=True
+    )
+    assert main(["doctor", str(net.path)]) == 0
+    told = capsys.readouterr().out
+    assert "plan     openvino CPU float32" in told
+    assert "int8 may be faster here: taken once tune has checked its alpha" in told
+    assert main(["models", "verify", str(net.path)]) == 0
+    assert "net  ok  " in capsys.readouterr().out
+    form = net.path.with_name("net.int8.onnx")
+    form.write_bytes(form.read_bytes()[:-1] + b"?")
+    assert main(["models", "verify", str(net.path)]) == ModelError.exit_code
+    assert f"net  WRONG  {form}" in capsys.readouterr().out

@@ -304,8 +304,13 @@ def plan(
             plain = possible
         chosen = plain[0]
         reasons.append(f"{chosen}: by rule, nothing measured here; `nssbg tune {model.name}` does")
-        if any(item.precision == "bfloat16" for item in possible) and request.precision == "auto":
-            reasons.append("bfloat16 may be faster here: taken once tune has checked its alpha")
+        if request.precision == "auto":
+            faster = [name for name in ("bfloat16", "int8") if name != model.precision]
+            reasons += [
+                f"{name} may be faster here: taken once tune has checked its alpha"
+                for name in faster
+                if any(item.precision == name for item in possible)
+            ]
     return (
         Plan(
             model=model.name,

@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,6 +198,8 @@ def _info(args: argparse.Namespace) -> int:
             value = "not on this machine" if key == "path" else "-"
         if key in ("confidence", "selector"):
             value = "none fitted" if value == "-" else "fitted"
+        if key == "int8" and model.int8 is not None:
+            value = f"{model.int8.file}, {_size(model.int8.bytes)}; {model.int8}"
         if key == "npm" and isinstance(value, dict):
             value = f"{value['package']} {value['version']}, {len(value['chunks'])} chunks"
         if isinstance(value, dict):
@@ -271,9 +274,13 @@ def _verify(args: argparse.Namespace) -> int:
         if not paths and args.model:
             raise ModelError(f"{model.name}: its weights are not on this machine")
         for path in paths:
-            result = verify(model, path)
-            state = {True: "ok", False: "WRONG", None: "no published checksum"}[result.ok]
-            results.append((model, result, state))
+            found = [verify(model, path)]
+            form = None if model.int8 is None else path.with_name(model.int8.file)
+            if model.int8 is not None and form is not None and form.is_file():
+                found.append(verify(replace(model, checksum=model.int8.checksum), form))
+            for result in found:
+                state = {True: "ok", False: "WRONG", None: "no published checksum"}[result.ok]
+                results.append((model, result, state))
     if args.json:
         print(
             json.dumps(
