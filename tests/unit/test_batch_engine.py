@@ -485,3 +485,19 @@ def test_a_picture_that_no_event_told_of_is_found(tmp_path, monkeypatch):
     assert next(paths) == str(tmp_path / "new/2.jpg")  # and the first is not given again
     (tmp_path / "new/1.jpg").write_bytes(b"changed")
     assert next(paths) == str(tmp_path / "new/1.jpg")
+
+
+def test_a_named_precision_runs_and_decides_what_is_done_again(shop):
+    batch = shop(precision="float32")
+    assert batch._remover._settings.precision == "float32"
+    first = made(batch)
+    assert len(first) == 4
+    assert made(shop(precision="float32")) == []
+    # What "auto" takes is the machine's business: that it is not named counts, and only that.
+    assert made(shop()) == first
+    assert made(shop(precision="auto")) == []
+
+
+def test_a_precision_that_does_not_exist_is_refused(shop):
+    with pytest.raises(nssbg.OptionError, match="float32"):
+        shop(precision="float8")

@@ -17,7 +17,7 @@ pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
 
 from http_server import command_serving
 
-from nssbg import _installed
+from nssbg import OptionError, _installed
 from nssbg.cli.main import main
 
 
@@ -113,3 +113,17 @@ def test_without_its_packages_the_command_that_brings_them_is_told(monkeypatch, 
     assert main(["serve"]) == 1
     assert 'pip install "nssbg[serve]"' in capsys.readouterr().err
     assert _installed.not_installed("starlette", "uvicorn").count("nssbg[serve]") == 1
+
+
+def test_the_precision_asked_for_reaches_the_engine(monkeypatch):
+    from nssbg._http.engine import Engine
+
+    seen = []
+
+    def begun(engine, settings, *rest, **named):
+        seen.append(settings.precision)
+        raise OptionError("enough seen")
+
+    monkeypatch.setattr(Engine, "__init__", begun)
+    assert main(["serve", "--port", "0", "--model", "studio", "--precision", "int8"]) != 0
+    assert seen == ["int8"]

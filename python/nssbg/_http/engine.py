@@ -30,7 +30,7 @@ from nssbg._memory import available_memory
 from nssbg._models.sidecar import ModelDescription
 from nssbg._options import CutoutOptions
 from nssbg._remover import Remover
-from nssbg._vocabulary import Backend, LicenseUse
+from nssbg._vocabulary import Backend, LicenseUse, PrecisionChoice
 
 __all__ = ["Engine", "EngineSettings"]
 
@@ -50,6 +50,7 @@ class EngineSettings:
         model: What runs where a request names none; see `nssbg.Remover`, as for the next ones.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
+        precision: See `nssbg.Remover`.
         threads: Pictures at once, and threads of the network; 0: all usable cores.
         license: See `nssbg.Remover`.
         max_pixels: Larger pictures are refused from their header.
@@ -65,6 +66,7 @@ class EngineSettings:
     model: str = "auto"
     device: str = "auto"
     backend: Backend = "auto"
+    precision: PrecisionChoice = "auto"
     threads: int = 0
     license: LicenseUse | None = None
     max_pixels: int = 50_000_000
@@ -357,6 +359,7 @@ class Engine:
             self._resolve(model),
             device=with_.device,
             backend=with_.backend,
+            precision=with_.precision,
             threads=with_.threads,
             license=with_.license,
             max_pixels=with_.max_pixels,

@@ -40,6 +40,7 @@ def main() -> None:
             job.model,
             device=job.device,
             backend=job.backend,
+            precision=job.precision,
             threads=job.threads,
             license=job.license,
         ) as remover:

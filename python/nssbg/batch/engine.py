@@ -26,6 +26,7 @@ from nssbg._vocabulary import (
     ForegroundMethod,
     GroupBy,
     LicenseUse,
+    PrecisionChoice,
     RefineLevel,
 )
 from nssbg.batch.address import is_uri, local_path
@@ -96,9 +97,10 @@ class Batch:
             again.
         force: Whether everything is done again.
         nice: Added to the process's niceness.
-        model: See `nssbg.Remover`; so are device, backend and license.
+        model: See `nssbg.Remover`; so are device, backend, precision and license.
         device: See there.
         backend: See there.
+        precision: See there.
         license: See there.
         effort: See `Remover.cutout`; so are the others.
         refine: See there.
@@ -143,6 +145,7 @@ class Batch:
         model: str = "auto",
         device: str = "auto",
         backend: Backend = "auto",
+        precision: PrecisionChoice = "auto",
         license: LicenseUse | None = None,
         effort: Effort = "balanced",
         refine: RefineLevel = "guided",
@@ -225,6 +228,7 @@ class Batch:
             "model": model,
             "device": device,
             "backend": backend,
+            "precision": precision,
             "license": license,
             "effort": effort,
             "refine": refine,
@@ -236,7 +240,12 @@ class Batch:
             "report": report,
         }
         self._remover = Remover(
-            model, device=device, backend=backend, threads=threads, license=license
+            model,
+            device=device,
+            backend=backend,
+            precision=precision,
+            threads=threads,
+            license=license,
         )
         self._enhancements: list[Enhancement] = []
         self._stopping = False
@@ -313,8 +322,18 @@ class Batch:
             corrections=self._corrections,
             reserved=REPORT_NAMES if self._report else (),
             fold_case=not is_uri(self._out) and _folds_case(self._state_folder),
-            extra={"on_low_confidence": self._policy.on_low_confidence},
+            extra=self._also_decides(),
         )
+
+    def _also_decides(self) -> dict[str, str]:
+        """What else changes outputs or verdicts.
+
+        A precision only where it is named: what "auto" runs may differ from machine to machine.
+        """
+        found = {"on_low_confidence": self._policy.on_low_confidence}
+        if self._arguments["precision"] != "auto":
+            found["precision"] = self._arguments["precision"]
+        return found
 
     def _found(self) -> Iterator[Item | Problem]:
         if self._files_from is None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from nssbg._io import NamedBytes
 from nssbg._options import CutoutOptions
-from nssbg._vocabulary import Backend, LicenseUse
+from nssbg._vocabulary import Backend, LicenseUse, PrecisionChoice
 from nssbg.batch.entry import Entry
 from nssbg.batch.feed import Feed, Settings
 from nssbg.batch.inputs import Inputs
@@ -64,6 +64,7 @@ class Job:
         model: See `nssbg.Remover`; so are the others.
         device: See there.
         backend: See there.
+        precision: See there.
         license: See there.
         threads: Of a worker.
         thumbnails: Whether thumbnails are made for the report.
@@ -79,6 +80,7 @@ class Job:
     model: str = "auto"
     device: str = "auto"
     backend: Backend = "auto"
+    precision: PrecisionChoice = "auto"
     license: LicenseUse | None = None
     threads: int = 1
     thumbnails: bool = False
@@ -142,6 +144,7 @@ class Share:
                 job.model,
                 device=job.device,
                 backend=job.backend,
+                precision=job.precision,
                 threads=job.threads,
                 license=job.license,
             )

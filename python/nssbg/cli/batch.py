@@ -17,6 +17,7 @@ from nssbg._vocabulary import (
     FOREGROUND_METHODS,
     GROUP_BY,
     LICENSE_USES,
+    PRECISION_CHOICES,
     REFINE_LEVELS,
 )
 from nssbg.cli.console import printable, say, stopping_gently
@@ -165,6 +166,12 @@ def _add_cut_options(group: Any) -> None:
     group.add_argument("--model", default="auto", help="name or path (default: auto)")
     group.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     group.add_argument("--backend", default="auto", choices=BACKENDS)
+    group.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISION_CHOICES,
+        help="what a network computes in (default: auto, which is float32 where nothing was tuned)",
+    )
     group.add_argument("--license", choices=LICENSE_USES)
     group.add_argument("--effort", default="balanced", choices=EFFORTS)
     group.add_argument("--refine", default="guided", choices=REFINE_LEVELS)
@@ -195,8 +202,8 @@ def _batch_of(arguments: argparse.Namespace, sources: list[str], out: str) -> Ba
     same = (
         "profile", "include", "exclude", "files_from", "name", "collide", "overwrite",
         "on_low_confidence", "metadata", "jobs", "threads", "max_errors", "time_limit",
-        "retry_failed", "force", "nice", "model", "device", "backend", "license", "effort",
-        "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "group_by",
+        "retry_failed", "force", "nice", "model", "device", "backend", "precision", "license",
+        "effort", "refine", "decontaminate", "strength", "ignore_alpha", "corrections", "group_by",
         "report", "watch",
     )  # fmt: skip
     memory = arguments.max_memory

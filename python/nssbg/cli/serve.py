@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nssbg._errors import NssbgError, OptionError
 from nssbg._installed import installed, not_installed
-from nssbg._vocabulary import BACKENDS, LICENSE_USES, LOG_LEVELS
+from nssbg._vocabulary import BACKENDS, LICENSE_USES, LOG_LEVELS, PRECISION_CHOICES
 from nssbg.cli.console import printable, say
 
 if TYPE_CHECKING:
@@ -64,6 +64,12 @@ def add_parser(subparsers: Any) -> None:
     what.add_argument("--model", default="auto", help="where a request names none; name or path")
     what.add_argument("--device", default="auto", help="auto, cpu, gpu, npu, cuda ...")
     what.add_argument("--backend", default="auto", choices=BACKENDS)
+    what.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISION_CHOICES,
+        help="what a network computes in (default: auto, which is float32 where nothing was tuned)",
+    )
     what.add_argument("--threads", type=int, default=0, help="pictures at once (0: usable cores)")
     what.add_argument("--license", choices=LICENSE_USES, help="commercial: refuse other weights")
     what.add_argument(
@@ -136,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             model=arguments.model,
             device=arguments.device,
             backend=arguments.backend,
+            precision=arguments.precision,
             threads=arguments.threads,
             license=arguments.license,
             max_pixels=arguments.max_pixels,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from nssbg._enhance_options import Enhancement
 from nssbg._errors import OptionError
 from nssbg._options import CutoutOptions
-from nssbg._vocabulary import Backend, LicenseUse
+from nssbg._vocabulary import Backend, LicenseUse, PrecisionChoice
 from nssbg.batch.address import is_uri
 from nssbg.batch.core import chosen_profile, cut_one, item_of, row_of_problem
 from nssbg.batch.entry import to_line
@@ -91,9 +91,10 @@ class CutOut:
             picture that failed has its JSON there and no file. None: "rows" with an output, "blobs"
             without one.
         profile: A name, a TOML file or a `Profile`; None: transparent PNG at the picture's size.
-        model: See `nssbg.Remover`; so are device, backend, license and threads.
+        model: See `nssbg.Remover`; so are device, backend, precision, license and threads.
         device: See there.
         backend: See there.
+        precision: See there.
         license: See there.
         threads: Pictures at a time in one worker; as many processors have to be its own.
         options: How pictures are cut out; None: the defaults of `Remover.cutout`.
@@ -118,6 +119,7 @@ class CutOut:
         model: str = "auto",
         device: str = "auto",
         backend: Backend = "auto",
+        precision: PrecisionChoice = "auto",
         license: LicenseUse | None = None,
         threads: int = 1,
         options: CutoutOptions | None = None,
@@ -162,6 +164,7 @@ class CutOut:
             model=model,
             device=device,
             backend=backend,
+            precision=precision,
             license=license,
             threads=threads,
         )

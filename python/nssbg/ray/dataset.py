@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nssbg._enhance_options import Enhancement
 from nssbg._options import CutoutOptions
-from nssbg._vocabulary import Backend, LicenseUse
+from nssbg._vocabulary import Backend, LicenseUse, PrecisionChoice
 from nssbg.batch.core import chosen_profile
 from nssbg.batch.profile import Profile
 from nssbg.batch.units import with_overrides
@@ -28,6 +28,7 @@ def remove(
     model: str = "auto",
     device: str = "auto",
     backend: Backend = "auto",
+    precision: PrecisionChoice = "auto",
     license: LicenseUse | None = None,
     options: CutoutOptions | None = None,
     name: str | None = None,
@@ -52,6 +53,7 @@ def remove(
         model: See there.
         device: See there.
         backend: See there.
+        precision: See there.
         license: See there.
         options: See there.
         name: See there.
@@ -81,6 +83,7 @@ def remove(
             "model": model,
             "device": device,
             "backend": backend,
+            "precision": precision,
             "license": license,
             "threads": needs.num_cpus,
             "options": options,

@@ -146,6 +146,7 @@ class RayBatch(Batch):
             model=self._model,
             device=arguments["device"],
             backend=arguments["backend"],
+            precision=arguments["precision"],
             license=arguments["license"],
             threads=threads,
             thumbnails=self._report,
