@@ -56,4 +56,42 @@ async function failures(nssbg, where) {
   return told;
 }
 
-Object.assign(window, { sent, why, example, cutOut, failures });
+/** What `@nssbg/web/imgly` makes of the example, and what it warns of. */
+async function inPlaceOfImgly(imgly, where) {
+  const blob = await example();
+  const warnings = [];
+  const { warn } = console;
+  console.warn = (line) => warnings.push(line);
+  const keys = new Set();
+  let loaded = 0;
+  const progress = (key, current, total) => {
+    keys.add(key);
+    if (key === 'fetch:engine') loaded = current / total;
+  };
+  const format = (name, quality) => ({ ...where, output: { format: name, quality } });
+  const preloaded = await imgly.preload({ ...where, progress });
+  const mask = await imgly.segmentForeground(blob, where);
+  const made = {
+    mask,
+    picture: await imgly.default(blob, { ...where, progress, model: 'isnet_fp16' }),
+    again: await imgly.removeBackground('mug.jpg', { ...where, model: 'isnet_fp16', rescale: false, nonesuch: 1 }),
+    background: await imgly.removeForeground(blob, where),
+    masked: await imgly.applySegmentationMask(blob, mask, where),
+    jpeg: await imgly.removeBackground(blob, format('image/jpeg', 0.5)),
+    webp: await imgly.removeBackground(blob, format('image/webp')),
+    rgba8: await imgly.removeBackground(blob, format('image/x-rgba8')),
+    alpha8: await imgly.segmentForeground(blob, format('image/x-alpha8')),
+  };
+  made.byAlpha8 = await imgly.applySegmentationMask(blob, made.alpha8, where);
+  const grey = { data: new Uint8Array([255, 0]), shape: [1, 2, 1] };
+  made.half = await imgly.applySegmentationMask(blob, grey, where);
+  for (const [name, file] of Object.entries(made)) made[name] = await sent(file);
+  const refused = [];
+  for (const config of [{ model: 'u2net' }, { device: 'tpu' }, format('image/gif'), format('image/png', 80)]) {
+    refused.push(await why(imgly.removeBackground(blob, { ...where, ...config })));
+  }
+  console.warn = warn;
+  return { made, warnings, refused, keys: [...keys], loaded, preloaded: preloaded ?? null, same: imgly.alphamask === imgly.segmentForeground };
+}
+
+Object.assign(window, { inPlaceOfImgly, sent, why, example, cutOut, failures });

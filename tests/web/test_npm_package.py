@@ -33,10 +33,13 @@ Object.assign(window, { nssbg, where: { publicPath: './engine' } });
 """
 HELP = '<script src="npm_page.js"></script>'
 AS_IT_LIES = """<!doctype html><title>a page</title><script src="npm_page.js"></script>
-<script type="importmap">{"imports": {"@nssbg/web": "./package/npm/index.js"}}</script>
+<script type="importmap">{"imports": {
+  "@nssbg/web": "./package/npm/index.js", "@nssbg/web/imgly": "./package/npm/imgly.js"
+}}</script>
 <script type="module">
 import * as nssbg from '@nssbg/web';
-Object.assign(window, { nssbg, where: {} });
+import * as imgly from '@nssbg/web/imgly';
+Object.assign(window, { nssbg, imgly, where: {} });
 </script>
 """
 
@@ -143,6 +146,8 @@ GOOD = """
 import { alpha, cutout, preload, release, removeBackground } from '@nssbg/web';
 import { EngineError, Remover } from '@nssbg/web';
 import type { Canvas, Cutout, Options } from '@nssbg/web';
+import imglyRemoveBackground, { alphamask, applySegmentationMask } from '@nssbg/web/imgly';
+import { preload as preloadImgly, removeForeground, type Config } from '@nssbg/web/imgly';
 const canvas: Canvas = { width: 500, height: 400, align: [0.5, 1] };
 const options: Options = { model: 'auto', effort: 'best', canvas, background: '#fff' };
 export async function all(file: File, stop: AbortSignal): Promise<Blob> {
@@ -157,6 +162,15 @@ export async function all(file: File, stop: AbortSignal): Promise<Blob> {
   if (threads > 1 && sure === null) throw new EngineError('invalid', String(image.width));
   return alpha(blob);
 }
+export async function inPlace(url: string): Promise<Blob> {
+  const config: Config = { publicPath: '/x/', model: 'isnet_quint8', output: { quality: 0.9 } };
+  await preloadImgly(config);
+  const mask: Blob = await alphamask(new URL(url), config);
+  await removeForeground(new ArrayBuffer(8));
+  return applySegmentationMask(await imglyRemoveBackground(url), mask);
+}
+// @ts-expect-error there is no such format
+imglyRemoveBackground('x.jpg', { output: { format: 'image/gif' } });
 // @ts-expect-error there is no such model
 removeBackground(new Blob(), { model: 'nonesuch' });
 // @ts-expect-error nor such an option
@@ -241,3 +255,49 @@ def test_files_of_another_version_are_refused(browser, site):
         _, kind, message = page.evaluate("() => why(nssbg.preload(where))")
     assert kind == "failed"
     assert "nssbg-lite.onnx is not the file that the site's list names" in message
+
+
+def test_the_functions_of_imgly_are_there_by_their_names(browser, site, native):
+    with page_of(browser, site, "as-it-lies.html") as (page, _):
+        told = page.evaluate("() => inPlaceOfImgly(imgly, where)")
+    made = told["made"]
+    own = native("auto")
+    assert made["picture"] == made["again"] == ["image/png", base64.b64encode(own).decode()]
+    alpha = np.asarray(Image.open(io.BytesIO(own)))[..., 3]
+    mask = pixels(made["mask"])
+    np.testing.assert_array_equal(mask[..., 3], alpha)
+    assert (mask[..., :3] == 255).all()
+    with Image.open(EXAMPLE) as opened:
+        colors = np.asarray(opened.convert("RGB")).astype(int)
+    masked = pixels(made["masked"])
+    np.testing.assert_array_equal(masked[..., 3], alpha)
+    assert np.abs(masked[..., :3] - colors)[alpha > 0].max() <= 1
+    assert made["byAlpha8"] == made["masked"]
+    background = pixels(made["background"])
+    np.testing.assert_array_equal(background[..., 3], 255 - alpha)
+    assert np.abs(background[..., :3] - colors)[alpha < 255].max() <= 1
+    height, width = alpha.shape
+    half = pixels(made["half"])[..., 3]
+    assert half.shape == alpha.shape
+    assert (half[:, 0] == 255).all()
+    assert (half[:, -1] == 0).all()
+    assert made["rgba8"][0] == f"image/x-rgba8;width={width};height={height}"
+    raw = np.frombuffer(base64.b64decode(made["rgba8"][1]), np.uint8).reshape(height, width, 4)
+    np.testing.assert_array_equal(raw, np.asarray(Image.open(io.BytesIO(own))))
+    assert made["alpha8"][0] == f"image/x-alpha8;width={width};height={height}"
+    assert base64.b64decode(made["alpha8"][1]) == alpha.tobytes()
+    for name, format in (("jpeg", "JPEG"), ("webp", "WEBP")):
+        with Image.open(io.BytesIO(base64.b64decode(made[name][1]))) as opened:
+            assert (made[name][0], opened.format) == (f"image/{name}", format)
+            assert opened.size == (width, height)
+    assert told["same"]
+    assert told["preloaded"] is None
+    assert told["loaded"] == 1
+    assert {"fetch:engine", "compute:encode"} <= set(told["keys"])
+    # Each once, however often it is asked for.
+    names = [line.removeprefix("@nssbg/web/imgly: ").split(":")[0] for line in told["warnings"]]
+    assert sorted(names) == ["model", "nonesuch", "rescale"]
+    expected = ["model is one of", 'device is "cpu" or "gpu"', "output.format is", "output.quality"]
+    for message, (name, kind, said) in zip(expected, told["refused"], strict=True):
+        assert (name, kind) == ("EngineError", "invalid")
+        assert said.startswith(message)
