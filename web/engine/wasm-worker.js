@@ -18,7 +18,8 @@ import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
  * @typedef {object} Open
  * @property {'open'} type
  * @property {number} id
- * @property {string} [site] the folder of a site with its `site.json`: all that follows comes from it; else
+ * @property {string | import('./wasm/site-files.js').Listed} [site] the folder of a site with its `site.json`, or a list of
+ *   files: all that follows comes from it; else
  * @property {string} [core] the folder of the core's builds
  * @property {string} [runtime] the folder of onnxruntime-web; left out: the weights-free method alone
  * @property {string} [network] the network's file
@@ -46,7 +47,7 @@ import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
  * @property {'picture'} type
  * @property {number} id
  * @property {string} key names the file, so that its pixels are decoded once
- * @property {Blob} file
+ * @property {Blob | ImageData} file
  * @property {string} name
  * @property {number} maxPixels
  * @property {string} model
@@ -62,6 +63,7 @@ import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
 /** @typedef {{type: 'pace', id: number, effort: import('../core/maps.js').Effort}} AskPace how fast this device is */
 /** @typedef {{type: 'memory', id: number}} AskMemory bytes that the core holds */
 /** @typedef {{type: 'mask', id: number, file: Blob, name: string}} Mask the alpha of a cut-out's PNG file as one of its own */
+/** @typedef {{type: 'encode', id: number, image: import('../core/native-array.js').Pixels}} Encode pixels as a PNG file */
 
 /**
  * @typedef {{type: 'opened', id: number, build: string, threads: number, device?: string, deviceName?: string, timings?: Record<string, number>, notes?: string[], fetched?: {path: string, why: string}[]} |
@@ -110,7 +112,7 @@ async function open({ id, site, core: base, runtime, network: file, description,
   tell({ type: 'opened', id, build: core.build, threads: core.threads });
 }
 
-/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string, weak?: boolean, webgpu?: boolean | 'software'}} said */
+/** All from one site: each file held to the site's list, and kept. @param {{id: number, site: string | import('./wasm/site-files.js').Listed, weak?: boolean, webgpu?: boolean | 'software'}} said */
 async function openSite({ id, site, weak = false, webgpu = true }) {
   const files = await SiteFiles.open(site);
   const builds = supportedBuilds().filter((build) => !weak || build !== 'simd-threads');
@@ -145,7 +147,7 @@ async function openSite({ id, site, weak = false, webgpu = true }) {
   const notes = [];
   for (const build of builds) {
     try {
-      core = await loadCore({ base: files.at('core/'), build });
+      core = await loadCore({ base: files.place('core/'), build });
       break;
     } catch (error) {
       if (build === builds[builds.length - 1]) throw error;
@@ -154,13 +156,13 @@ async function openSite({ id, site, weak = false, webgpu = true }) {
   }
   if (!core) throw new CoreError('failed', 'no build of the core runs here');
   lap('core');
-  decoder = new JpegDecoder(files.at('decoder/'));
+  decoder = new JpegDecoder(files.place('decoder/'));
   const weightsFile = /** @type {Uint8Array} */ (bytesOfNetwork);
   let device = 'cpu';
   /** @type {string | undefined} */
   let deviceName;
   try {
-    const ort = await loadRuntime(files.at('runtime/'), core.threads, module);
+    const ort = await loadRuntime(files.place('runtime/'), core.threads, module);
     network = await Network.open(ort, weightsFile, description);
     const tried = gpu ? await tryWebgpu(ort, core, weightsFile, description, network, webgpu === 'software') : null;
     if (tried?.network) {
@@ -172,6 +174,7 @@ async function openSite({ id, site, weak = false, webgpu = true }) {
     if (!gpu || error instanceof WebgpuError) throw error;
     throw new WebgpuError(`WebGPU is left out: its runtime does not start: ${error instanceof Error ? error.message : error}`);
   }
+  files.forget([runtime, weights]);
   lap('network');
   tell({ type: 'opened', id, build: core.build, threads: core.threads, device, deviceName, timings, notes: files.note ? [files.note, ...notes] : notes, fetched: files.fetched });
 }
@@ -317,9 +320,15 @@ async function mask({ id, file, name }) {
   tell({ type: 'done', id, png }, [/** @type {ArrayBuffer} */ (png.buffer)]);
 }
 
+/** @param {Encode} said */
+async function encode({ id, image }) {
+  const png = await encodePng(opened(), image);
+  tell({ type: 'done', id, png }, [/** @type {ArrayBuffer} */ (png.buffer)]);
+}
+
 /** One after the other: the core does one thing at a time. @type {Promise<void>} */
 let line = Promise.resolve();
-/** @param {Open | CutOut | Picture | Mask | FrameIt | AskPace | AskMemory} said */
+/** @param {Open | CutOut | Picture | Mask | FrameIt | Encode | AskPace | AskMemory} said */
 function take(said) {
   line = line.then(async () => {
     try {
@@ -328,6 +337,7 @@ function take(said) {
       else if (said.type === 'picture') await picture(said);
       else if (said.type === 'mask') await mask(said);
       else if (said.type === 'frame') await frameIt(said);
+      else if (said.type === 'encode') await encode(said);
       else if (said.type === 'memory') tell({ type: 'memory', id: said.id, bytes: opened().memoryBytes });
       else tell({ type: 'pace', id: said.id, pace: await paceOf(opened(), networkOf('auto'), said.effort) });
     } catch (error) {

@@ -124,7 +124,7 @@ function start() {
       start().then(pump, (error) => tell({ type: 'failed', message: error.message }));
     } else tell({ type: 'failed', message });
   };
-  worker = new WorkerClient(broken, (address) => reportWorker(address));
+  worker = new WorkerClient(new Worker(new URL('./wasm-worker.js', import.meta.url), { type: 'module' }), broken, (address) => reportWorker(address));
   const asked = worker.ask({ type: 'open', site: SITE.href, weak: WEAK, webgpu }, ({ bytes, of }) => tell({ type: 'loading', bytes, of }));
   return asked.then(
     (answer) => (opened = answer),

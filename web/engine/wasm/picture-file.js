@@ -5,6 +5,7 @@
  * by the browser's decoder where it has one, which turns colours to sRGB and has 8 bits.
  */
 import { CoreError } from '../../core/core.js';
+import { placeOf } from '../../core/place.js';
 import { decodePng, isPng } from '../../core/png.js';
 import { withoutOrientation } from './exif.js';
 import { isJpeg, jpegHeader } from './jpeg-header.js';
@@ -25,9 +26,9 @@ const LARGE = 8e6;
 
 /** libjpeg-turbo with mozjpeg, as @jsquash/jpeg packs it. */
 export class JpegDecoder {
-  /** @param {string} folder of its files */
+  /** @param {string | import('../../core/place.js').Place} folder of its files */
   constructor(folder) {
-    this.folder = folder;
+    this.place = placeOf(folder);
     /** @type {any} */
     this.module = null;
   }
@@ -35,8 +36,9 @@ export class JpegDecoder {
   /** @param {Uint8Array} data @param {number} pixels @returns {Promise<{data: Uint8ClampedArray, width: number, height: number}>} */
   async decode(data, pixels) {
     if (!this.module) {
-      const { default: instantiate } = await import(new URL('mozjpeg_dec.js', this.folder).href);
-      this.module = await instantiate({ noInitialRun: true, locateFile: (/** @type {string} */ name) => new URL(name, this.folder).href });
+      const { place } = this;
+      const { default: instantiate } = await import(place.address('mozjpeg_dec.js'));
+      this.module = await instantiate({ noInitialRun: true, locateFile: place.address, wasmBinary: place.bytes('mozjpeg_dec.wasm') });
     }
     try {
       return this.module.decode(data, false);
@@ -52,7 +54,7 @@ export class JpegDecoder {
 /**
  * @param {Core} core
  * @param {JpegDecoder} decoder
- * @param {Blob} file
+ * @param {Blob | ImageData} file
  * @param {{name: string, maxPixels: number}} how the name is for errors
  * @returns {Promise<DecodedFile>}
  */
@@ -65,6 +67,11 @@ export async function decodeFile(core, decoder, file, { name, maxPixels }) {
   const bounded = (width, height) => {
     if (width * height > maxPixels) fail(`it has ${width} x ${height} pixels; in the browser pictures of up to ${Math.floor(maxPixels / 1e6)} megapixels are cut out, larger ones by nssbg on your computer`);
   };
+  if (!(file instanceof Blob)) {
+    bounded(file.width, file.height);
+    if (file.colorSpace !== 'srgb') fail(`its colours are ${file.colorSpace}; pixels are taken as sRGB`);
+    return ofPixels(file, []);
+  }
   const data = await file.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => fail('the file cannot be opened any more; was it moved or changed?'));
   if (data.length === 0) fail('the file is empty');
   if (isPng(data)) {
@@ -130,20 +137,25 @@ async function byPlatform(file, fail, bounded) {
     const canvas = new OffscreenCanvas(width, height);
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true, colorSpace: 'srgb' }));
     context.drawImage(image, 0, 0);
-    const shown = context.getImageData(0, 0, width, height);
-    const alpha = new Uint8Array(width * height);
-    let opaque = true;
-    for (let i = 0; i < alpha.length; i++) {
-      alpha[i] = shown.data[4 * i + 3];
-      if (alpha[i] !== 255) opaque = false;
-    }
-    return {
-      rgb: withoutFourth(shown),
-      alpha: opaque ? null : { data: alpha, height, width, channels: 1 },
-      metadata: { profile: null, exif: null, dpi: null },
-      notes: ['read by the browser: colours as sRGB in 8 bits, without the file’s profile and EXIF'],
-    };
+    return ofPixels(context.getImageData(0, 0, width, height), ['read by the browser: colours as sRGB in 8 bits, without the file’s profile and EXIF']);
   } finally {
     image.close();
   }
+}
+
+/** @param {ImageData} shown @param {string[]} notes @returns {DecodedFile} */
+function ofPixels(shown, notes) {
+  const { height, width } = shown;
+  const alpha = new Uint8Array(width * height);
+  let opaque = true;
+  for (let i = 0; i < alpha.length; i++) {
+    alpha[i] = shown.data[4 * i + 3];
+    if (alpha[i] !== 255) opaque = false;
+  }
+  return {
+    rgb: withoutFourth(shown),
+    alpha: opaque ? null : { data: alpha, height, width, channels: 1 },
+    metadata: { profile: null, exif: null, dpi: null },
+    notes,
+  };
 }

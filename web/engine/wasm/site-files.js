@@ -8,6 +8,7 @@ import { CoreError } from '../../core/core.js';
 
 /** @typedef {{sha256: string, bytes: number, kept: 'worker' | 'shell'}} SiteFile */
 /** @typedef {{version: string, nssbg: string, policy: string, files: Record<string, SiteFile>}} Site */
+/** Files of the package, each with its own address. @typedef {{files: Record<string, {sha256: string, bytes: number, address: string}>}} Listed */
 
 /** Several sites of one origin keep apart. @param {URL} folder @param {Site} site */
 const cacheName = (folder, site) => `nssbg ${folder.pathname} ${site.version}`;
@@ -19,7 +20,7 @@ async function sha256(data) {
 }
 
 export class SiteFiles {
-  /** @param {URL} base @param {Site} site @param {Cache | null} cache @param {string | null} note */
+  /** @param {URL} base @param {Site | Listed} site @param {Cache | null} cache @param {string | null} note */
   constructor(base, site, cache, note) {
     this.base = base;
     this.site = site;
@@ -27,10 +28,18 @@ export class SiteFiles {
     this.note = note;
     /** Paths that came over the network, and why. @type {{path: string, why: 'new' | 'damaged'}[]} */
     this.fetched = [];
+    /** What was fetched, by its path, for those who would fetch it again; null: a service worker has it for them. @type {Map<string, Uint8Array> | null} */
+    this.held = null;
   }
 
-  /** @param {string} base the site's folder @returns {Promise<SiteFiles>} */
+  /** @param {string | Listed} base the site's folder, or a list of files @returns {Promise<SiteFiles>} */
   static async open(base) {
+    if (typeof base !== 'string') {
+      // The browser's own cache keeps them: whoever serves them says how long.
+      const files = new SiteFiles(new URL(location.href), base, null, null);
+      files.held = new Map();
+      return files;
+    }
     const folder = new URL(base);
     const response = await fetch(new URL('site.json', folder));
     if (!response.ok) throw new CoreError('failed', `${response.url} answers ${response.status}; is all of the site there?`);
@@ -45,7 +54,18 @@ export class SiteFiles {
 
   /** @param {string} path */
   at(path) {
-    return new URL(path, this.base).href;
+    const file = this.site.files[path];
+    return file && 'address' in file ? file.address : new URL(path, this.base).href;
+  }
+
+  /** A folder of it, for what loads from there. @param {string} folder @returns {import('../../core/place.js').Place} */
+  place(folder) {
+    return { address: (name) => this.at(folder + name), bytes: (name) => this.held?.get(folder + name) };
+  }
+
+  /** Of what was fetched for others this is not wanted any more. @param {string[]} paths */
+  forget(paths) {
+    for (const path of paths) this.held?.delete(path);
   }
 
   /** Of some files together. @param {string[]} paths */
@@ -74,6 +94,7 @@ export class SiteFiles {
     if (!(await this.#matches(found, wanted))) {
       throw new CoreError('failed', `${this.at(path)} is not the file that the site's list names (${found.length} bytes, ${bytes} listed): it was damaged on its way or the site is being changed; reload the page`);
     }
+    this.held?.set(path, found);
     // A full disk is no reason not to go on: the next visit fetches again.
     await this.cache?.put(this.at(path), new Response(/** @type {BodyInit} */ (found), { headers: { 'Content-Type': typeOf(path), 'Content-Length': String(found.length) } })).catch((error) => {
       this.note = `not kept for the next visit: ${error.message}`;
@@ -81,7 +102,7 @@ export class SiteFiles {
     return found;
   }
 
-  /** @param {string} path @returns {SiteFile} */
+  /** @param {string} path */
   #listed(path) {
     const file = this.site.files[path];
     if (!file) throw new CoreError('failed', `the site has no ${path}`);

@@ -1,20 +1,21 @@
 /** The engine's worker as promises: one request, one answer, and what it says in between. */
 import { EngineError } from '../interface.js';
 
-/** @typedef {import('../wasm-worker.js').Answer} Answer */
+/** An answer of wasm-worker.js, as far as it is read here. @typedef {{type: string, id: number, address: string, kind: string, message: string}} Answer */
 /** @typedef {{stage: string} | {bytes: number, of: number}} Note */
 
 export class WorkerClient {
   /**
+   * @param {Worker} worker the engine's
    * @param {(message: string) => void} broken told once when the worker cannot go on
    * @param {(address: string) => void} onRequest told of every request of the worker's
    */
-  constructor(broken, onRequest) {
+  constructor(worker, broken, onRequest) {
     this.onRequest = onRequest;
     this.count = 0;
     /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void, onNote: (note: any) => void}>} */
     this.waiting = new Map();
-    this.worker = new Worker(new URL('../wasm-worker.js', import.meta.url), { type: 'module' });
+    this.worker = worker;
     this.worker.onmessage = ({ data }) => this.#take(data);
     this.worker.onerror = (event) => {
       event.preventDefault?.();
