@@ -32,6 +32,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "web" / "dist"
 CORE = DIST / "core"
 BUNDLED = ROOT / "python" / "nssbg" / "_models" / "bundled"
+PROFILES = ROOT / "python" / "nssbg" / "batch" / "profiles"
+#: Of a preset's first file, what decides how it looks (web/engine/wasm/asking.js).
+LOOKS = (
+    *("canvas", "fill", "align", "enlarge", "trim", "padding", "longest_side", "background"),
+    "shadow",
+)
 #: What comes from npm: into which folder, from which folder of which package, which files.
 PACKAGES = {
     "runtime": (
@@ -66,6 +72,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     copy_models()
+    write_presets()
     absent = fetch_packages()
     if absent is not None:
         print(f"web: without what comes from npm: {absent}")
@@ -110,6 +117,17 @@ def copy_models() -> None:
         told = tomllib.loads(sidecar.read_text())
         shutil.copyfile(BUNDLED / told["file"], into / told["file"])
         (into / f"{sidecar.stem}.json").write_text(json.dumps(told) + "\n")
+
+
+def write_presets() -> None:
+    """The marketplaces' presets for the page: what the first file of each looks like."""
+    found = []
+    for path in sorted(PROFILES.glob("*.toml")):
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        output = {key: told["outputs"][0][key] for key in LOOKS if key in told["outputs"][0]}
+        found.append({"name": path.stem, "summary": told.get("summary", ""), "output": output})
+    DIST.mkdir(parents=True, exist_ok=True)
+    (DIST / "presets.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def fetch_packages() -> str | None:

@@ -69,6 +69,7 @@ nb::ndarray<nb::numpy, T> pooled_array(Scratch<T> block, std::initializer_list<s
 
 void bind_calls(nb::module_& module);
 void bind_compose(nb::module_& module);
+void bind_corrections(nb::module_& module);
 void bind_decontaminate(nb::module_& module);
 void bind_defocus(nb::module_& module);
 void bind_framing(nb::module_& module);
@@ -78,6 +79,7 @@ void bind_png(nb::module_& module);
 void bind_prepare(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_segment(nb::module_& module);
+void bind_shadow(nb::module_& module);
 void bind_studio(nb::module_& module);
 void bind_tiles(nb::module_& module);
 

@@ -1,4 +1,7 @@
 // Binds defocus for 8- and 16-bit pictures.
+#include <algorithm>
+#include <vector>
+
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/defocus.hpp"
@@ -27,6 +30,21 @@ void bind_type(nb::module_& module) {
         nb::arg("blades") = 0, nb::arg("rotation") = 0.0f, nb::arg("threads") = 1,
         "H x W x 3: the image's background without the subject (straight rgba), blurred by "
         "circles of confusion of radii pixels (h x w, negative in front of the focus).");
+    module.def(
+        "radii_of_plane",
+        [](const Array<const T, 2>& alpha, double radius) {
+            const auto view = view_of(alpha);
+            std::vector<float> radii;
+            {
+                const NativeCall call;
+                radii = radii_of_plane<T>(view, radius);
+            }
+            auto out = pooled_array<float>({radii.size(), 1});
+            std::copy(radii.begin(), radii.end(), static_cast<float*>(out.data()));
+            return out;
+        },
+        nb::arg("alpha").noconvert(), nb::arg("radius"),
+        "Radii of circles of confusion of a ground that the subject stands on: n x 1.");
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ using Pixels = nb::ndarray<const T, nb::numpy, nb::device::cpu>;
 template <class T>
 ImageView<const T> pixels_view(const Pixels<T>& pixels) {
     if (pixels.ndim() != 2 && pixels.ndim() != 3)
-        throw std::invalid_argument("resample: pixels are H x W x 4 or H x W");
+        throw std::invalid_argument("resample: pixels are H x W x 4, H x W x 3 or H x W");
     const auto size = [&pixels](std::size_t axis) {
         return static_cast<std::ptrdiff_t>(pixels.shape(axis));
     };
@@ -85,6 +85,21 @@ void bind_resampling(nb::module_& module) {
         },
         nb::arg("pixels").noconvert(), nb::arg("part"), nb::arg("height"), nb::arg("width"),
         "A part (left, top, right, bottom) of a cut-out or an alpha at a size.");
+    module.def(
+        "resample_to_fit",
+        [](const Array<const T, 3>& image, const std::string& fit, std::ptrdiff_t height,
+           std::ptrdiff_t width) {
+            auto out = pooled_array<T>({size_of(height), size_of(width), image.shape(2)});
+            const auto view = view_of(image);
+            const auto into =
+                packed_view(static_cast<T*>(out.data()), height, width, view.channels);
+            const Fit how = fit_named(fit);
+            const NativeCall call;
+            resample_to_fit<T>(view, how, into);
+            return out;
+        },
+        nb::arg("image").noconvert(), nb::arg("fit"), nb::arg("height"), nb::arg("width"),
+        "A picture as a background of a size: it fills all, or all of it is shown.");
     module.def(
         "resample_window",
         [](const Pixels<T>& pixels, double scale, double top, double left, const Corners& corners) {

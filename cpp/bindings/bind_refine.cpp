@@ -11,6 +11,7 @@
 #include "arrays.hpp"
 #include "native_call.hpp"
 #include "nssbg/cleanup.hpp"
+#include "nssbg/edge.hpp"
 #include "nssbg/merge_alpha.hpp"
 #include "nssbg/parallel.hpp"
 #include "nssbg/post_process.hpp"
@@ -99,6 +100,18 @@ void bind_cleanup(nb::module_& module) {
         },
         nb::arg("alpha").noconvert(),
         "Post-process the map of a network whose subjects are opaque, in place.");
+    module.def(
+        "choke",
+        [](const Array<const T, 2>& alpha, double pixels, int threads) {
+            auto out = pooled_array<T>({alpha.shape(0), alpha.shape(1)});
+            const ImageView<const T> view = view_of(alpha);
+            const auto into = packed_view(static_cast<T*>(out.data()), view.height, view.width, 1);
+            const NativeCall call;
+            choke<T>(view, pixels, resolve_threads(threads), into);
+            return out;
+        },
+        nb::arg("alpha").noconvert(), nb::arg("pixels"), nb::arg("threads"),
+        "Move an alpha's edge inwards (negative: outwards).");
     module.def("feather", &feathered<T>, nb::arg("alpha").noconvert(), nb::arg("sigma"),
                nb::arg("threads"), "Gaussian blur of an alpha.");
 }
@@ -204,6 +217,14 @@ void bind_refine(nb::module_& module) {
     bind_merge<std::uint8_t, std::uint16_t, std::uint16_t>(module);
     bind_merge<float, std::uint8_t, float>(module);
     bind_merge<float, std::uint16_t, float>(module);
+    module.def(
+        "edge_pixels",
+        [](double choke, double softness, std::ptrdiff_t height, std::ptrdiff_t width) {
+            const EdgePixels pixels = edge_pixels(choke, softness, height, width);
+            return nb::make_tuple(pixels.choke, pixels.softness);
+        },
+        nb::arg("choke"), nb::arg("softness"), nb::arg("height"), nb::arg("width"),
+        "Choke and softness, given as shares of the most that is offered, in pixels.");
     module.attr("LARGEST_DIP") = largest_dip;
     module.attr("COMPONENT_LEVEL") = small_component_level;
     module.attr("COMPONENT_SHARE") = small_component_share;

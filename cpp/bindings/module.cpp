@@ -9,6 +9,7 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_calls(module);
     nssbg::bindings::bind_messages(module);
     nssbg::bindings::bind_compose(module);
+    nssbg::bindings::bind_corrections(module);
     nssbg::bindings::bind_decontaminate(module);
     nssbg::bindings::bind_defocus(module);
     nssbg::bindings::bind_framing(module);
@@ -17,6 +18,7 @@ NB_MODULE(_core, module) {
     nssbg::bindings::bind_refine(module);
     nssbg::bindings::bind_runtime(module);
     nssbg::bindings::bind_segment(module);
+    nssbg::bindings::bind_shadow(module);
     nssbg::bindings::bind_studio(module);
     nssbg::bindings::bind_tiles(module);
 }

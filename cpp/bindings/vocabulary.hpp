@@ -12,6 +12,7 @@
 #include "nssbg/png.hpp"
 #include "nssbg/prepare.hpp"
 #include "nssbg/refine.hpp"
+#include "nssbg/resample.hpp"
 #include "nssbg/second_pass.hpp"
 #include "nssbg/studio.hpp"
 
@@ -70,6 +71,18 @@ inline Activation activation_named(const std::string& name) {
     if (name == "none") return Activation::none;
     if (name == "sigmoid") return Activation::sigmoid;
     throw std::invalid_argument("activation must be 'none' or 'sigmoid', got '" + name + "'");
+}
+
+inline Fit fit_named(const std::string& name) {
+    if (name == "cover") return Fit::cover;
+    if (name == "contain") return Fit::contain;
+    throw std::invalid_argument("fit must be 'cover' or 'contain', got '" + name + "'");
+}
+
+inline bool is_contact_named(const std::string& name) {
+    if (name == "drop") return false;
+    if (name == "contact") return true;
+    throw std::invalid_argument("a shadow's kind is 'drop' or 'contact', got '" + name + "'");
 }
 
 inline OutputRange range_named(const std::string& name) {

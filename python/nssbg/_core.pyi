@@ -72,6 +72,76 @@ def premultiply(rgba: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, No
 def premultiply(rgba: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.uint16]:
     """Straight to premultiplied alpha."""
 
+class CorrectionGrid:
+    @overload
+    def __init__(self, image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, threads: int) -> None: ...
+
+    @overload
+    def __init__(self, image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, threads: int) -> None: ...
+
+    @overload
+    def __init__(self, image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, threads: int) -> None: ...
+
+    @overload
+    def __init__(self, image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, threads: int) -> None: ...
+
+    def shape(self) -> tuple: ...
+
+    def apply(self, keep: Sequence[tuple[float, float]], drop: Sequence[tuple[float, float]], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, in_bytes: bool) -> tuple:
+        """The corrected map, and where it was changed."""
+
+@overload
+def corrected_alpha(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], before: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, coarse: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, keep: Sequence[tuple[float, float]], drop: Sequence[tuple[float, float]], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, level: str, threads: int) -> tuple: ...
+
+@overload
+def corrected_alpha(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], before: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, coarse: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, keep: Sequence[tuple[float, float]], drop: Sequence[tuple[float, float]], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, level: str, threads: int) -> tuple: ...
+
+@overload
+def corrected_alpha(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], before: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, coarse: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, keep: Sequence[tuple[float, float]], drop: Sequence[tuple[float, float]], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, level: str, threads: int) -> tuple: ...
+
+@overload
+def corrected_alpha(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], before: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], full_size: bool, coarse: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)] | None, keep: Sequence[tuple[float, float]], drop: Sequence[tuple[float, float]], mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)] | None, level: str, threads: int) -> tuple:
+    """The full-size alpha from a corrected coarse one: (alpha, report)."""
+
+@overload
+def resize_map(map: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def resize_map(map: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int) -> NDArray[numpy.float32]:
+    """
+    A map at a size: means of boxes where a side gets smaller, else bilinear.
+    """
+
+@overload
+def correction_trimap(coarse: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def correction_trimap(coarse: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], height: int, width: int) -> NDArray[numpy.uint8]:
+    """
+    Sure where a coarse map is, two cells away from where it is not: 0, 128, 255.
+    """
+
+@overload
+def mix_changed(before: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], after: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.uint8]: ...
+
+@overload
+def mix_changed(before: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], after: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], changed: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.float32]:
+    """
+    The method's own full-size alpha, and the refined one where something was changed.
+    """
+
+def region_of_box(box: tuple[float, float, float, float], height: int, width: int) -> tuple:
+    """
+    The part of a picture that a method looks at for a box, and the box within it.
+    """
+
+def paint(strokes: Sequence[tuple[bool, float, Sequence[tuple[float, float]]]], height: int, width: int, origin: tuple[float, float], scale: tuple[float, float]) -> NDArray[numpy.uint8]:
+    """Brush strokes as a mask: 255 keep, 0 drop, 128 nothing said."""
+
+KEPT_FROM: int = 224
+
+DROPPED_UP_TO: int = 31
+
 @overload
 def decontaminate(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], background: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu')] | None = None, method: str = 'multilevel', strength: float = 1.0, extend: bool = False, gradient_weight: float = 0.20000000298023224, regularization: float = 9.999999747378752e-06, threads: int = 1) -> NDArray[numpy.uint8]: ...
 
@@ -103,11 +173,29 @@ def defocus(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None
     """
 
 @overload
+def radii_of_plane(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], radius: float) -> NDArray[numpy.float32]: ...
+
+@overload
+def radii_of_plane(alpha: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], radius: float) -> NDArray[numpy.float32]:
+    """
+    Radii of circles of confusion of a ground that the subject stands on: n x 1.
+    """
+
+@overload
 def resample(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint8]: ...
 
 @overload
 def resample(pixels: Annotated[NDArray[numpy.uint16], dict(device='cpu', writable=False)], part: tuple[float, float, float, float], height: int, width: int) -> NDArray[numpy.uint16]:
     """A part (left, top, right, bottom) of a cut-out or an alpha at a size."""
+
+@overload
+def resample_to_fit(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], fit: str, height: int, width: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def resample_to_fit(image: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None), device='cpu', writable=False)], fit: str, height: int, width: int) -> NDArray[numpy.uint16]:
+    """
+    A picture as a background of a size: it fills all, or all of it is shown.
+    """
 
 @overload
 def resample_window(pixels: Annotated[NDArray[numpy.uint8], dict(device='cpu', writable=False)], scale: float, top: float, left: float, box: tuple[int, int, int, int]) -> NDArray[numpy.uint8]: ...
@@ -258,6 +346,13 @@ def post_process(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None
     """Post-process the map of a network whose subjects are opaque, in place."""
 
 @overload
+def choke(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], pixels: float, threads: int) -> NDArray[numpy.uint8]: ...
+
+@overload
+def choke(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], pixels: float, threads: int) -> NDArray[numpy.float32]:
+    """Move an alpha's edge inwards (negative: outwards)."""
+
+@overload
 def feather(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], sigma: float, threads: int) -> NDArray[numpy.uint8]: ...
 
 @overload
@@ -276,6 +371,11 @@ def merge_alpha(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None)
 @overload
 def merge_alpha(alpha: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], existing: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)]) -> NDArray[numpy.float32]:
     """The product of an alpha with the one that the picture came with."""
+
+def edge_pixels(choke: float, softness: float, height: int, width: int) -> tuple:
+    """
+    Choke and softness, given as shares of the most that is offered, in pixels.
+    """
 
 LARGEST_DIP: float = 0.01
 
@@ -379,6 +479,26 @@ SURE_STUDIO: float = 0.95
 AGREEING: float = 0.97
 
 TRUSTED_STUDIO: float = 0.7
+
+@overload
+def shadow_layer(alpha: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), device='cpu', writable=False)], shadow: tuple[str, float, float, float, float], color: Sequence[int]) -> NDArray[numpy.uint8]: ...
+
+@overload
+def shadow_layer(alpha: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), device='cpu', writable=False)], shadow: tuple[str, float, float, float, float], color: Sequence[int]) -> NDArray[numpy.uint16]:
+    """H x W x 4: a shadow of the subject, straight, of one colour."""
+
+def layer_from_strength_u8(strength: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], color: Sequence[int]) -> NDArray[numpy.uint8]:
+    """A layer of one colour from a map of how strong it is, 0 to 1."""
+
+def layer_from_strength_u16(strength: Annotated[NDArray[numpy.float32], dict(shape=(None, None), device='cpu', writable=False)], color: Sequence[int]) -> NDArray[numpy.uint16]:
+    """A layer of one colour from a map of how strong it is, 0 to 1."""
+
+def shadow_room(box: tuple[int, int, int, int], height: int, width: int, shadow: tuple[str, float, float, float, float], tail: float) -> tuple:
+    """
+    Pixels that a shadow reaches beyond a subject's box: top, right, bottom, left.
+    """
+
+SHADOW_TAIL: float = 3.0
 
 @overload
 def studio_alpha(rgb: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None), device='cpu', writable=False)], chroma: str, shadow: bool, threads: int, least_border: float) -> tuple: ...

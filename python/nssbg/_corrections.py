@@ -20,12 +20,8 @@ if TYPE_CHECKING:  # the command's help comes without NumPy
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DROPPED_UP_TO", "KEPT_FROM", "Corrections"]
+__all__ = ["Corrections"]
 
-#: Values of a painted mask from which a pixel is kept, and up to which it is dropped: wide enough
-#: for the noise of a JPEG and the soft edge of a brush to be neither.
-KEPT_FROM = 224
-DROPPED_UP_TO = 31
 _MOST_POINTS = 1000
 
 Point = tuple[float, float]

@@ -10,7 +10,6 @@ import nssbg
 from nssbg import Corrections, OptionError
 from nssbg._segment.base import Estimate
 from nssbg._segment.corrections import (
-    _geodesic,
     corrected_alpha,
     corrected_estimate,
     mixed,
@@ -259,34 +258,6 @@ def test_the_fingerprint_tells_all_that_counts_apart():
     again = pickle.loads(pickle.dumps(every[4]))
     assert again == every[4]
     assert Corrections(keep=[[1, 2]]) == every[0]
-
-
-def test_geodesic_distance_is_that_of_dijkstra():
-    import heapq
-
-    rng = np.random.default_rng(7)
-    shape = (23, 31)
-    across = rng.uniform(0.1, 9, (23, 30)).astype(np.float32)
-    down = rng.uniform(0.1, 9, (22, 31)).astype(np.float32)
-    seeds = np.zeros(shape, bool)
-    seeds[4, 5] = seeds[20, 2] = True
-    best = np.full(shape, np.inf)
-    heap = [(0.0, int(y), int(x)) for y, x in np.argwhere(seeds)]
-    while heap:
-        length, y, x = heapq.heappop(heap)
-        if length >= best[y, x]:
-            continue
-        best[y, x] = length
-        for ny, nx, cost in (
-            (y, x + 1, across[y, x] if x < 30 else 0),
-            (y, x - 1, across[y, x - 1] if x else 0),
-            (y + 1, x, down[y, x] if y < 22 else 0),
-            (y - 1, x, down[y - 1, x] if y else 0),
-        ):
-            if 0 <= ny < 23 and 0 <= nx < 31:
-                heapq.heappush(heap, (length + float(cost), ny, nx))
-    assert np.allclose(_geodesic(seeds, (across, down), most_rounds=200), best, atol=1.0)
-    assert np.array_equal(_geodesic(seeds, (across, down)) == 0, seeds)
 
 
 def test_the_label_of_the_bottle_and_nothing_else(remover):

@@ -26,6 +26,16 @@ RECORDED = (
     "decontaminate",
     "clean_components",
     "feather",
+    "choke",
+    "edge_pixels",
+    "region_of_box",
+    "paint",
+    "corrected_alpha",
+    "shadow_layer",
+    "shadow_room",
+    "radii_of_plane",
+    "defocus",
+    "resample_to_fit",
     "merge_alpha",
     "post_process",
     "coarse_alpha",
@@ -68,6 +78,8 @@ class Recorder:
             monkeypatch.setattr(_core, name, self._recording(name, getattr(_core, name)))
         native = _core.SecondPass
         monkeypatch.setattr(_core, "SecondPass", lambda *args: _Search(self, native, args))
+        grid = _core.CorrectionGrid
+        monkeypatch.setattr(_core, "CorrectionGrid", lambda *args: _Grid(self, grid, args))
 
     def save(self) -> Path:
         """`calls.json`; equal calls stand in it once."""
@@ -146,6 +158,26 @@ class _Search:
         return made
 
 
+class _Grid:
+    """Stands in front of one grid of corrections: what was said of it, what came out."""
+
+    def __init__(self, recorder: Recorder, native: Any, args: Any) -> None:
+        self._recorder, self._native = recorder, native(*args)
+        self._args = recorder.kept(args)
+
+    def shape(self) -> Any:
+        return self._native.shape()
+
+    def apply(self, *said: Any) -> Any:
+        coarse, changed = self._native.apply(*said)
+        entry = {"operation": "correction_grid", "args": self._args}
+        entry["named"] = {"said": self._recorder.kept(said)}
+        entry["outputs"] = [digest(coarse), digest(changed)]
+        entry["answer"] = list(self._native.shape())
+        self._recorder.calls.append(entry)
+        return coarse, changed
+
+
 def digest(value: Any) -> str:
     """SHA-256 of an array's or a file's bytes."""
     content = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
@@ -158,8 +190,12 @@ def _outputs(name: str, args: Any, named: Any, result: Any) -> tuple[list[Any], 
         return [args[1]], None
     if name == "studio_alpha":
         return [result[0], result[1]], result[2]
-    if name == "refine":
+    if name in ("refine", "corrected_alpha"):
         return [result[0]], result[1]
+    if name == "region_of_box":
+        return [], [*result[0], *result[1]]
+    if name in ("edge_pixels", "shadow_room"):
+        return [], result
     if name == "decontaminate":
         background = args[2] if len(args) > 2 else named.get("background")
         return [result, background], None

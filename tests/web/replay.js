@@ -8,7 +8,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defocus, radiiOfPlane, resampleToFit, shadowLayer, shadowRoom } from '../../web/core/background.js';
 import { loadCore } from '../../web/core/core.js';
+import { choked, correctedAlpha, CorrectionGrid, edgePixels, painted, regionOfBox } from '../../web/core/corrections.js';
 import { draw, placement, scaled, sizeWithin } from '../../web/core/framing.js';
 import { coarseAlpha, confidence, joinedMaps, SecondPass, select, selectorFeatures } from '../../web/core/maps.js';
 import { NativeArray } from '../../web/core/native-array.js';
@@ -105,6 +107,49 @@ const operations = {
   },
   merge_alpha: (get) => ({ outputs: [core.mergeAlpha(array(get(0, 'alpha')), array(get(1, 'existing')))] }),
   feather: (get) => ({ outputs: [core.feather(array(get(0, 'alpha')), get(1, 'sigma'))] }),
+  choke: (get) => ({ outputs: [choked(core, array(get(0, 'alpha')), get(1, 'pixels'))] }),
+  edge_pixels(get) {
+    const { choke, softness } = edgePixels(core, { choke: get(0, 'choke'), softness: get(1, 'softness') }, { height: get(2, 'height'), width: get(3, 'width') });
+    return { outputs: [], answer: [choke, softness] };
+  },
+  region_of_box(get) {
+    const { part, inner } = regionOfBox(core, get(0, 'box'), get(1, 'height'), get(2, 'width'));
+    return { outputs: [], answer: [part, inner].flatMap(({ top, left, bottom, right }) => [top, left, bottom, right]) };
+  },
+  paint(get) {
+    const strokes = get(0, 'strokes').map(([keep, radius, points]) => ({ kind: keep ? 'keep' : 'drop', radius, points }));
+    return { outputs: [painted(core, strokes, get(1, 'height'), get(2, 'width'), { origin: get(3, 'origin'), scale: get(4, 'scale') })] };
+  },
+  correction_grid(get) {
+    const grid = new CorrectionGrid(array(get(0, 'image')), array(get(1, 'alpha')), get(2, 'full_size'));
+    const [keep, drop, mask] = get(4, 'said');
+    const { coarse, changed } = grid.apply({ keep, drop, mask: mask && array(mask) });
+    grid.release();
+    return { outputs: [coarse, changed], answer: [grid.height, grid.width] };
+  },
+  corrected_alpha(get) {
+    const [changed, mask] = [get(4, 'changed'), get(7, 'mask')].map((given) => given && array(given));
+    const said = { keep: get(5, 'keep'), drop: get(6, 'drop'), mask };
+    const how = { before: array(get(1, 'before')), fullSize: get(2, 'full_size'), coarse: array(get(3, 'coarse')), changed, said, level: get(8, 'level') };
+    const { alpha, report } = correctedAlpha(array(get(0, 'image')), how);
+    return { outputs: [alpha], answer: report };
+  },
+  shadow_layer(get) {
+    const [kind, opacity, softness, ...offset] = get(1, 'shadow');
+    const alpha = array(get(0, 'alpha'));
+    // Samples of 16 bits lie on those of 8 in the calls that are made here.
+    const color = get(2, 'color').map((sample) => (alpha.dtype === 'uint16' ? sample / 257 : sample));
+    return { outputs: [shadowLayer(alpha, { kind, opacity, softness, offset: /** @type {any} */ (offset), color })] };
+  },
+  shadow_room(get) {
+    const [top, left, bottom, right] = get(0, 'box');
+    const [kind, opacity, softness, ...offset] = get(3, 'shadow');
+    const whole = { height: get(1, 'height'), width: get(2, 'width') };
+    return { outputs: [], answer: shadowRoom(core, { top, left, bottom, right }, whole, { kind, opacity, softness, offset: /** @type {any} */ (offset) }) };
+  },
+  radii_of_plane: (get) => ({ outputs: [radiiOfPlane(core, array(get(0, 'alpha')), get(1, 'radius'))] }),
+  defocus: (get) => ({ outputs: [defocus(array(get(0, 'image')), array(get(1, 'rgba')), array(get(2, 'radii')), { core, blades: get(3, 'blades'), rotation: get(4, 'rotation') })] }),
+  resample_to_fit: (get) => ({ outputs: [resampleToFit(core, array(get(0, 'image')), get(1, 'fit'), get(2, 'height'), get(3, 'width'))] }),
   over_image: (get) => ({ outputs: [core.overImage(array(get(0, 'rgba')), array(get(1, 'background')))] }),
   over_gradient(get) {
     const { file, dtype, shape } = get(1, 'colors');

@@ -12,15 +12,21 @@ import pytest
 from PIL import Image
 from recorder import RECORDED, Recorder
 
-from nssbg import Canvas, Output, Remover, _core
+from nssbg import Blur, Canvas, Corrections, Output, Remover, Shadow, _core
 from nssbg._compose.output import render
 from nssbg._models.catalog import describe
 from nssbg._models.fitted import ConfidenceWeights
+from nssbg._ops.brush import Stroke, painted
+from nssbg._segment.base import Estimate
 from nssbg._segment.confidence import confidence
+from nssbg._segment.corrections import corrected_alpha, corrected_estimate, region_of
 from nssbg._segment.second_pass.run import run_second_pass
 from nssbg._segment.selector import select, selector_features
+from nssbg._types import Frame, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Functions, and objects that are asked again and again.
+OPERATIONS = {*RECORDED, "second_pass", "correction_grid"}
 BUILDS = [("plain", 1), ("simd", 1), ("simd-threads", 1), ("simd-threads", 4)]
 # Golden files of what the browser has, and of what it does not: enlargement, which works by tiles.
 GOLDEN = {"decontaminate", "prepare", "refine", "studio"}
@@ -190,6 +196,73 @@ def run_framing():
             render(rgba, Output(trim=True, padding=(3, 0, 7, 11), longest_side=99))
 
 
+def run_corrections():
+    """A box, points and strokes on a coarse map and on a full-size alpha; a moved edge."""
+    strokes = [
+        Stroke("drop", 9.0, ((100.2, 60.0), (130.0, 90.5), (131.0, 120.0))),
+        Stroke("keep", 0.4, ((20.0, 30.0),)),
+        Stroke("keep", 6.5, ((200.0, 150.0), (300.0, 20.0))),
+    ]
+    y, x = np.mgrid[0:173, 0:259]
+    blob = np.clip(70 - np.hypot(y - 90, x - 120), 0, 3) / 3
+    for dtype in (np.uint8, np.uint16):
+        image, _ = pictures(dtype)
+        image = np.where(blob[..., None] > 0, image // 4, image).astype(dtype)
+        frame = Frame(rgb=image, name="picture")
+        full = np.rint(blob * 255).astype(np.uint8)
+        coarse = np.ascontiguousarray(blob[::5, ::5], np.float32)
+        for alpha, full_size in ((full, True), (full[::3, ::3].copy(), False), (coarse, False)):
+            estimate = Estimate(alpha, full_size, 0.9, Plan("fake", "fake", "CPU"))
+            mask = painted(strokes, 173, 259)
+            for said in (
+                Corrections(keep=((30.5, 40.0), (120.0, 90.0)), drop=((140.0, 100.0),)),
+                Corrections(keep=((120.0, 90.0),), mask=mask),
+                Corrections(drop=((120.0, 90.0),), mask=np.ascontiguousarray(mask[::2, ::2])),
+                Corrections(box=(60.5, 30.0, 190.0, 150.2), drop=((140.0, 100.0),)),
+            ):
+                for level in ("guided", "matting"):
+                    region, moved = region_of(frame, said)
+                    part = estimate
+                    if region.inner is not None and full_size:
+                        top, left = region.top, region.left
+                        high, wide = region.frame.height, region.frame.width
+                        alpha_part = full[top : top + high, left : left + wide].copy()
+                        part = Estimate(alpha_part, True, 0.9, estimate.plan)
+                    made, changed = corrected_estimate(region.frame, part, moved, threads=1)
+                    corrected_alpha(
+                        region.frame, part.alpha, made, changed, moved, level=level, threads=1
+                    )
+    painted(strokes, 90, 120, origin=(10.5, 3.25), scale=(0.5, 0.375))
+    for alpha in (full, (full / np.float32(255)).astype(np.float32)):
+        for pixels in (-2.5, 0.3, 1.0, 7.75):
+            _core.choke(alpha, pixels, 1)
+    _core.edge_pixels(0.5, 0.25, 3000, 4000)
+    _core.edge_pixels(-0.5, 1.0, 300, 400)
+
+
+def run_backgrounds():
+    """Shadows of both kinds, the background out of focus, pictures of other sizes."""
+    for dtype in (np.uint8, np.uint16):
+        full = np.iinfo(dtype).max
+        image, _ = pictures(dtype)
+        alpha = discs(173, 259, (90, 120, 60), (40, 220, 12))[..., 0].astype(np.float64) / 255
+        rgba = np.dstack([image, np.rint(alpha * full).astype(dtype)])
+        for shadow in (
+            Shadow(),
+            Shadow("contact", softness=0.05, color=(30, 20, 10)),
+            Shadow(softness=0.12, offset=(-0.2, 0.1), opacity=0.8),
+            Shadow(softness=0.0),
+        ):
+            for output in ({"trim": True, "padding": 3}, {"canvas": Canvas(200, 160)}, {}):
+                render(rgba, Output(shadow=shadow, **output))
+        for subject in (rgba, np.ascontiguousarray(rgba[:120])):
+            render(subject, Output(background="blur"), image=image[: len(subject)].copy())
+        render(rgba, Output(background=Blur(radius=6.5, blades=6, rotation=12)), image=image)
+        for picture in (image[:90, :240], image[:40, :50], image):
+            for fit in ("cover", "contain"):
+                render(rgba, Output(background=np.ascontiguousarray(picture), fit=fit))
+
+
 def test_no_golden_file_is_forgotten():
     names = {path.stem[5:-7] for path in (ROOT / "tests" / "golden").glob("test_*_golden.py")}
     assert names == GOLDEN | NOT_IN_THE_BROWSER
@@ -205,8 +278,10 @@ def calls(tmp_path_factory, web_builds):
         run_operations_without_golden_file()
         run_rules_on_maps()
         run_framing()
+        run_corrections()
+        run_backgrounds()
     recorder.save()
-    assert {call["operation"] for call in recorder.calls} == {*RECORDED, "second_pass"}
+    assert {call["operation"] for call in recorder.calls} == OPERATIONS
     return recorder.folder
 
 
@@ -215,7 +290,7 @@ def test_every_call_gives_the_native_bytes(node, calls, build, threads):
     told = node("replay.js", calls, build, threads)
     assert told["differences"] == []
     assert (told["build"], told["threads"]) == (build, threads)
-    assert set(told["repeated"]) == {*RECORDED, "second_pass"}
+    assert set(told["repeated"]) == OPERATIONS
 
 
 @pytest.fixture(scope="module")

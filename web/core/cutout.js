@@ -1,28 +1,37 @@
 /**
  * The stages of one picture in their order, under the names that Python gives them.
  *
- * Only the order stands here, and the loop over forward passes: what a stage decides by is the core's own
- * (docs/decisions/1051-shared-rules.md).
+ * Only the order stands here: what a stage decides by is the core's own (docs/decisions/1051-shared-rules.md).
  */
+import { analysed, Stages } from './analysis.js';
+import { CoreError } from './calls.js';
+import { choked, correctedAlpha, counted, painted } from './corrections.js';
 import { framed } from './framing.js';
-import { confidence, joinedMaps, rules, SecondPass, select, selectorFeatures } from './maps.js';
-import { dtypeOfInput } from './native-array.js';
+import { NativeArray } from './native-array.js';
 import { encodePng } from './png.js';
 
 /** @typedef {import('./core.js').Core} Core */
-/** @typedef {import('./native-array.js').NativeArray} NativeArray */
 /** @typedef {import('./network.js').Network} Network */
+/** @typedef {import('./analysis.js').Analysis} Analysis */
 
 /**
- * @typedef {object} CutoutOptions
- * @property {boolean} [auto] the weights-free method looks first; the better of its answer and the network's is taken
+ * How an estimate becomes a cut-out.
+ * @typedef {object} FinishOptions
  * @property {import('./core.js').Input | null} [existing] the alpha that the picture came with, H x W
- * @property {import('./maps.js').Effort} [effort] how often the network may run on a picture, as in Python
  * @property {'none' | 'guided' | 'matting' | 'auto'} [refine]
+ * @property {import('./corrections.js').Corrections | null} [corrections] what a person says of the picture
+ * @property {{choke: number, softness: number} | null} [edge] pixels that the edge moves inwards, and a standard deviation that softens it
  * @property {'multilevel' | 'blur-fusion' | 'off'} [foreground]
  * @property {number} [decontaminate] share of the estimated colour, 0 to 1
  * @property {(stage: string) => void} [onStage] called as a stage begins; what it throws ends the work
  */
+
+/**
+ * @typedef {object} MethodOptions
+ * @property {boolean} [auto] the weights-free method looks first; the better of its answer and the network's is taken
+ * @property {import('./maps.js').Effort} [effort] how often the network may run on a picture, as in Python
+ */
+/** @typedef {FinishOptions & MethodOptions} CutoutOptions */
 
 /**
  * What is said of a cut-out.
@@ -38,46 +47,46 @@ import { encodePng } from './png.js';
 /** @typedef {Told & {rgba: NativeArray}} CutoutResult rgba is straight; the caller releases it */
 
 /**
- * One method's answer on its way.
- * @typedef {{alpha: NativeArray, full: boolean, model: string, confidence: number | null, low: boolean | null, notes: string[]}} Estimate
- */
-
-/**
  * @param {Core} core
  * @param {Network | null} network null: the weights-free method
  * @param {NativeArray} image H x W x 3, uint8 or uint16
  * @param {CutoutOptions} [options]
  * @returns {Promise<CutoutResult>}
  */
-export async function cutout(core, network, image, { auto = false, existing = null, effort = 'balanced', refine = 'guided', foreground = 'multilevel', decontaminate = 1, onStage } = {}) {
-  /** @type {Record<string, number>} */
-  const timings = {};
-  /** @type {string | null} */
-  let current = null;
+export async function cutout(core, network, image, { auto, effort, ...options } = {}) {
+  const box = options.corrections?.box ?? null;
+  const analysis = await analysed(core, network, image, { auto, effort, box, onStage: options.onStage });
+  try {
+    return await finished(core, image, analysis, options);
+  } finally {
+    analysis.release();
+  }
+}
+
+/**
+ * From an estimate to a cut-out; no network runs. The analysis stays the caller's.
+ * @param {Core} core @param {NativeArray} image the one that was analysed @param {Analysis} analysis within the box of the corrections
+ * @param {FinishOptions} [options]
+ * @returns {Promise<CutoutResult>}
+ */
+export async function finished(core, image, analysis, { existing = null, refine = 'guided', corrections = null, edge = null, foreground = 'multilevel', decontaminate = 1, onStage } = {}) {
+  const stages = new Stages(onStage, analysis.timings);
+  const { estimate, report } = analysis;
+  const notes = [...estimate.notes];
+  if (report?.runs === 1) notes.push(...report.notes);
   /** @type {Set<NativeArray>} */
   const held = new Set();
-  /** @template T @param {string} name @param {() => T} work @returns {Promise<Awaited<T>>} */
-  const stage = async (name, work) => {
-    if (current !== name) onStage?.(name);
-    current = name;
-    const began = performance.now();
-    const result = await work();
-    timings[name] = (timings[name] ?? 0) + performance.now() - began;
-    return result;
-  };
-  /** @param {NativeArray} array */
-  const hold = (array) => {
+  const hold = (/** @type {NativeArray} */ array) => {
     held.add(array);
     return array;
   };
   try {
-    const { estimate, report } = await estimated(core, network, image, { auto, effort, stage, hold });
-    const notes = estimate.notes;
-    if (report?.runs === 1) notes.push(...report.notes);
     let { alpha } = estimate;
-    if (!estimate.full) {
+    if (says(corrections)) {
+      alpha = hold(await stages.run('correct', () => corrected(core, image, analysis, corrections, refine, notes)));
+    } else if (!estimate.full) {
       const map = alpha;
-      alpha = hold(await stage('refine', () => {
+      alpha = hold(await stages.run('refine', () => {
         const refined = core.refine(image, map, { level: refine });
         notes.push(...refined.report.notes);
         if (refine !== 'none' && core.removeSmallComponents(refined.alpha).gave_up) {
@@ -86,125 +95,86 @@ export async function cutout(core, network, image, { auto = false, existing = nu
         return refined.alpha;
       }));
     }
+    if (edge && (edge.choke !== 0 || edge.softness !== 0)) {
+      const made = alpha;
+      alpha = hold(await stages.run('edge', () => {
+        const moved = edge.choke === 0 ? made : hold(choked(core, made, edge.choke));
+        return edge.softness === 0 ? moved : core.feather(moved, edge.softness);
+      }));
+    }
     if (existing !== null) {
       const made = alpha;
-      alpha = hold(await stage('merge alpha', () => core.mergeAlpha(made, existing)));
+      alpha = hold(await stages.run('merge alpha', () => core.mergeAlpha(made, existing)));
     }
     const full = alpha;
-    const rgba = await stage('foreground', () => core.decontaminate(image, full, { method: foreground, strength: decontaminate }));
-    const { model, confidence: expected, low } = estimate;
+    const rgba = await stages.run('foreground', () => core.decontaminate(image, full, { method: foreground, strength: decontaminate }));
+    const { model, confidence, low } = estimate;
     const ran = report !== null && report.runs > 1 ? report : null;
-    return { rgba, model, confidence: expected, low_confidence: low, second_pass: ran, timings, notes };
+    return { rgba, model, confidence, low_confidence: low, second_pass: ran, timings: stages.timings, notes };
   } finally {
     for (const array of held) array.release();
   }
 }
 
-/**
- * @typedef {object} Course
- * @property {boolean} auto
- * @property {import('./maps.js').Effort} effort
- * @property {<T>(name: string, work: () => T) => Promise<Awaited<T>>} stage
- * @property {(array: NativeArray) => NativeArray} hold
- */
+/** Whether anything is said. @param {import('./corrections.js').Corrections | null} corrections @returns {corrections is import('./corrections.js').Corrections} */
+const says = (corrections) => corrections !== null && (!!corrections.box || [corrections.keep, corrections.drop, corrections.strokes].some((list) => !!list?.length));
 
 /**
- * From the picture to the estimate of its alpha: studio to post-process.
- * @param {Core} core @param {Network | null} network @param {NativeArray} image @param {Course} course
- * @returns {Promise<{estimate: Estimate, report: import('./maps.js').SecondPassReport | null}>}
+ * Refined as a person said; the alpha of the whole picture, 0 outside the box.
+ * @param {Core} core @param {NativeArray} image @param {Analysis} analysis @param {import('./corrections.js').Corrections} corrections
+ * @param {'none' | 'guided' | 'matting' | 'auto'} level @param {string[]} notes
+ * @returns {NativeArray}
  */
-async function estimated(core, network, image, course) {
-  const { auto, effort, stage, hold } = course;
-  const rule = rules(core);
-  /** @type {Estimate | null} */
-  let studio = null;
-  if (network === null || auto) {
-    studio = await stage('studio', () => {
-      // On its own the method always answers.
-      const { alpha, measures } = core.studio(image, { leastBorder: network === null ? 0 : rule.least_border });
-      if (alpha === null) return null;
-      const sure = measures.confidence;
-      return { alpha: hold(alpha), full: true, model: 'studio', confidence: sure, low: sure < rule.low_studio_confidence, notes: [...measures.notes] };
-    });
-    if (studio !== null && (network === null || /** @type {number} */ (studio.confidence) >= rule.sure_studio)) return { estimate: studio, report: null };
-  }
-  const asked = /** @type {Network} */ (network);
-  let estimate = await segmented(core, asked, image, course);
-  const seen = studio;
-  if (seen !== null) estimate = await stage('segment', () => better(seen, estimate, asked));
-  if (estimate.full) return { estimate, report: null };
-  let report = null;
-  if (effort !== 'fast') {
-    const first = estimate.alpha;
-    const finer = await stage('second pass', () => lookedAgain(core, asked, image, first, effort));
-    hold(finer.map);
-    if (finer.report.runs > 1) estimate = { ...estimate, alpha: finer.map };
-    report = finer.report;
-  }
-  const map = estimate.alpha;
-  if (asked.description.opaque_subject) await stage('post-process', () => core.postProcess(map));
-  return { estimate, report };
-}
-
-/** The network's own answer. @param {Core} core @param {Network} network @param {NativeArray} image @param {Course} course @returns {Promise<Estimate>} */
-async function segmented(core, network, image, { effort, stage, hold }) {
-  const { name, confidence: weights } = network.description;
-  const tensor = hold(await stage('prepare', () => network.prepare(core, image)));
-  return stage('segment', async () => {
-    const { maps, broken } = await network.maps(core, tensor, effort);
-    try {
-      const { known, overlap, low } = broken ? { known: true, overlap: 0, low: true } : confidence(maps, weights);
-      const notes = broken ? [`${name} gave values that are not numbers`] : [];
-      return { alpha: hold(joinedMaps(maps, fineness(image))), full: false, model: name, confidence: known ? overlap : null, low: known ? low : null, notes };
-    } finally {
-      maps.release();
-    }
-  });
-}
-
-/** The answer that is to be taken. @param {Estimate} studio @param {Estimate} other @param {Network} network @returns {Estimate} */
-function better(studio, other, network) {
-  const weights = network.description.selector;
-  if (!weights || studio.confidence === null || other.confidence === null) return other;
-  const features = selectorFeatures(studio.alpha, studio.confidence, other.alpha, other.confidence);
-  const { studio: taken, overlap, low } = select(studio.alpha.core, features, weights);
-  return { ...(taken ? studio : other), confidence: overlap, low };
-}
-
-/**
- * The network once more where that pays.
- * @param {Core} core @param {Network} network @param {NativeArray} image @param {NativeArray} first @param {import('./maps.js').Effort} effort
- */
-async function lookedAgain(core, network, image, first, effort) {
+function corrected(core, image, analysis, corrections, level, notes) {
+  const { estimate, region } = analysis;
   const { height, width } = image;
-  const pass = new SecondPass(first, { height, width, effort, weights: network.description.confidence });
+  const { box = null, keep = [], drop = [], strokes = [] } = corrections;
+  for (const [x, y] of [...keep, ...drop]) {
+    if (!(x >= 0 && y >= 0 && x < width && y < height)) throw new CoreError('invalid', `corrections: the point (${x}, ${y}) lies outside the picture of ${width} x ${height} pixels`);
+  }
+  /** @param {import('./corrections.js').Point} point */
+  const within = ([x, y]) => box === null || (box[0] <= x && x <= box[2] && box[1] <= y && y <= box[3]);
+  const lost = keep.find((point) => !within(point));
+  if (lost) throw new CoreError('invalid', `corrections: the keep point (${lost.join(', ')}) lies outside the box, where everything is background; widen the box or leave out the point`);
+  const { left, top } = region?.part ?? { left: 0, top: 0 };
+  const moved = (/** @type {import('./corrections.js').Point} */ [x, y]) => /** @type {import('./corrections.js').Point} */ ([x - left, y - top]);
+  /** @type {Set<NativeArray>} */
+  const held = new Set();
   try {
-    for (let part = pass.next(); part !== null; part = pass.next()) {
-      const tensor = network.prepare(core, image.part(part));
-      try {
-        const { maps } = await network.maps(core, tensor, effort);
-        try {
-          const map = joinedMaps(maps, 'float32');
-          try {
-            pass.answer(map);
-          } finally {
-            map.release();
-          }
-        } finally {
-          maps.release();
-        }
-      } finally {
-        tensor.release();
-      }
+    let mask = null;
+    if (strokes.length) {
+      held.add((mask = painted(core, strokes, height, width)));
+      // Turned upright from upright: a copy.
+      if (region) held.add((mask = core.orient(mask.part(region.part), 1)));
     }
-    return pass.result(fineness(image));
+    // Outside the box all is background as it is.
+    const said = { keep: keep.map(moved), drop: drop.filter(within).map(moved), mask };
+    let coarse = estimate.alpha;
+    let changed = null;
+    if (keep.length || said.drop.length || mask) {
+      ({ coarse, changed } = analysis.gridOf(image).apply(said));
+      held.add(coarse).add(changed);
+    }
+    const made = correctedAlpha(region?.view ?? image, { before: estimate.alpha, fullSize: estimate.full, coarse, changed, said, level });
+    notes.push(`corrected by hand: ${counted({ ...corrections, drop: drop.filter(within) })}`, ...made.report.notes);
+    if (!region) return made.alpha;
+    held.add(made.alpha);
+    return placed(made.alpha, region, height, width);
   } finally {
-    pass.release();
+    for (const array of held) array.release();
   }
 }
 
-/** For 8-bit pictures bytes are as fine as the result. @param {NativeArray} image */
-const fineness = (image) => (dtypeOfInput(image) === 'uint8' ? 'uint8' : 'float32');
+/** A part's alpha in the whole picture, 0 outside the box. @param {NativeArray} alpha @param {{part: import('./core.js').Box, inner: import('./core.js').Box}} region @param {number} height @param {number} width @returns {NativeArray} */
+function placed(alpha, { part, inner }, height, width) {
+  const whole = new NativeArray(alpha.core, alpha.dtype, height, width);
+  const [from, to] = [alpha.view(), whole.view().fill(0)];
+  for (let y = inner.top; y < inner.bottom; y++) {
+    const row = y * alpha.width;
+    to.set(from.subarray(row + inner.left, row + inner.right), (part.top + y) * width + part.left + inner.left);
+  }
+  return whole;
+}
 
 /**
  * The same, as a PNG file.

@@ -131,8 +131,29 @@ export function scaled(rgba, height, width) {
   return core.result(new NativeArray(core, rgba.dtype, height, width, rgba.channels), (out) => core.call('scaled', core.of(rgba), core.of(out)));
 }
 
-/** @param {NativeArray} rgba @param {[number, number, number, number]} padding top, right, bottom, left */
-function padded(rgba, [top, right, bottom, left]) {
+/**
+ * A trimmed cut-out with room around it and its shadow's layer, framed as one: the box is that of both.
+ * @param {NativeArray} rgba @param {NativeArray} layer of the same size @param {Pick<Frame, 'padding' | 'longestSide'>} frame
+ * @returns {[NativeArray, NativeArray]}
+ */
+export function placedTogether(rgba, layer, { padding = 0, longestSide = null }) {
+  const boxes = [rgba, layer].map(trimBox).filter(({ bottom }) => bottom > 0);
+  const least = (/** @type {'top' | 'left'} */ side) => Math.min(...boxes.map((box) => box[side]));
+  const most = (/** @type {'bottom' | 'right'} */ side) => Math.max(...boxes.map((box) => box[side]));
+  const box = boxes.length ? { top: least('top'), left: least('left'), bottom: most('bottom'), right: most('right') } : { top: 0, left: 0, bottom: rgba.height, right: rgba.width };
+  const [one, other] = [rgba, layer].map((pixels) => {
+    const part = copied(pixels.part(box), box.bottom - box.top, box.right - box.left, 0, 0);
+    try {
+      return framed(part, { padding, longestSide });
+    } finally {
+      part.release();
+    }
+  });
+  return [one, other];
+}
+
+/** @param {NativeArray} rgba @param {[number, number, number, number]} padding top, right, bottom, left @returns {NativeArray} */
+export function padded(rgba, [top, right, bottom, left]) {
   if (![top, right, bottom, left].every((side) => Number.isInteger(side) && side >= 0)) {
     throw new CoreError('invalid', `padding is whole pixels from 0 on, not ${[top, right, bottom, left].join(', ')}`);
   }

@@ -5,10 +5,12 @@
  * it answers. Requests go to the addresses of `open` and nowhere else.
  */
 import { CoreError, loadCore, supportedBuilds } from '../core/core.js';
-import { cutout, cutoutPng } from '../core/cutout.js';
-import { framed } from '../core/framing.js';
+import { analysed } from '../core/analysis.js';
+import { edgePixels } from '../core/corrections.js';
+import { cutoutPng, finished } from '../core/cutout.js';
 import { loadRuntime, Network } from '../core/network.js';
 import { decodePng, encodePng } from '../core/png.js';
+import { composedFile, inBytes } from './wasm/composing.js';
 import { decodeFile, JpegDecoder } from './wasm/picture-file.js';
 import { paceOf } from './wasm/pace.js';
 import { SiteFiles } from './wasm/site-files.js';
@@ -52,13 +54,13 @@ import { tryWebgpu, webgpuHere, WebgpuError } from './wasm/webgpu.js';
  * @property {number} maxPixels
  * @property {string} model
  * @property {import('../core/cutout.js').CutoutOptions} options
+ * @property {{choke: number, softness: number}} [edge] shares of the most that is offered
  * @property {boolean} [shown] as pixels for showing
  */
 
 /**
- * A cut-out's PNG file, framed: as a PNG file, or as RGBA in 8 bits.
- * @typedef {{type: 'frame', id: number, file: Blob, name: string, frame: import('../core/framing.js').Frame,
- *   background: [number, number, number] | null, shown?: boolean}} FrameIt
+ * A cut-out's PNG file as a result looks: as a PNG file, or as RGBA in 8 bits.
+ * @typedef {{type: 'frame', id: number, shown?: boolean} & import('./wasm/composing.js').Asked} FrameIt
  */
 /** @typedef {{type: 'pace', id: number, effort: import('../core/maps.js').Effort}} AskPace how fast this device is */
 /** @typedef {{type: 'memory', id: number}} AskMemory bytes that the core holds */
@@ -92,6 +94,13 @@ let decoder;
 const MOST_KEPT = 16e6;
 /** The last picture's pixels: an edit of it needs no second reading. @type {{key: string, decoded: import('./wasm/picture-file.js').DecodedFile} | null} */
 let last = null;
+
+/** What the network found of it: corrections and edges of it need no second run. @type {{wanted: string, analysis: import('../core/analysis.js').Analysis} | null} */
+let found = null;
+function forget() {
+  found?.analysis.release();
+  found = null;
+}
 
 /** @param {string} url @returns {Promise<Uint8Array>} */
 async function bytesAt(url) {
@@ -214,13 +223,14 @@ async function cutOut({ id, image, png, name, model, options }) {
 }
 
 /** @param {Picture} said */
-async function picture({ id, key, file, name, maxPixels, model, options, shown }) {
+async function picture({ id, key, file, name, maxPixels, model, options, edge, shown }) {
   const core = opened();
   const chosen = networkOf(model);
   const onStage = (/** @type {string} */ stage) => tell({ type: 'stage', id, stage });
   onStage('decode');
   const began = performance.now();
   if (last?.key !== key) {
+    forget();
     last = null; // before the next one is there: two large ones need not fit
     last = { key, decoded: await decodeFile(core, /** @type {JpegDecoder} */ (decoder), file, { name, maxPixels }) };
   }
@@ -230,7 +240,14 @@ async function picture({ id, key, file, name, maxPixels, model, options, shown }
   /** @type {import('../core/cutout.js').CutoutResult} */
   let made;
   try {
-    made = await cutout(core, chosen, held, { ...options, auto: model === 'auto', existing, onStage });
+    const { effort, ...how } = options;
+    const box = how.corrections?.box ?? null;
+    const wanted = JSON.stringify([key, model, effort, box]);
+    if (found?.wanted !== wanted) {
+      forget();
+      found = { wanted, analysis: await analysed(core, chosen, held, { auto: model === 'auto', effort, box, onStage }) };
+    }
+    made = await finished(core, held, found.analysis, { ...how, existing, edge: edge ? edgePixels(core, edge, held) : null, onStage });
   } finally {
     held.release();
   }
@@ -250,56 +267,31 @@ async function picture({ id, key, file, name, maxPixels, model, options, shown }
     told.timings.encode = performance.now() - before;
     tell({ type: 'done', id, ...told, png, width, height }, [/** @type {ArrayBuffer} */ (png.buffer)]);
   } finally {
-    if (rgb.height * rgb.width > MOST_KEPT) last = null;
+    if (rgb.height * rgb.width > MOST_KEPT) {
+      last = null;
+      forget();
+    }
     made.rgba.release();
     core.trim();
   }
 }
 
-/** A copy in 8 bits, for showing. @param {Uint8Array | Uint16Array | Float32Array} samples */
-function inBytes(samples) {
-  const bytes = new Uint8ClampedArray(samples.length);
-  if (samples instanceof Uint16Array) for (let i = 0; i < bytes.length; i++) bytes[i] = samples[i] / 257;
-  else bytes.set(samples);
-  return bytes;
-}
-
 /** @param {FrameIt} said */
-async function frameIt({ id, file, name, frame, background, shown }) {
+async function frameIt({ id, shown, ...asked }) {
   const core = opened();
   const began = performance.now();
-  const { rgb, alpha, profile, exif, dpi } = await decodePng(core, new Uint8Array(await file.arrayBuffer()), { name });
-  if (!alpha) throw new CoreError('failed', `${name} has no alpha`);
-  const { height, width } = rgb;
-  const data = rgb.data instanceof Uint16Array ? new Uint16Array(4 * height * width) : new Uint8Array(4 * height * width);
-  for (let i = 0, from = 0, to = 0; to < data.length; i++, from += 3, to += 4) {
-    data[to] = rgb.data[from];
-    data[to + 1] = rgb.data[from + 1];
-    data[to + 2] = rgb.data[from + 2];
-    data[to + 3] = alpha.data[i];
-  }
-  const rgba = core.array({ data, height, width, channels: 4 });
-  /** @type {Set<import('../core/native-array.js').NativeArray>} */
-  const held = new Set([rgba]);
+  const { pixels, metadata } = await composedFile(core, /** @type {JpegDecoder} */ (decoder), asked);
   try {
-    let made = framed(rgba, frame);
-    held.add(made);
-    if (background) {
-      const deep = made.dtype === 'uint16';
-      const row = (deep ? new Uint16Array(3 * made.width) : new Uint8Array(3 * made.width)).map((_, i) => background[i % 3] * (deep ? 257 : 1));
-      made = core.overImage(made, { data: row, height: 1, width: made.width, channels: 3 });
-      held.add(made);
-    }
-    const size = { width: made.width, height: made.height };
+    const size = { width: pixels.width, height: pixels.height };
     if (shown) {
-      const bytes = opaque(inBytes(made.view()), made.channels);
+      const bytes = opaque(inBytes(pixels.view()), pixels.channels);
       tell({ type: 'done', id, rgba: bytes, ...size }, [bytes.buffer]);
       return;
     }
-    const png = await encodePng(core, made, { profile, exif, dpi });
+    const png = await encodePng(core, pixels, metadata);
     tell({ type: 'done', id, png, ...size, timings: { compose: performance.now() - began } }, [/** @type {ArrayBuffer} */ (png.buffer)]);
   } finally {
-    for (const array of held) array.release();
+    pixels.release();
   }
 }
 

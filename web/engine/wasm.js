@@ -6,6 +6,7 @@
  */
 import { texts } from '../texts.en.js';
 import { EngineError } from './interface.js';
+import { cutoutRequest, frameRequest, isFramed } from './wasm/asking.js';
 import { refused } from './wasm/limits.js';
 import { part, Showing } from './wasm/showing.js';
 import { controlled, watchRequests } from './wasm/site-worker.js';
@@ -33,7 +34,7 @@ const MOST_IDLE = 400 << 20;
 /** Of the whole picture on every change: only where that is quick. */
 const MOST_PREVIEWED = 3e6;
 /** How far along a picture is when a stage begins. @type {Record<string, number>} */
-const PROGRESS = { decode: 0.05, studio: 0.25, prepare: 0.25, segment: 0.3, 'second pass': 0.5, 'post-process': 0.7, refine: 0.75, 'merge alpha': 0.85, foreground: 0.87, encode: 0.93 };
+const PROGRESS = { decode: 0.05, studio: 0.25, prepare: 0.25, segment: 0.3, 'second pass': 0.5, 'post-process': 0.7, refine: 0.75, correct: 0.75, edge: 0.83, 'merge alpha': 0.85, foreground: 0.87, encode: 0.93 };
 
 /** @type {Edit} */
 const DEFAULTS = {
@@ -53,6 +54,10 @@ const held = new Map();
 /** @type {Set<(event: EngineEvent) => void>} */
 const listeners = new Set();
 const showing = new Showing();
+/** Background pictures, as they were given. @type {Map<string, {file: Blob, name: string}>} */
+const backgrounds = new Map();
+/** @type {import('./wasm/asking.js').Preset[]} */
+let presets = [];
 let serial = 0;
 let paused = false;
 /** The picture that is worked on. @type {Held | null} */
@@ -90,7 +95,10 @@ const site = (async () => {
   reportWorker = watchRequests(through, (path) => tell({ type: 'request', path }));
   const response = await fetch(new URL('site.json', SITE));
   if (!response.ok) throw new EngineError('failed', `${response.url} answers ${response.status}: the site is not whole`);
-  return response.json();
+  const given = await response.json();
+  // Beside the engine a small thing: without it there are no presets, and that is seen.
+  presets = await fetch(new URL('presets.json', SITE)).then((answer) => (answer.ok ? answer.json() : []), () => []);
+  return given;
 })();
 site.catch(() => {}); // whoever awaits it says it
 
@@ -161,24 +169,12 @@ ready.then(
 );
 
 /** @param {Held} picture @param {Edit} edit */
-function request(picture, { model, effort, refine, foreground, decontaminate }) {
-  const options = { effort, refine, foreground: decontaminate === 0 ? 'off' : foreground, decontaminate };
-  return { type: 'picture', key: picture.id, file: picture.file, name: picture.name, maxPixels: MOST_PIXELS, model, options };
-}
+const request = (picture, edit) => cutoutRequest(picture, edit, MOST_PIXELS);
+/** @param {Held} picture @param {Blob} cutout @param {Edit} edit */
+const framing = (picture, cutout, edit) => frameRequest(picture, cutout, edit, { presets, backgrounds, maxPixels: MOST_PIXELS });
 
 /** Whether the cut-out that is there is an edit's: all but its framing. @param {Held} picture @param {Edit} edit */
 const sameCutout = ({ blob, made }, edit) => !!blob && JSON.stringify({ ...made, framing: null }) === JSON.stringify({ ...edit, framing: null });
-
-/** What frames a cut-out as an edit has it. @param {Held} picture @param {Blob} file @param {Edit} edit */
-function framing({ name }, file, { framing: { trim, canvas, fill, align, background } }) {
-  const [width, height] = (canvas ?? '').split('x').map(Number);
-  const frame = { trim, canvas: canvas ? { width, height, fill, align: align ?? 'center' } : null };
-  const colour = typeof background === 'string' ? [1, 3, 5].map((at) => Number.parseInt(background.slice(at, at + 2), 16)) : null;
-  return { type: 'frame', file, name, frame, background: colour };
-}
-
-/** @param {Edit} edit */
-const isFramed = ({ framing: { trim, canvas, background } }) => trim || canvas !== null || background !== null;
 
 /** Works on what waits, oldest first. */
 async function pump() {
@@ -241,7 +237,7 @@ const cutoutName = ({ name }) => `${name.replace(/\.[^.]*$/, '')}-cutout.png`;
 
 /** @type {Engine} */
 export const engine = {
-  offers: { batch: false, corrections: false, edge: false, shadow: false, backgrounds: ['none', 'color'], pause: true },
+  offers: { batch: false, corrections: true, edge: true, shadow: true, backgrounds: ['none', 'color', 'blur', 'picture'], pause: true },
   inPage: true,
   async about() {
     const { nssbg, files } = await site;
@@ -256,7 +252,7 @@ export const engine = {
         { name: 'nssbg-lite', here: true, licence: 'Apache-2.0', commercial: true, title: texts.here.network },
         { name: 'studio', here: true, licence: 'Apache-2.0', commercial: true },
       ],
-      profiles: [],
+      profiles: presets.map(({ name, summary }) => ({ name, title: name, summary })),
       efforts: WEAK ? ['fast'] : ['fast', 'balanced', 'best'],
       refines: ['none', 'guided', 'matting', 'auto'],
       foreground_methods: ['multilevel', 'blur-fusion', 'off'],
@@ -307,7 +303,7 @@ export const engine = {
   },
   async setEdit(id, edit) {
     const picture = get(id);
-    refused(edit, WEAK);
+    refused(edit, { weak: WEAK, presets, backgrounds });
     picture.edit = structuredClone(edit);
     picture.wanted += 1;
     Object.assign(picture, { state: 'queued', error: null, progress: 0 });
@@ -321,7 +317,7 @@ export const engine = {
   },
   async preview(id, edit, view, layer) {
     const picture = get(id);
-    refused(edit, WEAK);
+    refused(edit, { weak: WEAK, presets, backgrounds });
     // The whole of a larger one takes longer than a person waits; its result comes soon.
     if (!picture.blob || picture.width * picture.height > MOST_PREVIEWED) throw new EngineError('stale', '');
     const began = performance.now();
@@ -357,8 +353,10 @@ export const engine = {
     const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.framedBlob ?? picture.blob }] : []));
     return { url: URL.createObjectURL(await zipOf(files)), name: 'cutouts.zip' };
   },
-  async addBackground() {
-    throw new EngineError('unsupported', texts.here.refused(texts.frame.background));
+  async addBackground(file, name) {
+    const id = `b${++serial}`;
+    backgrounds.set(id, { file, name });
+    return { id };
   },
   async sample({ url }) {
     const response = await fetch(new URL(url, SITE));

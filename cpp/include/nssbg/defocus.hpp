@@ -27,4 +27,11 @@ template <class T>
 void defocus(ImageView<const T> image, ImageView<const T> rgba, ImageView<const float> radii,
              Aperture aperture, ImageView<T> out, int threads);
 
+// Radii for a ground that the subject stands on, without a depth map, from the picture's first row
+// to its last: the inverse depth of a plane is linear in the rows, 0 at the horizon, which seen
+// from the height of the subject's upper edge is there. One alone where the subject is cut off
+// below, or is none: everything is equally far.
+template <class T>
+std::vector<float> radii_of_plane(ImageView<const T> alpha, double radius);
+
 }  // namespace nssbg

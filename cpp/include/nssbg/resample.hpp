@@ -11,11 +11,20 @@
 
 namespace nssbg {
 
-// A part of a cut-out (H x W x 4, straight) or of an alpha (H x W) at out's size, straight again.
+// A part of a cut-out (H x W x 4, straight), a picture (H x W x 3) or an alpha (H x W) at out's
+// size, straight again.
 // Pixels around the part count where the filter reaches them. T is uint8_t or uint16_t. Throws
 // std::invalid_argument for empty views, other channels, and parts that are empty or lie outside.
 template <class T>
 void resample(const ImageView<const T>& pixels, const Part& part, const ImageView<T>& out);
+
+// How a picture of another size becomes a background: it fills all and is cropped in the middle, or
+// all of it is shown, its mean colour on the bars.
+enum class Fit { cover, contain };
+
+// A picture, H x W x 3, as a background of out's size.
+template <class T>
+void resample_to_fit(const ImageView<const T>& image, Fit fit, const ImageView<T>& out);
 
 // Part of a canvas on which such pixels lie scaled and moved: the box (on the canvas) that out is
 // as large as. `scale` is pixels of the canvas for one of the picture, `top` and `left` are where
@@ -29,6 +38,10 @@ extern template void resample(const ImageView<const std::uint8_t>&, const Part&,
                               const ImageView<std::uint8_t>&);
 extern template void resample(const ImageView<const std::uint16_t>&, const Part&,
                               const ImageView<std::uint16_t>&);
+extern template void resample_to_fit(const ImageView<const std::uint8_t>&, Fit,
+                                     const ImageView<std::uint8_t>&);
+extern template void resample_to_fit(const ImageView<const std::uint16_t>&, Fit,
+                                     const ImageView<std::uint16_t>&);
 extern template void resample_window(const ImageView<const std::uint8_t>&, double, double, double,
                                      const Box&, const ImageView<std::uint8_t>&);
 extern template void resample_window(const ImageView<const std::uint16_t>&, double, double, double,

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/plane_resize.hpp"
 #include "nssbg/compose.hpp"
 #include "nssbg/pool.hpp"
 
@@ -19,7 +20,6 @@ using std::ptrdiff_t;
 
 // Source pixels (or, scaled down, result pixels) that Lanczos of three lobes reaches.
 constexpr double lobes = 3.0;
-constexpr double pi = 3.14159265358979323846;
 
 template <class T>
 ImageView<const T> channel_of(const ImageView<const T>& pixels, ptrdiff_t c) {
@@ -34,9 +34,11 @@ ImageView<const T> channel_of(const ImageView<const T>& pixels, ptrdiff_t c) {
 
 template <class T>
 void check(const ImageView<const T>& pixels, const ImageView<T>& out) {
-    if (pixels.empty() || out.empty() || (pixels.channels != 1 && pixels.channels != 4) ||
+    if (pixels.empty() || out.empty() ||
+        (pixels.channels != 1 && pixels.channels != 3 && pixels.channels != 4) ||
         pixels.channels != out.channels)
-        throw std::invalid_argument("resample: pixels and result are H x W x 4 or H x W");
+        throw std::invalid_argument(
+            "resample: pixels and result are H x W x 4, H x W x 3 or H x W");
 }
 
 template <class T>
@@ -101,6 +103,14 @@ void resample_any(const ImageView<const std::uint8_t>& pixels, const Part& part,
             for (ptrdiff_t x = 0; x < width; ++x) out.at(y, x) = planes[y * width + x];
         return;
     }
+    if (pixels.channels == 3) {
+        const auto planes = planes_of(pixels, part, height, width);
+        for (ptrdiff_t y = 0; y < height; ++y)
+            for (ptrdiff_t x = 0; x < width; ++x)
+                for (ptrdiff_t c = 0; c < 3; ++c)
+                    out.at(y, x, c) = planes[(c * height + y) * width + x];
+        return;
+    }
     const auto cells = static_cast<std::size_t>(4 * pixels.height * pixels.width);
     Scratch<std::uint8_t> packed(pixels.packed_rows() ? 0 : cells), own(cells);
     ImageView<const std::uint8_t> rows = pixels;
@@ -126,87 +136,6 @@ void resample_any(const ImageView<const std::uint8_t>& pixels, const Part& part,
 
 // ---- 16 bits ----
 
-struct Floats {
-    ptrdiff_t height = 0, width = 0;
-    std::vector<float> cells;
-    Floats(ptrdiff_t rows, ptrdiff_t columns)
-        : height(rows), width(columns), cells(static_cast<std::size_t>(rows * columns)) {}
-};
-
-// Which samples every result sees and how much of each, along one axis.
-struct Windows {
-    std::vector<ptrdiff_t> begin, count;
-    std::vector<double> weights;
-    ptrdiff_t size = 0;  // weights set aside for each
-};
-
-double sinc(double x) { return x == 0.0 ? 1.0 : std::sin(x * pi) / (x * pi); }
-double lanczos(double x) { return x >= -lobes && x < lobes ? sinc(x) * sinc(x / lobes) : 0.0; }
-
-Windows windows_of(ptrdiff_t source, double from, double to, ptrdiff_t outputs) {
-    // Pillow holds the part in floats.
-    const auto first = static_cast<float>(from), last = static_cast<float>(to);
-    const double scale = static_cast<double>(last - first) / static_cast<double>(outputs);
-    const double stretch = std::max(scale, 1.0), support = lobes * stretch;
-    Windows windows;
-    windows.size = 2 * static_cast<ptrdiff_t>(std::ceil(support)) + 1;
-    windows.weights.resize(static_cast<std::size_t>(windows.size * outputs));
-    for (ptrdiff_t i = 0; i < outputs; ++i) {
-        const double center = static_cast<double>(first) + (static_cast<double>(i) + 0.5) * scale;
-        const auto begin = std::max<ptrdiff_t>(0, static_cast<ptrdiff_t>(center - support + 0.5));
-        const auto end = std::min(source, static_cast<ptrdiff_t>(center + support + 0.5));
-        double* const weights = windows.weights.data() + i * windows.size;
-        double sum = 0;
-        for (ptrdiff_t x = begin; x < end; ++x) {
-            weights[x - begin] = lanczos((static_cast<double>(x) - center + 0.5) * (1.0 / stretch));
-            sum += weights[x - begin];
-        }
-        if (sum != 0.0)
-            for (ptrdiff_t x = begin; x < end; ++x) weights[x - begin] /= sum;
-        windows.begin.push_back(begin);
-        windows.count.push_back(end - begin);
-    }
-    return windows;
-}
-
-// Rows, then columns, as Pillow; an axis that stays as it is is left alone.
-Floats resized(const Floats& plane, const Part& part, ptrdiff_t height, ptrdiff_t width) {
-    const auto whole = [](double from, double to, ptrdiff_t size, ptrdiff_t wanted) {
-        return from == 0.0 && to == static_cast<double>(size) && size == wanted;
-    };
-    Floats wide = plane;
-    if (!whole(part.left, part.right, plane.width, width)) {
-        const Windows windows = windows_of(plane.width, part.left, part.right, width);
-        wide = Floats(plane.height, width);
-        for (ptrdiff_t y = 0; y < plane.height; ++y) {
-            const float* row = plane.cells.data() + y * plane.width;
-            for (ptrdiff_t x = 0; x < width; ++x) {
-                const double* weights = windows.weights.data() + x * windows.size;
-                double sum = 0;
-                for (ptrdiff_t k = 0; k < windows.count[x]; ++k)
-                    sum += static_cast<double>(row[windows.begin[x] + k]) * weights[k];
-                wide.cells[y * width + x] = static_cast<float>(sum);
-            }
-        }
-    }
-    if (whole(part.top, part.bottom, plane.height, height)) return wide;
-    const Windows windows = windows_of(plane.height, part.top, part.bottom, height);
-    Floats out(height, width);
-    std::vector<double> sums(static_cast<std::size_t>(width));
-    for (ptrdiff_t y = 0; y < height; ++y) {
-        std::fill(sums.begin(), sums.end(), 0.0);
-        const double* weights = windows.weights.data() + y * windows.size;
-        for (ptrdiff_t k = 0; k < windows.count[y]; ++k) {
-            const float* row = wide.cells.data() + (windows.begin[y] + k) * width;
-            for (ptrdiff_t x = 0; x < width; ++x)
-                sums[x] += static_cast<double>(row[x]) * weights[k];
-        }
-        for (ptrdiff_t x = 0; x < width; ++x)
-            out.cells[y * width + x] = static_cast<float>(sums[x]);
-    }
-    return out;
-}
-
 std::uint16_t rounded(float value) { return static_cast<std::uint16_t>(std::floor(value + 0.5f)); }
 float within(float value, float top) { return std::min(std::max(value, 0.0f), top); }
 
@@ -215,7 +144,7 @@ void resample_any(const ImageView<const std::uint16_t>& pixels, const Part& part
     constexpr float full = 65535.0f;
     const ptrdiff_t height = out.height, width = out.width;
     const auto plane = [&pixels](auto&& value) {
-        Floats cells(pixels.height, pixels.width);
+        FloatPlane cells(pixels.height, pixels.width);
         for (ptrdiff_t y = 0; y < pixels.height; ++y)
             for (ptrdiff_t x = 0; x < pixels.width; ++x)
                 cells.cells[y * pixels.width + x] = value(y, x);
@@ -224,22 +153,24 @@ void resample_any(const ImageView<const std::uint16_t>& pixels, const Part& part
     const auto sample = [&pixels](ptrdiff_t y, ptrdiff_t x, ptrdiff_t c) {
         return static_cast<float>(pixels.at(y, x, c));
     };
-    if (pixels.channels == 1) {
-        const Floats alone = resized(
-            plane([&](ptrdiff_t y, ptrdiff_t x) { return sample(y, x, 0); }), part, height, width);
-        for (ptrdiff_t y = 0; y < height; ++y)
-            for (ptrdiff_t x = 0; x < width; ++x)
-                out.at(y, x) = rounded(within(alone.cells[y * width + x], full));
+    const auto at_size = [&](auto&& value) {
+        return resized(plane(value), Filter::lanczos, part, height, width);
+    };
+    if (pixels.channels != 4) {
+        for (ptrdiff_t c = 0; c < pixels.channels; ++c) {
+            const FloatPlane alone =
+                at_size([&](ptrdiff_t y, ptrdiff_t x) { return sample(y, x, c); });
+            for (ptrdiff_t y = 0; y < height; ++y)
+                for (ptrdiff_t x = 0; x < width; ++x)
+                    out.at(y, x, c) = rounded(within(alone.row(y)[x], full));
+        }
         return;
     }
-    const Floats cover =
-        resized(plane([&](ptrdiff_t y, ptrdiff_t x) { return sample(y, x, 3) / full; }), part,
-                height, width);
+    const FloatPlane cover =
+        at_size([&](ptrdiff_t y, ptrdiff_t x) { return sample(y, x, 3) / full; });
     for (ptrdiff_t c = 0; c < 3; ++c) {
-        const Floats colors = resized(plane([&](ptrdiff_t y, ptrdiff_t x) {
-                                          return sample(y, x, c) * (sample(y, x, 3) / full);
-                                      }),
-                                      part, height, width);
+        const FloatPlane colors = at_size(
+            [&](ptrdiff_t y, ptrdiff_t x) { return sample(y, x, c) * (sample(y, x, 3) / full); });
         for (ptrdiff_t y = 0; y < height; ++y)
             for (ptrdiff_t x = 0; x < width; ++x) {
                 const ptrdiff_t i = y * width + x;
@@ -303,6 +234,44 @@ void resample(const ImageView<const T>& pixels, const Part& part, const ImageVie
 }
 
 template <class T>
+void resample_to_fit(const ImageView<const T>& image, Fit fit, const ImageView<T>& out) {
+    check(image, out);
+    if (image.channels != 3)
+        throw std::invalid_argument("resample_to_fit: a background picture is H x W x 3");
+    const auto rows = static_cast<double>(image.height), columns = static_cast<double>(image.width);
+    const auto height = static_cast<double>(out.height), width = static_cast<double>(out.width);
+    if (image.height == out.height && image.width == out.width) return copy(image, out);
+    if (fit == Fit::cover) {
+        const double scale = std::max(height / rows, width / columns);
+        const double seen_h = height / scale, seen_w = width / scale;
+        const double top = std::max(0.0, (rows - seen_h) / 2);
+        const double left = std::max(0.0, (columns - seen_w) / 2);
+        return resample_any(
+            image, {left, top, std::min(columns, left + seen_w), std::min(rows, top + seen_h)},
+            out);
+    }
+    const double scale = std::min(height / rows, width / columns);
+    const auto side = [scale](double length, ptrdiff_t most) {
+        const auto scaled = static_cast<ptrdiff_t>(std::nearbyint(length * scale));
+        return std::min(most, std::max<ptrdiff_t>(1, scaled));
+    };
+    const ptrdiff_t inner_h = side(rows, out.height), inner_w = side(columns, out.width);
+    std::uint64_t sums[3] = {0, 0, 0};
+    for (ptrdiff_t y = 0; y < image.height; ++y)
+        for (ptrdiff_t x = 0; x < image.width; ++x)
+            for (ptrdiff_t c = 0; c < 3; ++c) sums[c] += image.at(y, x, c);
+    for (ptrdiff_t c = 0; c < 3; ++c) {
+        const auto mean =
+            static_cast<T>(std::floor(static_cast<double>(sums[c]) / (rows * columns) + 0.5));
+        for (ptrdiff_t y = 0; y < out.height; ++y)
+            for (ptrdiff_t x = 0; x < out.width; ++x) out.at(y, x, c) = mean;
+    }
+    resample_any(
+        image, {0, 0, columns, rows},
+        box_of(out, (out.height - inner_h) / 2, (out.width - inner_w) / 2, inner_h, inner_w));
+}
+
+template <class T>
 void resample_window(const ImageView<const T>& pixels, double scale, double top, double left,
                      const Box& box, const ImageView<T>& out) {
     check(pixels, out);
@@ -345,6 +314,10 @@ template void resample(const ImageView<const std::uint8_t>&, const Part&,
                        const ImageView<std::uint8_t>&);
 template void resample(const ImageView<const std::uint16_t>&, const Part&,
                        const ImageView<std::uint16_t>&);
+template void resample_to_fit(const ImageView<const std::uint8_t>&, Fit,
+                              const ImageView<std::uint8_t>&);
+template void resample_to_fit(const ImageView<const std::uint16_t>&, Fit,
+                              const ImageView<std::uint16_t>&);
 template void resample_window(const ImageView<const std::uint8_t>&, double, double, double,
                               const Box&, const ImageView<std::uint8_t>&);
 template void resample_window(const ImageView<const std::uint16_t>&, double, double, double,

@@ -18,7 +18,9 @@ constexpr double largest_weight = 32767.0;
 constexpr int fewest_fraction_bits = 16;
 constexpr int split = 10;
 
-double support_of(Filter filter) {
+}  // namespace
+
+double filter_support(Filter filter) {
     switch (filter) {
         case Filter::box: return 0.5;
         case Filter::bilinear: return 1.0;
@@ -28,7 +30,7 @@ double support_of(Filter filter) {
     }
 }
 
-double weight_of(Filter filter, double x) {
+double filter_weight(Filter filter, double x) {
     if (filter == Filter::box) return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
     x = std::fabs(x);
     if (filter == Filter::bilinear) return x < 1.0 ? 1.0 - x : 0.0;
@@ -47,13 +49,11 @@ double weight_of(Filter filter, double x) {
     return sine * sine * (3.0 - 4.0 * sine * sine) / (3.0 * t * t);
 }
 
-}  // namespace
-
 ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_t outputs,
                              double box_begin, double box_end) {
     const double scale = (box_end - box_begin) / static_cast<double>(outputs);
     const double stretch = std::max(scale, 1.0);
-    const double support = support_of(filter) * stretch;
+    const double support = filter_support(filter) * stretch;
     const double per_stretch = 1.0 / stretch;
 
     struct Window {
@@ -83,7 +83,7 @@ ResampleTable resample_table(Filter filter, std::ptrdiff_t source, std::ptrdiff_
         double peak = 0.0;
         for (std::ptrdiff_t x = begin; x < end; ++x) {
             const double weight =
-                weight_of(filter, (static_cast<double>(x) - center + 0.5) * per_stretch);
+                filter_weight(filter, (static_cast<double>(x) - center + 0.5) * per_stretch);
             window[x - begin] = weight;
             sum += weight;
             magnitude += std::fabs(weight);

@@ -11,6 +11,11 @@
 
 namespace nssbg {
 
+// How far a filter reaches at scale 1, and what it gives a sample at a distance; throws
+// std::invalid_argument for torch_bilinear, which has no window.
+double filter_support(Filter filter);
+double filter_weight(Filter filter, double x);
+
 // Windows are cut in pairs of neighbouring samples (2p, 2p + 1), because the kernels
 // multiply and add two at a time; all windows have the same number of pairs, the
 // spare weights being zero.

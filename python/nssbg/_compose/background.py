@@ -208,21 +208,7 @@ def scaled_to(image: ImageArray, height: int, width: int, fit: Fit = "cover") ->
         raise OptionError(f"fit must be 'cover' or 'contain', got {fit!r}")
     if image.shape[:2] == (height, width):
         return image
-    ratios = height / image.shape[0], width / image.shape[1]
-    if fit == "cover":
-        scale = max(ratios)
-        # The part of the picture that stays, in its own (fractional) pixels.
-        box_h, box_w = height / scale, width / scale
-        top, left = (image.shape[0] - box_h) / 2, (image.shape[1] - box_w) / 2
-        return _resized(image, height, width, (left, top, left + box_w, top + box_h))
-    scale = min(ratios)
-    inner_h = min(height, max(1, round(image.shape[0] * scale)))
-    inner_w = min(width, max(1, round(image.shape[1] * scale)))
-    result = np.empty((height, width, 3), image.dtype)
-    result[:] = np.floor(image.reshape(-1, 3).mean(axis=0) + 0.5)
-    top, left = (height - inner_h) // 2, (width - inner_w) // 2
-    result[top : top + inner_h, left : left + inner_w] = _resized(image, inner_h, inner_w)
-    return cast("ImageArray", result)
+    return cast("ImageArray", _kernels.resample_to_fit(image, fit, height, width))
 
 
 def blurred_background(image: ImageArray, alpha: ImageArray, *, radius: float) -> ImageArray:
@@ -343,24 +329,3 @@ def _over_gradient(
             threads=threads,
         ),
     )
-
-
-def _resized(
-    image: ImageArray,
-    height: int,
-    width: int,
-    box: tuple[float, float, float, float] | None = None,
-) -> ImageArray:
-    """Lanczos to a size; 16 bits channel by channel in floating point."""
-    from PIL import Image
-
-    lanczos = Image.Resampling.LANCZOS
-    if image.dtype == np.uint8:
-        pil = Image.fromarray(np.ascontiguousarray(image))
-        return np.asarray(pil.resize((width, height), lanczos, box=box))
-    result = np.empty((height, width, 3), np.uint16)
-    for channel in range(3):
-        plane = Image.fromarray(image[..., channel].astype(np.float32))
-        values = np.asarray(plane.resize((width, height), lanczos, box=box))
-        result[..., channel] = np.floor(np.clip(values, 0.0, 65535.0) + 0.5)
-    return result

@@ -1,4 +1,4 @@
-"""Gaussian blurs for shadows and backgrounds, of any radius at nearly the same cost.
+"""A Gaussian blur of backgrounds, of any radius at nearly the same cost.
 
 A wide Gaussian leaves nothing that a coarse grid could not hold: the picture is averaged down
 until the blur is a few cells wide, blurred there, and brought back by smooth interpolation.
@@ -13,27 +13,13 @@ from numpy.typing import NDArray
 
 from nssbg._types import ImageArray
 
-__all__ = ["blur_masked", "blur_plane"]
+__all__ = ["blur_masked"]
 
 Float = NDArray[np.float32]
 
 # Standard deviation, in cells of the coarse grid, down to which pictures are averaged: a point
 # is then off by at most half a cell, an eighth of the blur.
 _CELL_SIGMA = 4.0
-
-
-def blur_plane(plane: Float, sigma: float) -> Float:
-    """A Gaussian blur of an H x W float32 plane; outside counts as 0.
-
-    Args:
-        plane: H x W, float32.
-        sigma: Standard deviation in pixels; 0 gives the plane back.
-    """
-    if sigma <= 0:
-        return plane
-    factor = max(1, int(sigma / _CELL_SIGMA))
-    coarse = _gaussian(_averaged(plane[..., None], factor), sigma / factor, "constant")
-    return _enlarged(coarse, plane.shape[0], plane.shape[1], factor)[..., 0]
 
 
 def blur_masked(image: ImageArray, alpha: ImageArray, sigma: float) -> ImageArray:

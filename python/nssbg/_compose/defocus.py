@@ -33,8 +33,6 @@ _DEFAULT_RADIUS = 0.008
 _LARGEST_RADIUS = 400.0
 # Cells of a side that a map is brought down to: circles of confusion change slowly.
 _MAP_SIDE = 512
-# A subject that comes this near to the lower edge stands on nothing that is seen.
-_AT_THE_EDGE = 0.98
 
 
 @dataclass(frozen=True)
@@ -150,14 +148,7 @@ def radii_of_plane(alpha: NDArray[Any], radius: float) -> NDArray[np.float32]:
     The inverse depth of a plane is linear in the picture's rows, 0 at the horizon. Seen from the
     height of the subject's upper edge, the horizon is there.
     """
-    height = alpha.shape[0]
-    rows = np.flatnonzero((alpha > np.iinfo(alpha.dtype).max // 2).any(axis=1))
-    if rows.size == 0 or rows[-1] + 1 >= _AT_THE_EDGE * height or rows[-1] == rows[0]:
-        return np.full((1, 1), radius, np.float32)
-    top, foot = float(rows[0]), float(rows[-1] + 1)
-    middles = (np.arange(_MAP_SIDE) + 0.5) * (height / _MAP_SIDE)
-    radii = radius * (foot - middles) / (foot - top)
-    column: NDArray[np.float32] = np.clip(radii, -radius, radius).astype(np.float32)[:, None]
+    column: NDArray[np.float32] = _core.radii_of_plane(alpha, radius)
     return column
 
 

@@ -13,9 +13,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _core as _typed_core
 from nssbg._color.convert import converted_color
 from nssbg._compose.background import color_from
-from nssbg._compose.blur import blur_plane
 from nssbg._errors import OptionError
 from nssbg._types import ImageArray
 from nssbg._vocabulary import SHADOWS, ShadowKind
@@ -24,12 +24,11 @@ __all__ = ["SEEN_TAIL", "Shadow", "layer_from_strength", "shadow_layer", "shadow
 
 Float = NDArray[np.float32]
 
-# A contact shadow's footprint: height of the pool over the subject's width, and how much of
-# the subject, from below, touches the ground.
-_POOL_FLATNESS = 0.12
-_TOUCHING = 0.06
+# The stubs have an overload per dtype, and a union of dtypes picks none of them.
+_core: Any = _typed_core
 
-_TAIL = 3.0  # standard deviations after which a blurred edge is under a thousandth
+# Standard deviations after which a blurred edge is under a thousandth.
+_TAIL: float = _core.SHADOW_TAIL
 #: And after which a shadow of the usual opacity is too faint to count for a box.
 SEEN_TAIL = 1.6
 
@@ -79,22 +78,9 @@ def shadow_layer(
     Returns:
         H x W x 4 of alpha's dtype, straight: one colour, the shadow's strength as alpha.
     """
-    full = np.float32(np.iinfo(alpha.dtype).max)
-    rows = np.flatnonzero(alpha.max(axis=1) > full * np.float32(0.5))
-    if rows.size == 0:
-        return layer_from_strength(np.zeros(alpha.shape, np.float32), alpha.dtype, shadow.color)
-    columns = np.flatnonzero(alpha.max(axis=0) > full * np.float32(0.5))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    size = max(bottom - top, right - left)
-    if shadow.kind == "drop":
-        plane = alpha.astype(np.float32) / full
-        plane = _shifted(plane, round(shadow.offset[0] * size), round(shadow.offset[1] * size))
-    else:
-        plane = _pool(alpha, full, top, bottom, left, right)
-    strength = np.clip(blur_plane(plane, shadow.softness * size), 0.0, 1.0)
-    strength *= np.float32(shadow.opacity)
-    return layer_from_strength(strength, alpha.dtype, shadow.color, icc_profile=icc_profile)
+    color = _encoded(shadow.color, alpha.dtype, icc_profile)
+    layer = _core.shadow_layer(np.ascontiguousarray(alpha), _record(shadow), color)
+    return cast("ImageArray", layer)
 
 
 def shadow_room(
@@ -117,20 +103,8 @@ def shadow_room(
     Returns:
         Pixels at the top, right, bottom and left, as `padded` takes them.
     """
-    first_row, first_column, last_row, last_column = box
-    width = last_column - first_column
-    size = max(last_row - first_row, width)
-    blur = tail * shadow.softness * size
-    if shadow.kind == "drop":
-        right, down = round(shadow.offset[0] * size), round(shadow.offset[1] * size)
-        reach = (blur - down, blur + right, blur + down, blur - right)
-    else:
-        reach = (blur, blur, blur + _pool_depth(width) / 2, blur)
-    free = (first_row > 0, last_column < whole[1], last_row < whole[0], first_column > 0)
-    top, right, bottom, left = (
-        max(0, math.ceil(side)) if is_free else 0 for side, is_free in zip(reach, free, strict=True)
-    )
-    return top, right, bottom, left
+    room: tuple[int, int, int, int] = _core.shadow_room(box, *whole, _record(shadow), tail)
+    return room
 
 
 def layer_from_strength(
@@ -140,41 +114,17 @@ def layer_from_strength(
 
     This is how a shadow found in the photograph becomes a layer, too.
     """
-    full = np.iinfo(dtype).max
-    layer = np.empty((*strength.shape, 4), dtype)
-    values = np.array(converted_color(color_from(color), icc_profile)) * full
-    layer[..., :3] = np.floor(values + 0.5)
-    layer[..., 3] = np.floor(strength * np.float32(full) + np.float32(0.5))
-    layer[layer[..., 3] == 0] = 0
-    return cast("ImageArray", layer)
+    make = _core.layer_from_strength_u16 if dtype == np.uint16 else _core.layer_from_strength_u8
+    return cast("ImageArray", make(strength, _encoded(color, dtype, icc_profile)))
 
 
-def _shifted(plane: Float, right: int, down: int) -> Float:
-    """The plane moved, zeros moving in."""
-    result = np.zeros_like(plane)
-    height, width = plane.shape
-    if abs(right) < width and abs(down) < height:
-        result[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = plane[
-            max(-down, 0) : height + min(-down, 0), max(-right, 0) : width + min(-right, 0)
-        ]
-    return result
+def _record(shadow: Shadow) -> tuple[str, float, float, float, float]:
+    """A shadow as the core takes it."""
+    return shadow.kind, shadow.opacity, shadow.softness, *shadow.offset
 
 
-def _pool(
-    alpha: ImageArray, full: np.float32, top: int, bottom: int, left: int, right: int
-) -> Float:
-    """A flat pool on the ground: per column, as dark as the subject is near the ground there."""
-    plane = np.zeros(alpha.shape, np.float32)
-    touching = max(2, round(_TOUCHING * (bottom - top)))
-    feet = alpha[bottom - touching : bottom].astype(np.float32).max(axis=0) / full
-    depth = _pool_depth(right - left)
-    rows = np.arange(alpha.shape[0], dtype=np.float32)
-    # The ground lies a little above the lowest edge: the near side of the footprint is lower.
-    fall = np.float32(1) - np.abs(rows - np.float32(bottom - depth / 2)) / np.float32(depth)
-    plane[:] = np.clip(fall, 0.0, 1.0)[:, None] * feet[None, :]
-    return plane
-
-
-def _pool_depth(width: int) -> float:
-    """Half the height of the pool under a subject of this width; it reaches half of that below."""
-    return max(1.0, _POOL_FLATNESS * width / 2)
+def _encoded(color: Any, dtype: Any, icc_profile: bytes | None) -> tuple[int, int, int]:
+    """The colour's samples in a cut-out's encoding."""
+    values = np.array(converted_color(color_from(color), icc_profile)) * np.iinfo(dtype).max
+    red, green, blue = (int(value) for value in np.floor(values + 0.5))
+    return red, green, blue

@@ -125,7 +125,7 @@ def feather(alpha: Alpha, pixels: float, *, threads: int = 0) -> Alpha:
     return blurred
 
 
-def choke(alpha: Alpha, pixels: float) -> Alpha:
+def choke(alpha: Alpha, pixels: float, *, threads: int = 0) -> Alpha:
     """Move the edge inwards by `pixels` (negative: outwards), fractions included.
 
     A grey-scale erosion (or dilation) by a disc; between whole radii the two nearest are mixed,
@@ -134,17 +134,8 @@ def choke(alpha: Alpha, pixels: float) -> Alpha:
     _check(alpha)
     if not -MOST_PIXELS <= pixels <= MOST_PIXELS:
         raise OptionError(f"choke takes {-MOST_PIXELS:g} to {MOST_PIXELS:g} pixels, not {pixels!r}")
-    pick = np.minimum if pixels > 0 else np.maximum
-    whole, share = int(abs(pixels)), abs(pixels) % 1
-    near = _by_disc(alpha, whole, pick)
-    if share == 0:
-        return near
-    far = _by_disc(alpha, whole + 1, pick)
-    mixed = near * np.float32(1 - share) + far * np.float32(share)
-    if alpha.dtype == np.uint8:
-        mixed = np.rint(mixed)
-    result: Alpha = mixed.astype(alpha.dtype)
-    return result
+    moved: Alpha = _core.choke(alpha, float(pixels), threads)
+    return moved
 
 
 def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
@@ -159,27 +150,6 @@ def threshold_curve(alpha: Alpha, low: float, high: float) -> Alpha:
     scaled = (alpha - np.float32(low)) / np.float32(high - low)
     result: Alpha = np.clip(scaled, 0, 1).astype(alpha.dtype)
     return result
-
-
-def _by_disc(alpha: Alpha, radius: int, pick: Any) -> Alpha:
-    """Least or greatest value within a disc; beyond the picture its edge continues."""
-    if radius == 0:
-        return alpha.copy()
-    height, width = alpha.shape
-    padded = np.pad(alpha, radius, mode="edge")
-    result = None
-    for dy in range(-radius, radius + 1):
-        # Half a pixel more than the radius makes discs of 1, 2, 3 ... pixels round, not pointed.
-        half = int(np.sqrt((radius + 0.5) ** 2 - dy * dy))
-        half = min(half, radius)
-        rows = padded[radius + dy : radius + dy + height]
-        line = rows[:, radius - half : radius - half + width].copy()
-        for dx in range(1 - half, half + 1):
-            pick(line, rows[:, radius + dx : radius + dx + width], out=line)
-        result = line if result is None else pick(result, line, out=result)
-    assert result is not None
-    final: Alpha = result
-    return final
 
 
 def _check(alpha: NDArray[Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nssbg import _core
 from nssbg._errors import OptionError
 
 __all__ = ["DROP", "KEEP", "NOTHING", "Stroke", "painted", "stroke_from"]
@@ -90,48 +91,12 @@ def painted(
         scale: Pixels of the mask for one of the picture, in x and in y.
 
     Returns:
-        height x width uint8: 255 keep, 0 drop, 128 nothing said.
+        height x width uint8: 255 keep, 0 drop, 128 nothing said. A pixel whose middle lies within
+        a brush's radius of its way is painted, and the one nearest to a point always is.
     """
-    from PIL import Image, ImageDraw
-
-    mask = Image.new("L", (width, height), NOTHING)
-    draw = ImageDraw.Draw(mask)
-    for stroke in strokes:
-        value = KEEP if stroke.kind == "keep" else DROP
-        # Of a pixel's area, the middle counts: at x = 10.5 a point lies in the middle of pixel 10.
-        path = [
-            ((x - origin[0]) * scale[0] - 0.5, (y - origin[1]) * scale[1] - 0.5)
-            for x, y in stroke.points
-        ]
-        radius = stroke.radius * math.sqrt(scale[0] * scale[1])
-        if not _touches(path, radius, height, width):
-            continue
-        path = _thinned(path, radius)
-        if len(path) > 1:
-            draw.line(path, fill=value, width=max(1, round(2 * radius)))
-        for x, y in path:
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=value)
-    return np.array(mask)
-
-
-def _touches(path: list[tuple[float, float]], radius: float, height: int, width: int) -> bool:
-    xs, ys = [x for x, _ in path], [y for _, y in path]
-    return (
-        max(xs) + radius >= 0
-        and max(ys) + radius >= 0
-        and min(xs) - radius <= width
-        and min(ys) - radius <= height
-    )
-
-
-def _thinned(path: list[tuple[float, float]], radius: float) -> list[tuple[float, float]]:
-    """Without points that lie closer together than shows: mice report hundreds a second."""
-    least = max(0.25, 0.05 * radius)
-    kept = path[:1]
-    for point in path[1:-1]:
-        if math.dist(point, kept[-1]) >= least:
-            kept.append(point)
-    return kept + path[-1:] if len(path) > 1 else kept
+    records = [(stroke.kind == "keep", stroke.radius, stroke.points) for stroke in strokes]
+    mask: NDArray[np.uint8] = _core.paint(records, height, width, origin, scale)
+    return mask
 
 
 def _is_number(value: object) -> bool:

@@ -1,9 +1,4 @@
-"""Moves and softens the edge of a whole alpha at the cost of its outline alone.
-
-`nssbg.alpha.choke` looks at every pixel; most of a matte is all subject or all background, where
-nothing can change. Here only the tiles that an edge runs through are worked on, with the same
-values to the last bit.
-"""
+"""Moves and softens the edge of a whole alpha: `choke` and `feather` as one adjustment."""
 
 from __future__ import annotations
 
@@ -13,13 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nssbg import _core
 from nssbg._errors import OptionError
 from nssbg._ops.alpha_cleanup import MOST_PIXELS, choke, feather
 
 __all__ = ["EdgeAdjustment", "adjusted_edge"]
-
-# Side of the tiles: small enough that most of a matte's tiles hold no edge.
-_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,12 @@ class EdgeAdjustment:
             )
         if not 0 <= self.softness <= MOST_PIXELS:
             raise OptionError(f"softness takes 0 to {MOST_PIXELS:g} pixels, not {self.softness!r}")
+
+    @classmethod
+    def offered(cls, choke: float, softness: float, height: int, width: int) -> EdgeAdjustment:
+        """From shares of the most that a person is offered (choke -1..1, softness 0..1)."""
+        in_pixels = _core.edge_pixels(choke, softness, height, width)
+        return cls(choke=in_pixels[0], softness=in_pixels[1])
 
     @property
     def reach(self) -> int:
@@ -76,31 +75,7 @@ def adjusted_edge(
         OptionError: The alpha is none.
     """
     if adjustment.choke:
-        alpha = _choked(alpha, adjustment.choke)
+        alpha = choke(alpha, adjustment.choke, threads=threads)
     if adjustment.softness:
         alpha = feather(alpha, adjustment.softness, threads=threads)
     return alpha
-
-
-def _choked(alpha: NDArray[Any], pixels: float) -> NDArray[Any]:
-    """As `choke`, tile by tile; a tile whose neighbourhood has one value keeps it."""
-    reach = math.ceil(abs(pixels))
-    height, width = alpha.shape
-    result = alpha.copy()
-    for top in range(0, height, _TILE):
-        bottom = min(height, top + _TILE)
-        rows = slice(max(0, top - reach), min(height, bottom + reach))
-        band = alpha[rows]
-        if band.min() == band.max():
-            continue
-        for left in range(0, width, _TILE):
-            right = min(width, left + _TILE)
-            columns = slice(max(0, left - reach), min(width, right + reach))
-            near = band[:, columns]
-            if near.min() == near.max():
-                continue
-            # Beyond the picture its edge goes on; elsewhere the neighbours are there.
-            made = choke(near, pixels)
-            y, x = top - rows.start, left - columns.start
-            result[top:bottom, left:right] = made[y : y + bottom - top, x : x + right - left]
-    return result

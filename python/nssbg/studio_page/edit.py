@@ -24,10 +24,6 @@ from nssbg.studio_page.framing import Framing, framing_from
 __all__ = ["Edit", "edit_from"]
 
 _MOST_STROKES = 5_000
-# The widest choke and softening that the page offers, as shares of the picture's longer side: 8
-# and 4 pixels of a 12-megapixel photograph; and at least these, which show in small pictures.
-_CHOKE_SHARE, _LEAST_CHOKE = 1 / 500, 2.0
-_SOFTNESS_SHARE, _LEAST_SOFTNESS = 1 / 1000, 1.0
 _FIELDS = frozenset(
     {
         "model",
@@ -128,11 +124,7 @@ class Edit:
         """The edge adjustment in pixels of a picture; None where none is wanted."""
         if not self.choke and not self.softness:
             return None
-        longest = max(height, width)
-        return EdgeAdjustment(
-            choke=self.choke * min(64.0, max(_LEAST_CHOKE, longest * _CHOKE_SHARE)),
-            softness=self.softness * min(64.0, max(_LEAST_SOFTNESS, longest * _SOFTNESS_SHARE)),
-        )
+        return EdgeAdjustment.offered(self.choke, self.softness, height, width)
 
     def record(self) -> dict[str, Any]:
         """As the page sends and gets it."""

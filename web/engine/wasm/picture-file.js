@@ -59,14 +59,7 @@ export class JpegDecoder {
  * @returns {Promise<DecodedFile>}
  */
 export async function decodeFile(core, decoder, file, { name, maxPixels }) {
-  /** @param {string} what @returns {never} */
-  const fail = (what) => {
-    throw new CoreError('invalid', `cannot read ${name}: ${what}`);
-  };
-  /** @param {number} width @param {number} height */
-  const bounded = (width, height) => {
-    if (width * height > maxPixels) fail(`it has ${width} x ${height} pixels; in the browser pictures of up to ${Math.floor(maxPixels / 1e6)} megapixels are cut out, larger ones by nssbg on your computer`);
-  };
+  const { fail, bounded } = complaints(name, maxPixels);
   if (!(file instanceof Blob)) {
     bounded(file.width, file.height);
     if (file.colorSpace !== 'srgb') fail(`its colours are ${file.colorSpace}; pixels are taken as sRGB`);
@@ -91,6 +84,25 @@ export async function decodeFile(core, decoder, file, { name, maxPixels }) {
     if (!made || made.width !== width || made.height !== height) fail('the JPEG file is damaged');
     return upright(core, { rgb: withoutFourth(made), alpha: null, exif: header.exif, profile: header.profile, dpi: header.dpi, notes: [] });
   }
+  return byPlatform(file, fail, bounded);
+}
+
+/** How a file that cannot be read is refused. @param {string} name @param {number} maxPixels */
+function complaints(name, maxPixels) {
+  /** @type {(what: string) => never} */
+  const fail = (what) => {
+    throw new CoreError('invalid', `cannot read ${name}: ${what}`);
+  };
+  /** @param {number} width @param {number} height */
+  const bounded = (width, height) => {
+    if (width * height > maxPixels) fail(`it has ${width} x ${height} pixels; in the browser pictures of up to ${Math.floor(maxPixels / 1e6)} megapixels are cut out, larger ones by nssbg on your computer`);
+  };
+  return { fail, bounded };
+}
+
+/** A file as the browser shows it, its colours as sRGB in 8 bits. @param {Blob} file @param {{name: string, maxPixels: number}} how @returns {Promise<DecodedFile>} */
+export function asShown(file, { name, maxPixels }) {
+  const { fail, bounded } = complaints(name, maxPixels);
   return byPlatform(file, fail, bounded);
 }
 
