@@ -81,6 +81,19 @@ def pairs_of(
     return pairs
 
 
+def new_blocks(network: architecture.LiteNetwork, known: set[str]) -> list[str]:
+    """Paths of the blocks of which nothing is known, neither a kernel nor any other weight."""
+    blocks = [path for path, m in network.named_modules() if isinstance(m, architecture.Block)]
+    return [path for path in blocks if not any(k.startswith(f"{path}.") for k in known)]
+
+
+@torch.no_grad()
+def silence(network: architecture.LiteNetwork, blocks: list[str]) -> None:
+    """Lets these blocks add nothing to their shortcuts at first."""
+    for path in blocks:
+        network.get_submodule(f"{path}.norm").weight.zero_()  # type: ignore[operator]
+
+
 @torch.no_grad()
 def unfold(
     network: architecture.LiteNetwork, model: onnx.ModelProto, batches: list[Tensor]
@@ -90,7 +103,8 @@ def unfold(
     kernels, pairs = kernels_of(model), pairs_of(network)
     shapes = {path: tuple(kernel.shape) for path, (kernel, _) in kernels.items()}
     lacking = [path for path, _, _ in pairs if path not in kernels]
-    if any(not path.startswith("context.") for path in lacking) or shapes != {
+    added = new_blocks(network, set(kernels))
+    if any(not path.startswith(tuple(f"{b}." for b in added)) for path in lacking) or shapes != {
         path: tuple(c.weight.shape) for path, c, _ in pairs if path in kernels
     }:
         raise SystemExit("the file is of another architecture")
@@ -104,11 +118,9 @@ def unfold(
         sums[norm].append(torch.stack([values.mean((0, 2, 3)), (values**2).mean((0, 2, 3))]))  # type: ignore[index]
 
     hooks = []
+    silence(network, added)
     for path, convolution, norm in pairs:
         if path in lacking:
-            if path.endswith(".leave"):
-                assert norm is not None
-                norm.weight.zero_()
             continue
         kernel, bias = kernels[path]
         if norm is None:
@@ -145,9 +157,22 @@ def unfold(
 
 
 def begun_after(earlier: Path, target: Path) -> None:
-    """A run that begins with the averaged weights of another, and keeps what that began with."""
+    """A run that begins with the averaged weights of another, and keeps what that began with.
+
+    Where the network has gained blocks since, what the other began with no longer fits it: then
+    the run keeps what it begins with itself.
+    """
     weights = torch.load(earlier / "checkpoint.pt", weights_only=True)["average"]
     start = torch.load(earlier / "start.pt", weights_only=True)
+    network = architecture.LiteNetwork()
+    added = new_blocks(network, set(weights))
+    if added:
+        print(f"new: {', '.join(added)}")
+        silence(network, added)
+        fresh = {k: v for k, v in network.state_dict().items() if k.startswith(tuple(added))}
+        weights = fresh | weights
+        network.load_state_dict(weights)  # the rest must be there
+        start = {"network": weights, "average": weights, "step": 0}
     target.parent.mkdir(parents=True, exist_ok=True)
     torch.save(start, target.with_name("start.pt"))
     torch.save({"network": weights, "average": weights, "step": 0}, target)

@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 torch = pytest.importorskip("torch")
 
+import architecture  # noqa: E402
 import calibrate  # noqa: E402
 import catalogue  # noqa: E402
 import clone  # noqa: E402
@@ -429,19 +430,47 @@ def test_failures_and_their_announcements_are_counted() -> None:
 
 
 def test_a_run_goes_on_after_another_and_keeps_what_that_began_with(tmp_path: Path) -> None:
-    average, start = {"w": torch.tensor([3.0])}, {"average": {"w": torch.tensor([1.0])}}
+    first, average = (architecture.LiteNetwork().state_dict() for _ in range(2))
     (tmp_path / "first").mkdir()
     torch.save({"network": {}, "average": average, "step": 9}, tmp_path / "first/checkpoint.pt")
-    torch.save(start, tmp_path / "first/start.pt")
+    torch.save({"average": first}, tmp_path / "first/start.pt")
     target = tmp_path / "second" / "checkpoint.pt"
     warm_start.begun_after(tmp_path / "first", target)
     begun = torch.load(target, weights_only=True)
     assert begun["step"] == 0
-    assert begun["network"]["w"].item() == begun["average"]["w"].item() == 3
-    assert export.weights_of(target, 0.5)["w"].item() == 2
+    kernel = "stage_two.0.weight"
+    assert torch.equal(begun["network"][kernel], average[kernel])
+    assert torch.equal(begun["average"][kernel], average[kernel])
+    half = export.weights_of(target, 0.5)[kernel]
+    assert torch.allclose(half, (first[kernel] + average[kernel]) / 2)
 
 
-@pytest.mark.parametrize("name", ["open", "open-again"])
+def test_a_run_goes_on_after_one_of_a_network_with_fewer_blocks(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    smaller = architecture.LiteNetwork().eval()
+    smaller.context = smaller.context[:-2]
+    smaller.stage_sixteen = smaller.stage_sixteen[:-1]
+    weights = smaller.state_dict()
+    (tmp_path / "first").mkdir()
+    torch.save({"network": {}, "average": weights, "step": 9}, tmp_path / "first/checkpoint.pt")
+    torch.save({"average": weights}, tmp_path / "first/start.pt")
+    target = tmp_path / "second" / "checkpoint.pt"
+    warm_start.begun_after(tmp_path / "first", target)
+    network = architecture.LiteNetwork().eval()
+    network.load_state_dict(torch.load(target, weights_only=True)["network"])
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.allclose(network(image), smaller(image), atol=1e-5)
+    kept = torch.load(target.with_name("start.pt"), weights_only=True)["average"]
+    network.load_state_dict(kept)  # what is kept fits the larger network
+    # Nothing else may be lacking.
+    del weights["stage_two.0.weight"]
+    torch.save({"network": {}, "average": weights, "step": 9}, tmp_path / "first/checkpoint.pt")
+    with pytest.raises(RuntimeError, match="stage_two"):
+        warm_start.begun_after(tmp_path / "first", target)
+
+
+@pytest.mark.parametrize("name", ["open", "open-again", "everything", "everything-again", "general"])
 def test_recipes_with_open_photographs_say_how_often(name: str) -> None:
     path = Path(recipes.__file__).with_name(f"recipe-{name}.toml")
     for phase in recipes.read_recipe(path).phases:
