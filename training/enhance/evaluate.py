@@ -28,8 +28,9 @@ from enhance.pictures import bank_folder, read_sources
 Pixels = npt.NDArray[np.uint8]
 #: A way to enhance: its title, and what it does to a picture.
 Way = tuple[str, Callable[[Pixels], Pixels]]
-# Margin around a picture that a network runs over, which no tile of the package sees less of.
-_MARGIN = 16
+# Margin around a picture that a network runs over, which no tile of the package sees less of, and
+# what its sides are multiples of.
+_MARGIN, _MULTIPLE = 32, 4
 SIGMA, QUALITY = 25.0, 30
 
 
@@ -48,7 +49,7 @@ class Network:
 
     def __call__(self, picture: Pixels, denoise: float = 0.0, deblock: float = 0.0) -> Pixels:
         height, width = picture.shape[:2]
-        sides = [(_MARGIN, _MARGIN + side % 2) for side in (height, width)]
+        sides = [(_MARGIN, _MARGIN + -side % _MULTIPLE) for side in (height, width)]
         wide = np.pad(picture, (*sides, (0, 0)), mode="reflect")
         planes = np.empty((1, 5, *wide.shape[:2]), np.float32)
         planes[0, :3] = wide.transpose(2, 0, 1) / np.float32(255)

@@ -24,7 +24,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from enhance.network import COLOURS, CONDITIONS, NETWORKS, RestoreNetwork, folded, operations
+from enhance.network import (
+    COLOURS,
+    CONDITIONS,
+    RestoreNetwork,
+    folded,
+    network_of,
+    operations,
+)
 from enhance.train import Recipe, checkpoint, read_recipe
 
 BUNDLED = memmap_dataset.REPOSITORY / "python" / "nssbg" / "_models" / "bundled"
@@ -98,6 +105,42 @@ class _Graph:
         return name
 
 
+    def chain(self, name: str, x: str, layers: nn.Module) -> str:
+        """Convolutions, each with a ReLU behind it."""
+        for index, layer in enumerate(m for m in layers.children() if isinstance(m, nn.Conv2d)):
+            pads = [layer.kernel_size[0] // 2] * 4
+            x = self.convolution(
+                f"{name}{index}", x, *_arrays(layer), pads=pads, group=layer.groups
+            )
+            x = self.simple("Relu", f"{name}{index}_positive", [x])
+        return x
+
+
+def _levels(graph: _Graph, network: RestoreNetwork, x: str) -> str:
+    """The U-Net between the first convolution and the last."""
+    kept = []
+    for level, (before, smaller) in enumerate(zip(network.before, network.smaller, strict=True)):
+        kept.append(graph.chain(f"before{level}_", x, before))
+        x = graph.convolution(f"smaller{level}", kept[-1], *_arrays(smaller.conv), strides=[2, 2])
+        x = graph.simple("Relu", f"smaller{level}_positive", [x])
+    x = graph.chain("body", x, network.body)
+    for level in reversed(range(len(kept))):
+        x = graph.convolution(f"larger{level}", x, *_arrays(network.larger[level].conv))
+        x = graph.simple("DepthToSpace", f"larger{level}_cells", [x], blocksize=2, mode="CRD")
+        x = graph.simple("Add", f"joined{level}", [x, kept[level]])
+        x = graph.simple("Relu", f"joined{level}_positive", [x])
+        x = graph.chain(f"behind{level}_", x, network.behind[level])
+    return x
+
+
+def _size_of_pixels(network: RestoreNetwork) -> Floats:
+    """How large what is added may be, from the strengths: 1 x 5 x 2 x 2 over pixels."""
+    weights = network.residual.numpy()[0, :, 0, 0] / 4
+    kernel = np.zeros((1, COLOURS + CONDITIONS, 2, 2), np.float32)
+    kernel[0, COLOURS:] = weights[:, None, None]
+    return kernel
+
+
 def _arrays(layer: nn.Conv2d) -> tuple[Floats, Floats]:
     return layer.weight.detach().numpy(), layer.bias.detach().numpy()
 
@@ -127,12 +170,13 @@ def graph_of(network: nn.Module) -> onnx.ModelProto:
     else:
         x = graph.convolution("head", "image", kernel, bias, pads=[1] * 4)
     x = graph.simple("Relu", "head_positive", [x])
-    for index, layer in enumerate(m for m in network.body if isinstance(m, nn.Conv2d)):
-        pads = [layer.kernel_size[0] // 2] * 4
-        x = graph.convolution(f"body{index}", x, *_arrays(layer), pads=pads, group=layer.groups)
-        x = graph.simple("Relu", f"body{index}_positive", [x])
+    x = _levels(graph, network, x) if restores else graph.chain("body", x, network.body)
     x = graph.convolution("tail", x, *_arrays(network.tail), pads=[1] * 4)
     if restores:
+        size = graph.convolution(
+            "size", "image", _size_of_pixels(network), np.zeros(1, np.float32), strides=[2, 2]
+        )
+        x = graph.simple("Mul", "sized", [x, size])
         x = graph.simple("DepthToSpace", "added", [x], blocksize=2, mode="CRD")
         cut = [
             graph.constant(f"colours_{key}", np.array([value], np.int64))
@@ -170,7 +214,7 @@ def graph_of(network: nn.Module) -> onnx.ModelProto:
 def load(name: str, recipe: Recipe, source: Path) -> nn.Module:
     """The averaged weights of a checkpoint, convolutions folded."""
     wanted = recipe.networks[name]
-    network = NETWORKS[name](wanted["width"], wanted["depth"])
+    network = network_of(name, wanted)
     network.load_state_dict(torch.load(source, weights_only=True)[name]["average"])
     return folded(network).eval()
 

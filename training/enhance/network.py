@@ -10,6 +10,9 @@ file has plain convolutions.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 COLOURS, CONDITIONS = 3, 2
+#: About the root mean square of what noise of denoise = 1 and JPEG of deblock = 1 do to a picture.
+RESIDUAL = (0.2, 0.03)
 
 
 class IdentityConv(nn.Module):
@@ -100,16 +105,54 @@ class UpscaleNetwork(nn.Module):
         return functional.pixel_shuffle(self.tail(x).to(plain.dtype) + plain, 2)
 
 
-class RestoreNetwork(nn.Module):
-    """Same size: N x 5 x h x w in, N x 3 x h x w out; h and w even."""
+class _Smaller(nn.Module):
+    """Half the size: 2 x 2 positions become one of another width."""
 
-    scale, unit = 1, 2
-
-    def __init__(self, width: int = 64, depth: int = 6) -> None:
+    def __init__(self, width: int, lower: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(4 * COLOURS + CONDITIONS, width, 3, padding=1)
-        self.body = _body(width, depth)
-        self.tail = nn.Conv2d(width, 4 * COLOURS, 3, padding=1)
+        self.conv = nn.Conv2d(width, lower, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.conv(x))
+
+
+class _Larger(nn.Module):
+    """Twice the size: a position becomes 2 x 2 of another width."""
+
+    def __init__(self, lower: int, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(lower, 4 * width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pixel_shuffle(self.conv(x), 2)
+
+
+class RestoreNetwork(nn.Module):
+    """Same size: N x 5 x h x w in, N x 3 x h x w out; h and w multiples of `unit`.
+
+    A U-Net over cells of 2 x 2 pixels. `widths` are those of its levels, each at half of the size
+    of the one above; `depths` how many convolutions a level has, half of them (rounded up) before
+    the levels below it and half behind. What comes from below is added to what went down.
+    """
+
+    scale = 1
+
+    def __init__(self, widths: Sequence[int] = (64,), depths: Sequence[int] = (6,)) -> None:
+        super().__init__()
+        if len(widths) != len(depths):
+            raise ValueError(f"{len(widths)} widths and {len(depths)} depths: one each a level")
+        self.unit = 2 ** len(widths)
+        above = list(zip(widths[:-1], depths[:-1], strict=True))
+        steps = list(pairwise(widths))
+        self.head = nn.Conv2d(4 * COLOURS + CONDITIONS, widths[0], 3, padding=1)
+        self.before = nn.ModuleList(_body(width, (depth + 1) // 2) for width, depth in above)
+        self.smaller = nn.ModuleList(_Smaller(width, lower) for width, lower in steps)
+        self.body = _body(widths[-1], depths[-1])
+        self.larger = nn.ModuleList(_Larger(lower, width) for width, lower in steps)
+        self.behind = nn.ModuleList(_body(width, depth // 2) for width, depth in above)
+        self.tail = nn.Conv2d(widths[0], 4 * COLOURS, 3, padding=1)
+        per_cell = torch.tensor(RESIDUAL).view(1, CONDITIONS, 1, 1)
+        self.register_buffer("residual", per_cell, persistent=False)
         _small(self.tail)
 
     def baseline(self, told: Tensor) -> Tensor:
@@ -120,8 +163,16 @@ class RestoreNetwork(nn.Module):
         colours = told[:, :COLOURS]
         cells = functional.pixel_unshuffle(colours, 2)
         strengths = functional.avg_pool2d(told[:, COLOURS:], 2)
-        x = self.body(functional.relu(self.head(torch.cat([cells, strengths], 1))))
-        return functional.pixel_shuffle(self.tail(x).to(colours.dtype) + cells, 2)
+        x = functional.relu(self.head(torch.cat([cells, strengths], 1)))
+        kept = []
+        for before, smaller in zip(self.before, self.smaller, strict=True):
+            kept.append(before(x))
+            x = smaller(kept[-1])
+        x = self.body(x)
+        for larger, behind in zip(reversed(self.larger), reversed(self.behind), strict=True):
+            x = behind(functional.relu(larger(x) + kept.pop()))
+        size = functional.conv2d(strengths, self.residual)
+        return functional.pixel_shuffle(self.tail(x).to(colours.dtype) * size + cells, 2)
 
 
 def _small(tail: nn.Conv2d) -> None:
@@ -134,18 +185,50 @@ def _small(tail: nn.Conv2d) -> None:
 NETWORKS: dict[str, type[nn.Module]] = {"upscale": UpscaleNetwork, "restore": RestoreNetwork}
 
 
+def network_of(name: str, wanted: Mapping[str, Any]) -> nn.Module:
+    """The network of a recipe's entry, with what the seed set before gives it."""
+    if name == "upscale":
+        return UpscaleNetwork(wanted["width"], wanted["depth"])
+    return RestoreNetwork(wanted["widths"], wanted["depths"])
+
+
+def inner_kernels(network: nn.Module) -> list[Tensor]:
+    """The kernels between the first and the last, for the optimiser that is made for matrices."""
+    kernels = []
+    for layer in network.modules():
+        if isinstance(layer, IdentityConv):
+            kernels.append(layer.kernel)
+        elif isinstance(layer, _Smaller | _Larger):
+            kernels.append(layer.conv.weight)
+    return kernels
+
+
 def folded(network: nn.Module) -> nn.Module:
     """The same function with plain convolutions; changes the network given."""
-    body = network.body
-    network.body = nn.Sequential(
-        *(layer.folded() if isinstance(layer, IdentityConv) else layer for layer in body)
-    )
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, IdentityConv):
+                setattr(parent, name, layer.folded())
     return network
 
 
 def operations(network: nn.Module) -> float:
     """Multiplications a pixel of the input."""
-    cells = 4 if isinstance(network, RestoreNetwork) else 1
-    convolutions = sum(p.numel() for p in network.parameters() if p.ndim == 4) / cells
+    side, total = 64, 0.0
+
+    def counted(layer: nn.Module, _given: tuple[Tensor, ...], found: Tensor) -> None:
+        nonlocal total
+        weights = sum(p.numel() for p in layer.parameters(recurse=False) if p.ndim == 4)
+        total += weights * found.shape[2] * found.shape[3]
+
+    hooks = [
+        layer.register_forward_hook(counted)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | IdentityConv)
+    ]
+    with torch.no_grad():
+        network(torch.zeros(1, COLOURS + CONDITIONS, side, side))
+    for hook in hooks:
+        hook.remove()
     cubic = getattr(network, "cubic", None)
-    return convolutions + (0 if cubic is None else cubic.numel())
+    return total / side**2 + (0 if cubic is None else cubic.numel())

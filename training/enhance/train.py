@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from enhance import samples
 from enhance.degradations import Shares
-from enhance.network import NETWORKS, IdentityConv
+from enhance.network import NETWORKS, inner_kernels, network_of
 from enhance.pictures import bank_folder
 
 RECIPE = Path(__file__).with_name("recipe.toml")
@@ -72,12 +72,12 @@ def task_of(name: str, wanted: dict[str, Any]) -> samples.Task:
 
 
 def loss_of(found: Tensor, wanted: Tensor, baseline: Tensor) -> Tensor:
-    """Charbonnier, each sample against what a plain resize or the picture itself leaves.
+    """Root mean square error of each sample against that of a plain resize or of what came.
 
-    Without that the noisiest samples would be all that counts.
+    Without the ratio the noisiest samples would be all that counts.
     """
-    error = torch.sqrt((found - wanted) ** 2 + 1e-6).mean(dim=(1, 2, 3))
-    left = (baseline - wanted).abs().mean(dim=(1, 2, 3))
+    error = torch.sqrt(((found - wanted) ** 2).mean(dim=(1, 2, 3)) + 1e-6)
+    left = torch.sqrt(((baseline - wanted) ** 2).mean(dim=(1, 2, 3)))
     return (error / (left + LEAST_ERROR)).mean()
 
 
@@ -92,12 +92,10 @@ class Learner:
         self.name, self.recipe = name, recipe
         self.steps, self.turns = wanted["steps"], wanted["turns"]
         self.task = task_of(name, wanted)
-        self.network = (
-            NETWORKS[name](wanted["width"], wanted["depth"]) if build is None else build()
-        )
+        self.network = network_of(name, wanted) if build is None else build()
         self.network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
-        kernels = [m.kernel for m in self.network.modules() if isinstance(m, IdentityConv)]
+        kernels = inner_kernels(self.network)
         chosen = {id(kernel) for kernel in kernels}
         others = [p for p in self.network.parameters() if id(p) not in chosen]
         self.optimisers: list[torch.optim.Optimizer] = [
@@ -230,12 +228,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="enhance", help="folder of the run")
     parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--only", choices=tuple(NETWORKS), help="one of the two")
     parser.add_argument("--until", type=clock, help="HH:MM: the rate falls by the clock")
     options = parser.parse_args()
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    recipe = read_recipe(options.recipe)
+    if options.only is not None:
+        recipe = replace(recipe, networks={options.only: recipe.networks[options.only]})
     learners = run(
-        read_recipe(options.recipe),
+        recipe,
         checkpoint(options.name),
         deadline=options.until,
         stopped=stopped,
