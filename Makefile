@@ -122,7 +122,7 @@ web-test: web $(VENV)/.test-tools $(VENV)/.installed
 # Types of the studio page's modules, which are in their comments. Needs npx and the npm registry.
 web-types:
 	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
-	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js web/core/*.js
+	  --moduleResolution bundler --lib es2022,dom,dom.iterable web/main.js web/engine/*.js web/core/*.js web/site/*.js
 	npx --yes -p typescript@5 tsc --noEmit --allowJs --checkJs --strict --target es2022 --module es2022 \
 	  --moduleResolution bundler --lib es2022,webworker web/engine/wasm/service-worker.js
 

@@ -27,7 +27,7 @@ POLICY = (
     "manifest-src 'self'; base-uri 'none'; form-action 'none'"
 )
 #: Modules of the page, as folders and files of web/; the engine over HTTP and the mock are not.
-PAGE = ("main.js", "texts.en.js", "icon.svg", "app", "style", "engine", "core")
+PAGE = ("main.js", "texts.en.js", "icon.svg", "app", "style", "engine", "core", "site")
 NOT_OF_THE_SITE = ("engine/server.js", "engine/mock.js", "engine/wasm/service-worker.js")
 #: What the worker loads once, with a progress bar, and keeps; all else the service worker keeps.
 HEAVY = (".wasm", ".onnx")
@@ -67,7 +67,8 @@ def _document() -> str:
     text = (WEB / "index.html").read_text(encoding="utf-8")
     policy = html.escape(POLICY, quote=False)
     changes = {
-        './engine/server.js"': './engine/wasm.js"',
+        'data-engine="./engine/server.js"': 'data-engine="./engine/wasm.js" '
+        'data-extras="./site/extras.js"',
         '<meta charset="utf-8">': '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="robots" content="noindex">\n': "",

@@ -239,8 +239,14 @@ store.on('item', announce);
 
 /* The engine: read everything on each connection, then follow its events. */
 let reading = false;
+let readAgain = false;
+/** What was told while everything was read: newer than what is read, or told again by a later one of these. @type {import('./engine/interface.js').EngineEvent[]} */
+const meanwhile = [];
 async function refreshAll() {
-  if (reading) return;
+  if (reading) {
+    readAgain = true;
+    return;
+  }
   reading = true;
   try {
     const [about, pictures] = await Promise.all([engine.about(), engine.pictures()]);
@@ -270,6 +276,23 @@ async function refreshAll() {
   }
   reading = false;
   root.dataset.ready = 'true';
+  meanwhile.splice(0).forEach(take);
+  if (readAgain) {
+    readAgain = false;
+    refreshAll();
+  }
+}
+
+/** One picture's news. @param {import('./engine/interface.js').EngineEvent} event */
+function take(event) {
+  if (event.type === 'removed') {
+    const item = store.itemOf(event.id);
+    if (item) store.dropItem(item);
+  } else if (event.type === 'picture') {
+    const item = store.itemOf(event.picture.id);
+    if (item) store.update(item, event.picture);
+    else intake.strangers(event.picture);
+  }
 }
 
 engine.subscribe((/** @type {import('./engine/interface.js').EngineEvent} */ event) => {
@@ -278,15 +301,12 @@ engine.subscribe((/** @type {import('./engine/interface.js').EngineEvent} */ eve
   else if (event.type === 'unauthorized') store.setConnection('unauthorized');
   else if (event.type === 'request') watch.toSite();
   else if (event.type === 'opened') watch.loaded();
-  else if (event.type === 'removed') {
-    const item = store.itemOf(event.id);
-    if (item) store.dropItem(item);
-  } else if (event.type === 'picture') {
-    const item = store.itemOf(event.picture.id);
-    if (item) store.update(item, event.picture);
-    else intake.strangers(event.picture);
-  }
+  else if (reading) meanwhile.push(event);
+  else take(event);
 });
+
+// What one kind of page has beside all this.
+if (root.dataset.extras) (await import(new URL(root.dataset.extras, import.meta.url).href)).attach({ store, intake, empty });
 
 window.addEventListener('beforeunload', (event) => {
   // Pictures that the engine has not got would be lost.

@@ -46,17 +46,37 @@ def dist(web_builds):
 
 
 @pytest.fixture(scope="session")
-def launch():
-    """Starts a Chromium with some flags; it ends with the tests."""
+def driver():
+    """Playwright; the test is skipped without it or without a Chromium."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: pip install --group browser"
     )
     if CHROMIUM is None:
         pytest.skip(MISSING)
     with playwright.sync_playwright() as driver:
-        yield lambda flags: driver.chromium.launch(
-            executable_path=CHROMIUM, headless=True, args=list(flags)
-        )
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def launch(driver):
+    """Starts a Chromium with some flags; it ends with the tests."""
+    return lambda flags: driver.chromium.launch(
+        executable_path=CHROMIUM, headless=True, args=list(flags)
+    )
+
+
+@pytest.fixture
+def profile(driver, tmp_path):
+    """A Chromium's window with its storage on the disk, as a person has it."""
+    context = driver.chromium.launch_persistent_context(
+        tmp_path / "profile",
+        executable_path=CHROMIUM,
+        headless=True,
+        args=list(FLAGS),
+        viewport={"width": 1280, "height": 860},
+    )
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ export class Intake {
     this.pausedUntil = 0;
     /** Pictures that the engine told of before the answer to their upload came. @type {Map<string, import('../engine/interface.js').Picture>} */
     this.unclaimed = new Map();
+    /** Another way to a folder, where there is one. @type {(() => void) | null} */
+    this.chooseFolder = null;
     store.on('connection', () => store.connection === 'online' && this.pump());
   }
 
@@ -167,6 +169,7 @@ export class Intake {
 
   /** @param {boolean} folder */
   choose(folder) {
+    if (folder && this.chooseFolder) return this.chooseFolder();
     const input = document.createElement('input');
     input.type = 'file';
     input.multiple = true;
@@ -174,6 +177,7 @@ export class Intake {
     else input.accept = 'image/*,.heic,.heif,.tif,.tiff,.jxl,.avif';
     input.addEventListener('change', () => this.add(fromList(input.files)));
     input.click();
+    return undefined;
   }
 
   /** Take drops anywhere on the page and pictures from the clipboard. @param {HTMLElement} veil shown while something is dragged over */

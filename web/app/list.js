@@ -58,7 +58,8 @@ export class PictureList {
     this.bar = h('progress', { class: 'overall', 'aria-label': texts.list.progress, max: 1, value: 0, hidden: true });
     this.cancelAll = h('button', { type: 'button', class: 'link', hidden: true, on: { click: () => this.everyPending() } }, texts.list.cancelAll);
     this.retryAll = h('button', { type: 'button', class: 'link', hidden: true, on: { click: () => this.everyFailed() } }, texts.list.retryAll);
-    let paused = false;
+    let paused = store.engine.keeping?.().paused ?? false;
+    const label = () => (paused ? texts.here.resume : texts.here.pause);
     this.pause = h(
       'button',
       {
@@ -68,12 +69,12 @@ export class PictureList {
         on: {
           click: () => {
             paused = !paused;
-            this.pause.textContent = paused ? texts.here.resume : texts.here.pause;
+            this.pause.textContent = label();
             store.engine.pause?.(paused).catch((/** @type {unknown} */ error) => store.complain(error));
           },
         },
       },
-      texts.here.pause,
+      label(),
     );
     this.element = h(
       'nav',

@@ -32,9 +32,9 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-/** @param {Uint8Array} data */
-export function crc32(data) {
-  let crc = 0xffffffff;
+/** @param {Uint8Array} data @param {number} [before] of what stands before it */
+export function crc32(data, before = 0) {
+  let crc = before ^ 0xffffffff;
   for (const byte of data) crc = CRC[(crc ^ byte) & 255] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }

@@ -139,10 +139,11 @@
 /**
  * @typedef {{type: 'picture', picture: Picture} | {type: 'removed', id: string} | {type: 'queue', queue: Queue} |
  *   {type: 'ready'} | {type: 'offline'} | {type: 'unauthorized'} | {type: 'loading', bytes: number, of: number} | {type: 'opened'} |
- *   {type: 'failed', message: string} | {type: 'request', path: string}} EngineEvent
+ *   {type: 'failed', message: string} | {type: 'request', path: string} | {type: 'paused', paused: boolean} |
+ *   {type: 'keeping'}} EngineEvent
  * `ready` comes with every connection, the first as well: what the page holds may be old, read all again. Of an engine
  * in the page: `loading` while its files come, `opened` once it can work, `failed` where it cannot start or ended, `request` for every request
- * to the site's server.
+ * to the site's server, `keeping` where what `keeping()` says changed.
  */
 
 /**
@@ -163,6 +164,15 @@
  * @property {number | null} total
  * @property {string | null} [report] path of the report page
  * @property {string | {kind: string, message: string} | null} [error]
+ */
+
+/**
+ * @typedef {object} Keeping
+ * @property {boolean} on what comes is kept
+ * @property {string | null} why it is not
+ * @property {boolean} wanted by the person
+ * @property {number} bytes of the pictures and results that are there
+ * @property {boolean} paused
  */
 
 /**
@@ -189,6 +199,11 @@
  * @property {(how: {format: string, quality?: number, enhance?: Enhance}) => Promise<{url: string, name: string}>}
  *   downloadAll every result
  * @property {(paused: boolean) => Promise<void>} [pause] begin with no other picture, or go on
+ * @property {(folder: FileSystemDirectoryHandle, how?: {onProgress?: (done: number, of: number) => void}) =>
+ *   Promise<{written: number, numbered: number}>} [writeAll] every result as a file of its own; overwrites none
+ * @property {() => Promise<{pictures: number, waiting: number}>} [restored] how many pictures of the last visit are here again
+ * @property {() => Keeping} [keeping] whether pictures outlast the page
+ * @property {(wanted: boolean) => Promise<void>} [keep] false removes what is kept
  * @property {(file: Blob, name: string) => Promise<{id: string}>} addBackground
  * @property {(sample: {name: string, url: string}) => Promise<Blob>} sample
  * @property {(sample: {name: string, url: string}) => string} sampleUrl for showing

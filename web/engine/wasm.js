@@ -7,9 +7,13 @@
 import { texts } from '../texts.en.js';
 import { EngineError } from './interface.js';
 import { cutoutRequest, frameRequest, isFramed } from './wasm/asking.js';
+import { writeInto } from './wasm/folder-out.js';
+import { Kept } from './wasm/kept.js';
 import { refused } from './wasm/limits.js';
+import { cutoutName, pathBelow } from './wasm/result-names.js';
 import { part, Showing } from './wasm/showing.js';
 import { controlled, watchRequests } from './wasm/site-worker.js';
+import { Thumbnails } from './wasm/thumbnails.js';
 import { WorkerClient } from './wasm/worker-client.js';
 import { zipOf } from './wasm/zip.js';
 
@@ -18,8 +22,9 @@ import { zipOf } from './wasm/zip.js';
 /** @typedef {import('./interface.js').Picture} Picture */
 /** @typedef {import('./interface.js').EngineEvent} EngineEvent */
 /**
- * @typedef {Picture & {file: Blob, blob: Blob | null, framedBlob: Blob | null, made: Edit | null, wanted: number}} Held
- * `blob`: the cut-out, and framed, of the edit `made`; `wanted`: the revision that its edit leads to
+ * @typedef {Picture & {file: Blob, blob: Blob | null, framedBlob: Blob | null, made: Edit | null, wanted: number, begun: number}} Held
+ * `blob`: the cut-out, and framed, of the edit `made`; `wanted`: the revision that its edit leads to; `begun`: how often it was
+ * started without an end
  */
 
 const SITE = new URL('./', document.baseURI);
@@ -58,8 +63,10 @@ const showing = new Showing();
 const backgrounds = new Map();
 /** @type {import('./wasm/asking.js').Preset[]} */
 let presets = [];
+const kept = new Kept(SITE, () => tell({ type: 'keeping' }));
+const thumbnails = new Thumbnails(kept);
 let serial = 0;
-let paused = false;
+let paused = kept.paused;
 /** The picture that is worked on. @type {Held | null} */
 let running = null;
 
@@ -74,11 +81,15 @@ let worker;
 const tell = (event) => listeners.forEach((listener) => listener(event));
 
 /** @param {Held} picture @returns {Picture} */
-function told({ file: _, blob: __, framedBlob: ___, made: ____, wanted: _____, ...picture }) {
+function told({ file: _, blob: __, framedBlob: ___, made: ____, wanted: _____, begun: ______, ...picture }) {
   return structuredClone(picture);
 }
 /** @param {Held} picture */
-const changed = (picture) => held.has(picture.id) && tell({ type: 'picture', picture: told(picture) });
+function changed(picture) {
+  if (!held.has(picture.id)) return;
+  tell({ type: 'picture', picture: told(picture) });
+  kept.follow(picture);
+}
 
 /** @param {string} id */
 function get(id) {
@@ -155,10 +166,21 @@ async function refresh() {
   pump();
 }
 const ready = site.then(start);
+/** What the last visit left. */
+const restored = kept.open().then((pictures) => {
+  for (const picture of pictures) held.set(picture.id, picture);
+  serial = Math.max(serial, ...pictures.map(({ id }) => Number(id.slice(1))));
+  for (const picture of pictures) kept.follow(picture); // what was running waits again
+  if (pictures.length) tell({ type: 'ready' });
+  return { pictures: pictures.length, waiting: pictures.filter(({ state }) => state === 'queued').length };
+});
+addEventListener('pagehide', () => kept.leaving(running?.id));
 ready.then(
   async () => {
     tell({ type: 'opened' });
     tell({ type: 'ready' });
+    await restored;
+    pump();
     // Pictures that wait already are worth more than a forecast of them.
     if (held.size) return;
     const told = await worker.ask({ type: 'pace', effort: DEFAULTS.effort }).catch(() => ({}));
@@ -170,8 +192,11 @@ ready.then(
 
 /** @param {Held} picture @param {Edit} edit */
 const request = (picture, edit) => cutoutRequest(picture, edit, MOST_PIXELS);
-/** @param {Held} picture @param {Blob} cutout @param {Edit} edit */
-const framing = (picture, cutout, edit) => frameRequest(picture, cutout, edit, { presets, backgrounds, maxPixels: MOST_PIXELS });
+/** A list that outlasted the page may name a background that did not. @param {Held} picture @param {Blob} cutout @param {Edit} edit */
+const framing = (picture, cutout, edit) => {
+  refused(edit, { weak: WEAK, presets, backgrounds });
+  return frameRequest(picture, cutout, edit, { presets, backgrounds, maxPixels: MOST_PIXELS });
+};
 
 /** Whether the cut-out that is there is an edit's: all but its framing. @param {Held} picture @param {Edit} edit */
 const sameCutout = ({ blob, made }, edit) => !!blob && JSON.stringify({ ...made, framing: null }) === JSON.stringify({ ...edit, framing: null });
@@ -188,7 +213,7 @@ async function pump() {
   const { edit, wanted } = next;
   // Whatever is said of it counts only while nobody cancelled, removed or changed it.
   const current = () => held.get(next.id) === next && next.wanted === wanted && next.state === 'running';
-  Object.assign(next, { state: 'running', stage: null, progress: 0, error: null });
+  Object.assign(next, { state: 'running', stage: null, progress: 0, error: null, begun: next.begun + 1 });
   changed(next);
   try {
     const onStage = (/** @type {{stage: string}} */ { stage }) => {
@@ -208,14 +233,14 @@ async function pump() {
       next.made = edit;
       if (framed) made.timings = { ...made.timings, ...framed.timings };
       Object.assign(next, {
-        state: 'done', stage: null, progress: 1, revision: wanted, width: made.width, height: made.height,
+        state: 'done', stage: null, progress: 1, begun: 0, revision: wanted, width: made.width, height: made.height,
         result: { model: made.model, method: made.model === 'studio' ? 'studio' : 'network', confidence: made.confidence, low_confidence: made.low_confidence, plan: plan(made.model), timings: made.timings, notes: made.notes },
       });
     }
   } catch (error) {
     if (current()) {
       const kind = error instanceof EngineError ? error.kind : 'failed';
-      Object.assign(next, { state: 'failed', stage: null, error: { kind, message: error instanceof Error ? error.message : String(error) } });
+      Object.assign(next, { state: 'failed', stage: null, begun: 0, error: { kind, message: error instanceof Error ? error.message : String(error) } });
     }
   }
   running = null;
@@ -232,8 +257,8 @@ function plan(model) {
   return { backend: model === 'studio' ? undefined : 'onnxruntime-web', device: model === 'studio' ? 'cpu' : opened.device, precision: 'float32', fallbacks };
 }
 
-/** @param {Held} picture */
-const cutoutName = ({ name }) => `${name.replace(/\.[^.]*$/, '')}-cutout.png`;
+/** Every result by its name, in the folders that the pictures came in. */
+const results = () => [...held.values()].flatMap(({ name, path, blob, framedBlob }) => (blob ? [{ name: cutoutName(pathBelow(path ?? name)), blob: framedBlob ?? blob }] : []));
 
 /** @type {Engine} */
 export const engine = {
@@ -264,28 +289,40 @@ export const engine = {
       defaults: structuredClone(DEFAULTS),
     };
   },
-  pictures: async () => [...held.values()].map(told),
+  async pictures() {
+    await restored;
+    return [...held.values()].map(told);
+  },
   async add(file, { name, path, signal, onProgress }) {
-    await ready;
+    await Promise.all([ready, restored]);
     if (signal?.aborted) throw new DOMException('Cancelled', 'AbortError');
     onProgress?.(1);
     /** @type {Held} */
     const picture = {
       id: `p${++serial}`, name, path: path ?? null, width: 0, height: 0, bytes: file.size, state: 'queued', stage: null, progress: 0,
-      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, framedBlob: null, made: null, wanted: 1,
+      error: null, revision: 0, edit: structuredClone(DEFAULTS), result: null, framed: null, file, blob: null, framedBlob: null, made: null, wanted: 1, begun: 0,
     };
     held.set(picture.id, picture);
+    const written = kept.follow(picture);
     changed(picture);
     pump();
+    await written; // the next one comes when this one is safe
     return told(picture);
   },
   async remove(id) {
     if (!held.delete(id)) return;
     showing.forget(`${id} `);
     tell({ type: 'removed', id });
+    await kept.remove(id);
   },
   async clear() {
-    for (const id of [...held.keys()]) await engine.remove(id);
+    const ids = [...held.keys()];
+    held.clear();
+    for (const id of ids) {
+      showing.forget(`${id} `);
+      tell({ type: 'removed', id });
+    }
+    await kept.clear();
   },
   async cancel(id) {
     const picture = get(id);
@@ -297,7 +334,7 @@ export const engine = {
     changed(picture);
   },
   async retry(id) {
-    Object.assign(get(id), { state: 'queued', error: null, progress: 0 });
+    Object.assign(get(id), { state: 'queued', error: null, progress: 0, begun: 0 });
     changed(get(id));
     pump();
   },
@@ -312,7 +349,8 @@ export const engine = {
     return { revision: picture.wanted };
   },
   async pause(wanted) {
-    paused = wanted;
+    kept.paused = paused = wanted;
+    tell({ type: 'paused', paused });
     pump();
   },
   async preview(id, edit, view, layer) {
@@ -336,23 +374,25 @@ export const engine = {
     return { ...made, milliseconds: performance.now() - began };
   },
   async thumbnail(id, _, layer, size) {
-    const { image } = await engine.view(id, { fit: size }, layer, 0);
-    const canvas = new OffscreenCanvas(image.width, image.height);
-    canvas.getContext('2d')?.drawImage(image, 0, 0);
-    image.close();
-    return URL.createObjectURL(await canvas.convertToBlob());
+    return URL.createObjectURL(await thumbnails.of(() => get(id), layer, size));
   },
   async download(id, { mask }) {
     const picture = get(id);
     if (!picture.blob) throw new EngineError('not-ready', `${picture.name} has no result yet`);
-    if (!mask) return { blob: picture.framedBlob ?? picture.blob, name: cutoutName(picture) };
+    if (!mask) return { blob: picture.framedBlob ?? picture.blob, name: cutoutName(picture.name) };
     const { png } = await worker.ask({ type: 'mask', file: picture.blob, name: picture.name });
-    return { blob: new Blob([png], { type: 'image/png' }), name: cutoutName(picture).replace(/cutout\.png$/, 'mask.png') };
+    return { blob: new Blob([png], { type: 'image/png' }), name: cutoutName(picture.name).replace(/cutout\.png$/, 'mask.png') };
   },
   async downloadAll() {
-    const files = [...held.values()].flatMap((picture) => (picture.blob ? [{ name: cutoutName(picture), blob: picture.framedBlob ?? picture.blob }] : []));
-    return { url: URL.createObjectURL(await zipOf(files)), name: 'cutouts.zip' };
+    return { url: URL.createObjectURL(await zipOf(results())), name: 'cutouts.zip' };
   },
+  writeAll: (folder, how) => writeInto(folder, results(), how),
+  restored: () => restored,
+  keeping() {
+    const bytes = [...held.values()].reduce((sum, { file, blob, framedBlob }) => sum + file.size + (blob?.size ?? 0) + (framedBlob?.size ?? 0), 0);
+    return { on: kept.on, why: kept.why, wanted: kept.wanted, bytes, paused };
+  },
+  keep: (wanted) => kept.want(wanted, held.values()),
   async addBackground(file, name) {
     const id = `b${++serial}`;
     backgrounds.set(id, { file, name });
