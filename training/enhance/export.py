@@ -104,7 +104,6 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **settings))
         return name
 
-
     def chain(self, name: str, x: str, layers: nn.Module) -> str:
         """Convolutions, each with a ReLU behind it."""
         for index, layer in enumerate(m for m in layers.children() if isinstance(m, nn.Conv2d)):

@@ -470,7 +470,9 @@ def test_a_run_goes_on_after_one_of_a_network_with_fewer_blocks(tmp_path: Path) 
         warm_start.begun_after(tmp_path / "first", target)
 
 
-@pytest.mark.parametrize("name", ["open", "open-again", "everything", "everything-again", "general"])
+@pytest.mark.parametrize(
+    "name", ["open", "open-again", "everything", "everything-again", "general"]
+)
 def test_recipes_with_open_photographs_say_how_often(name: str) -> None:
     path = Path(recipes.__file__).with_name(f"recipe-{name}.toml")
     for phase in recipes.read_recipe(path).phases:

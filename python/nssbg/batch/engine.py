@@ -330,7 +330,7 @@ class Batch:
 
         A precision only where it is named: what "auto" runs may differ from machine to machine.
         """
-        found = {"on_low_confidence": self._policy.on_low_confidence}
+        found: dict[str, str] = {"on_low_confidence": self._policy.on_low_confidence}
         if self._arguments["precision"] != "auto":
             found["precision"] = self._arguments["precision"]
         return found
