@@ -71,8 +71,8 @@ TEST(a_stroke_paints_the_pixels_whose_middles_are_near) {
                 CHECK(mask[y * width + x] == (away < radius ? 255 : 128));
         }
     // However small, a touch shows; far outside nothing does.
-    paint({{false, 0.01, {{7.99, 3.01}}}, {true, 9, {{8e8, -9e8}, {-1e8, -9e8}}}}, {0, 0}, 1,
-          1, packed_view(mask.data(), height, width, 1));
+    paint({{false, 0.01, {{7.99, 3.01}}}, {true, 9, {{8e8, -9e8}, {-1e8, -9e8}}}}, {0, 0}, 1, 1,
+          packed_view(mask.data(), height, width, 1));
     CHECK(std::count(mask.begin(), mask.end(), 0) == 1 && mask[3 * width + 7] == 0);
     CHECK_THROWS(
         paint({{true, NAN, {a}}}, {0, 0}, 1, 1, packed_view(mask.data(), height, width, 1)),
