@@ -255,7 +255,7 @@ def test_the_server_killed_and_restarted_under_the_page(browser, tmp_path):
         settled(page, 1)
         port = studio.port
         studio.kill()
-        banner = page.locator(".banner")
+        banner = page.locator(".banner[role=alert]")
         expect(banner).to_be_visible(timeout=LONG)
         assert "does not answer" in banner.inner_text()
         assert page.is_disabled("#download")
