@@ -1,7 +1,7 @@
 """Which files of web/ are the studio page, as CMakeLists.txt installs them into the wheel."""
 
 _KINDS = {".html", ".js", ".css", ".svg", ".webmanifest"}
-_APART = {"core", "dist", "node_modules", "site", "wasm"}
+_APART = {"core", "dist", "node_modules", "npm", "site", "wasm"}
 
 
 def of_the_page(folder):

@@ -1,3 +1,4 @@
+// Gaussian blurs by way of smaller planes.
 #include "compose/blur.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Drop and contact shadows of a cut-out.
 #include "nssbg/shadow.hpp"
 
 #include <algorithm>
