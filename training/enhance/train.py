@@ -30,7 +30,7 @@ from enhance.network import NETWORKS, inner_kernels, network_of
 from enhance.pictures import bank_folder
 
 RECIPE = Path(__file__).with_name("recipe.toml")
-# Mean absolute errors of plain resizes are some hundredths; a smaller one counts as this.
+# Errors of plain resizes are some hundredths; a smaller one counts as this.
 LEAST_ERROR = 0.01
 
 
@@ -71,14 +71,32 @@ def task_of(name: str, wanted: dict[str, Any]) -> samples.Task:
     return samples.Task(name, wanted["patch"], wanted["batch"], Shares(**shares))
 
 
-def loss_of(found: Tensor, wanted: Tensor, baseline: Tensor) -> Tensor:
-    """Root mean square error of each sample against that of a plain resize or of what came.
+def _charbonnier(error: Tensor) -> Tensor:
+    return torch.sqrt(error**2 + 1e-6).mean(dim=(1, 2, 3))
+
+
+def _root_mean_square(error: Tensor) -> Tensor:
+    return torch.sqrt((error**2).mean(dim=(1, 2, 3)) + 1e-6)
+
+
+LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "charbonnier": _charbonnier,
+    "root-mean-square": _root_mean_square,
+}
+
+
+def loss_of(kind: str, found: Tensor, wanted: Tensor, baseline: Tensor) -> Tensor:
+    """A kind of error of each sample, against that of a plain resize or of what came; their mean.
 
     Without the ratio the noisiest samples would be all that counts.
     """
-    error = torch.sqrt(((found - wanted) ** 2).mean(dim=(1, 2, 3)) + 1e-6)
-    left = torch.sqrt(((baseline - wanted) ** 2).mean(dim=(1, 2, 3)))
-    return (error / (left + LEAST_ERROR)).mean()
+    left = baseline - wanted
+    size = (
+        left.abs().mean(dim=(1, 2, 3))
+        if kind == "charbonnier"
+        else torch.sqrt((left**2).mean(dim=(1, 2, 3)))
+    )
+    return (LOSSES[kind](found - wanted) / (size + LEAST_ERROR)).mean()
 
 
 class Learner:
@@ -91,6 +109,7 @@ class Learner:
         torch.manual_seed(recipe.seed)
         self.name, self.recipe = name, recipe
         self.steps, self.turns = wanted["steps"], wanted["turns"]
+        self.loss = wanted["loss"]
         self.task = task_of(name, wanted)
         self.network = network_of(name, wanted) if build is None else build()
         self.network.to(memory_format=torch.channels_last)
@@ -121,7 +140,7 @@ class Learner:
             found = self.network(given)
         with torch.no_grad():
             baseline = self.network.baseline(given)
-        loss = loss_of(found.float(), wanted, baseline)
+        loss = loss_of(self.loss, found.float(), wanted, baseline)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         for optimiser in self.optimisers:

@@ -4,6 +4,7 @@ file computes what the network does, a stopped run goes on as if it had not been
 from __future__ import annotations
 
 import copy
+import dataclasses
 import sys
 from functools import partial
 from pathlib import Path
@@ -43,23 +44,31 @@ patch = 16
 batch = 2
 steps = 6
 turns = 1
+loss = "charbonnier"
 noise = 0.3
 jpeg = 0.3
 blur = 0.3
 linear_resize = 0.3
 gray = 0.2
 [restore]
-width = 8
-depth = 1
+widths = [8, 12]
+depths = [3, 1]
 patch = 16
 batch = 2
 steps = 6
 turns = 1
+loss = "root-mean-square"
 noise = 0.4
 jpeg = 0.3
 both = 0.2
 gray = 0.2
 """
+
+
+SMALL = {
+    "upscale": {"width": 8, "depth": 1},
+    "restore": {"widths": [8, 12], "depths": [3, 1]},
+}
 
 
 def picture(height: int = 96, width: int = 128, seed: int = 0) -> degradations.Pixels:
@@ -174,7 +183,7 @@ def test_the_baseline_is_pillows_bicubic() -> None:
 @pytest.mark.parametrize("name", ["upscale", "restore"])
 def test_the_file_computes_what_the_network_does(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    learnt = network.NETWORKS[name](8, 2).eval()
+    learnt = network.network_of(name, SMALL[name]).eval()
     for parameter in learnt.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     batch = torch.rand(2, 5, 20, 24)
@@ -189,6 +198,48 @@ def test_the_file_computes_what_the_network_does(name: str, tmp_path: Path) -> N
     found = session.run(None, {"image": batch.numpy()})[0]
     assert np.abs(found - expected.numpy()).max() < 5e-3  # weights of half precision
     assert path.stat().st_size < 2 * sum(p.numel() for p in plain.parameters()) + 8000
+
+
+def test_a_picture_of_which_nothing_is_told_comes_back_as_it_came() -> None:
+    torch.manual_seed(1)
+    learnt = network.network_of("restore", SMALL["restore"]).eval()
+    for parameter in learnt.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    told = torch.rand(1, 5, 20, 24)
+    told[:, 3:] = 0
+    with torch.no_grad():
+        assert torch.equal(learnt(told), told[:, :3])
+        told[:, 3] = 0.5
+        assert not torch.allclose(learnt(told), told[:, :3], atol=1e-3)
+
+
+def test_operations_are_counted_at_each_level() -> None:
+    restore = network.network_of("restore", SMALL["restore"])
+    cells = 9 * 14 * 8 + 3 * 9 * 8 * 8 + 9 * 8 * 12  # head, three within, tail
+    below = 4 * 8 * 12 + 9 * 12 * 12 + 12 * 4 * 8  # down, one within, up
+    assert network.operations(restore) == cells / 4 + below / 16
+    with pytest.raises(ValueError, match="2 widths and 1 depths"):
+        network.RestoreNetwork([8, 12], [1])
+
+
+def test_each_network_has_the_loss_that_it_was_trained_by() -> None:
+    found, wanted = torch.zeros(1, 3, 1, 2), torch.tensor([[0.0, 0.4]]).expand(1, 3, 1, 2)
+    baseline = torch.full_like(wanted, 0.2)  # off by 0.2 everywhere
+    losses = {k: train.loss_of(k, found, wanted, baseline).item() for k in train.LOSSES}
+    assert losses["charbonnier"] == pytest.approx(0.2 / 0.21, abs=5e-3)
+    assert losses["root-mean-square"] == pytest.approx(0.08**0.5 / 0.21, abs=5e-3)
+    kinds = {name: entry["loss"] for name, entry in train.read_recipe().networks.items()}
+    assert kinds == {"upscale": "charbonnier", "restore": "root-mean-square"}
+
+
+def loss_on_the_same(learner: train.Learner, recipe: train.Recipe) -> float:
+    """Of the network as it is, on 16 samples that are always the same."""
+    patches = samples.Patches(memmap_dataset.Bank(pictures.bank_folder(), "training"))
+    task = dataclasses.replace(learner.task, batch=16)
+    given, wanted = samples.batch(task, learner.network.scale, patches, recipe.seed, 0)
+    with torch.no_grad():
+        baseline = learner.network.baseline(given)
+        return train.loss_of(learner.loss, learner.network(given), wanted, baseline).item()
 
 
 def test_a_picture_is_learnt_and_a_stopped_run_goes_on_as_if_it_had_not_been(
@@ -206,7 +257,10 @@ def test_a_picture_is_learnt_and_a_stopped_run_goes_on_as_if_it_had_not_been(
     for one, two in zip(whole, resumed, strict=True):
         assert one.step == two.step == 6
         assert two.shown == pytest.approx(one.shown[3:], rel=1e-3)
-        assert one.shown[-1] < one.shown[0]
+        # The losses shown are of other samples each: on the same ones it has fallen.
+        assert loss_on_the_same(one, recipe) < loss_on_the_same(
+            train.Learner(one.name, recipe), recipe
+        )
 
 
 def test_the_rate_rises_stays_and_falls(recipe: train.Recipe) -> None:
@@ -253,7 +307,7 @@ def test_measures_give_known_answers() -> None:
 
 def test_a_network_runs_over_pictures_of_odd_size(tmp_path: Path) -> None:
     for name, scale in (("upscale", 2), ("restore", 1)):
-        plain = network.folded(network.NETWORKS[name](8, 1).eval())
+        plain = network.folded(network.network_of(name, SMALL[name]).eval())
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(export.graph_of(plain).SerializeToString())
         small = picture(33, 47)
@@ -267,7 +321,7 @@ def test_the_tables_have_a_row_for_each_set(
     """Networks that have learnt nothing: as good as bicubic, and as the picture that came."""
     networks = {}
     for name, scale in (("upscale", 2), ("restore", 1)):
-        plain = network.folded(network.NETWORKS[name](8, 1).eval())
+        plain = network.folded(network.network_of(name, SMALL[name]).eval())
         plain.tail.weight.data.zero_()
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(export.graph_of(plain).SerializeToString())
