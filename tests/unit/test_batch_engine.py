@@ -15,6 +15,7 @@ from PIL import Image
 
 import nssbg
 from nssbg.batch.metrics import metrics_text, write_metrics
+from nssbg.batch.planning import also_decides
 from nssbg.batch.progress import JsonLines, PlainLines, duration, progress_for
 from nssbg.batch.row import Row, RowError
 from nssbg.batch.status import command_of, status_of
@@ -496,6 +497,12 @@ def test_a_named_precision_runs_and_decides_what_is_done_again(shop):
     # What "auto" takes is the machine's business: that it is not named counts, and only that.
     assert made(shop()) == first
     assert made(shop(precision="auto")) == []
+
+
+def test_what_else_decides_is_the_same_rule_on_one_machine_and_on_many():
+    auto = also_decides("review", "auto")
+    assert auto == {"on_low_confidence": "review"}
+    assert also_decides("review", "int8") == {**auto, "precision": "int8"}
 
 
 def test_a_precision_that_does_not_exist_is_refused(shop):

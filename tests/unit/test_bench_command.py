@@ -250,7 +250,7 @@ def test_what_is_named_and_absent_is_measured_around_and_ends_with_its_exit_code
     done = command(
         *QUICK,
         *("-m", "nssbg-lite", "-b", "onnxruntime", "-d", "cpu,rocm", "--scope", "network"),
-        *("-o", "json"),
+        *("-p", "float32", "-o", "json"),
         home=tmp_path,
     )
     assert done.returncode == 7

@@ -40,7 +40,7 @@ from nssbg.batch.lock import run_lock
 from nssbg.batch.manifest import Manifest, ManifestError
 from nssbg.batch.measuring import Measuring
 from nssbg.batch.place import LocalPlace, StorePlace, place_of
-from nssbg.batch.planning import Planned, Planner
+from nssbg.batch.planning import Planned, Planner, also_decides
 from nssbg.batch.profile import Profile
 from nssbg.batch.report.thumbnails import ThumbnailStore, thumbnail
 from nssbg.batch.report.write import thumbnails_path
@@ -322,18 +322,8 @@ class Batch:
             corrections=self._corrections,
             reserved=REPORT_NAMES if self._report else (),
             fold_case=not is_uri(self._out) and _folds_case(self._state_folder),
-            extra=self._also_decides(),
+            extra=also_decides(self._policy.on_low_confidence, self._arguments["precision"]),
         )
-
-    def _also_decides(self) -> dict[str, str]:
-        """What else changes outputs or verdicts.
-
-        A precision only where it is named: what "auto" runs may differ from machine to machine.
-        """
-        found: dict[str, str] = {"on_low_confidence": self._policy.on_low_confidence}
-        if self._arguments["precision"] != "auto":
-            found["precision"] = self._arguments["precision"]
-        return found
 
     def _found(self) -> Iterator[Item | Problem]:
         if self._files_from is None:

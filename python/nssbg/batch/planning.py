@@ -14,13 +14,14 @@ from typing import Any, Literal
 from nssbg._enhance_options import Enhancement
 from nssbg._errors import NssbgError, OptionError
 from nssbg._options import CutoutOptions
+from nssbg._vocabulary import PrecisionChoice
 from nssbg.batch.output import output_names
 from nssbg.batch.profile import Profile, load_profile
 from nssbg.batch.sidecar import read_corrections, sidecar_path
 from nssbg.batch.sources import STATE_FOLDER, Item, Problem
 from nssbg.batch.units import WorkUnit, recipe_digest, settings_digest, with_overrides
 
-__all__ = ["Planned", "Planner"]
+__all__ = ["Planned", "Planner", "also_decides"]
 
 _SHOWN = 3
 
@@ -36,6 +37,17 @@ class Planned:
 
     units: list[WorkUnit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+
+def also_decides(on_low_confidence: str, precision: PrecisionChoice) -> dict[str, str]:
+    """What changes outputs or verdicts beside profile, options and model: `Planner`'s `extra`.
+
+    A precision only where it is named: what "auto" runs may differ from machine to machine.
+    """
+    found = {"on_low_confidence": on_low_confidence}
+    if precision != "auto":
+        found["precision"] = precision
+    return found
 
 
 class Planner:

@@ -23,7 +23,7 @@ from nssbg.batch.core import chosen_profile, cut_one, item_of, row_of_problem
 from nssbg.batch.entry import to_line
 from nssbg.batch.feed import Settings
 from nssbg.batch.inputs import Inputs
-from nssbg.batch.planning import Planner
+from nssbg.batch.planning import Planner, also_decides
 from nssbg.batch.profile import Profile
 from nssbg.batch.row import Row
 from nssbg.batch.share import HeldSink, Job, Share, Task, load_task
@@ -151,7 +151,7 @@ class CutOut:
             name=name,
             metadata=metadata,
             enhance=enhance,
-            extra={"on_low_confidence": on_low_confidence},
+            extra=also_decides(on_low_confidence, precision),
         )
         self._job = Job(
             output="" if output is None else os.fspath(output),
