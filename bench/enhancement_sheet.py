@@ -1,13 +1,14 @@
 """A contact sheet at 100 %: what came in, Pillow's bicubic, and an enhancing network, crop by crop.
 
-In: the pictures of a folder, spoiled in a known way. Out: one PNG, rows of crops, to be looked at.
+In: pictures, spoiled in a known way, which the network is told of as far as it can be told. Out:
+one file, PNG or WebP by its name, rows of crops, to be looked at.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ SPOILS: tuple[Spoil, ...] = get_args(Spoil)
 _SIDE, _HEAD, _GAP = 256, 18, 6
 # Of what spoils: standard deviation of 255, and libjpeg's quality.
 _SIGMA, _QUALITY = 15.0, 30
+# WebP's, of a sheet that is written as one: what is told apart at 100 % stays so.
+_WEBP = 92
 
 
 def spoiled(image: Image.Image, scale: int, how: Spoil) -> tuple[NDArray[np.uint8], bytes]:
@@ -55,17 +58,19 @@ def sheet(
     Args:
         pictures: Photographs at full size.
         model: Path of weights with a sidecar, or a name of the catalog.
-        to: The PNG.
+        to: The PNG or WebP.
         how: What the photographs are spoiled by.
         threads: For the network.
     """
     from nssbg._models.catalog import describe
 
-    scale = describe(model).scale
+    described = describe(model)
+    scale = described.scale
+    told = {name: strength for name, strength in _told(how).items() if name in described.conditions}
     names = [
         "input",
         *(["Pillow bicubic"] if scale > 1 else []),
-        str(describe(model).name),
+        str(described.name),
         "truth",
     ]
     width = len(names) * (_SIDE + _GAP) + _GAP
@@ -77,7 +82,9 @@ def sheet(
         small, data = spoiled(truth, scale, how)
         network = Image.open(
             io.BytesIO(
-                nssbg.enhance(data, model=model, device="cpu", threads=threads, format="png")
+                nssbg.enhance(
+                    data, model=model, device="cpu", threads=threads, format="png", **told
+                )
             )
         )
         whole = Image.fromarray(small)
@@ -92,8 +99,15 @@ def sheet(
             top = _GAP + row * (_SIDE + _HEAD + _GAP)
             draw.text((left, top), f"{path.stem}: {name}", fill="black")
             board.paste(image.crop(box), (left, top + _HEAD))
-    board.save(to)
+    board.save(to, **({"quality": _WEBP, "method": 6} if to.suffix == ".webp" else {}))
     return board
+
+
+def _told(how: Spoil) -> dict[str, Any]:
+    """What `nssbg.enhance` is told of pictures that are spoiled so."""
+    if how == "noise":
+        return {"denoise": _SIGMA / 50, "deblock": 0.0}
+    return {"denoise": 0.0, "deblock": "auto" if how == "jpeg" else 0.0}
 
 
 def _busiest(image: Image.Image) -> tuple[int, int, int, int]:
