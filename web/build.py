@@ -110,11 +110,12 @@ def missing_tool() -> str | None:
 
 
 def copy_models() -> None:
-    """The bundled network, and what it wants as JSON."""
+    """The bundled network, and what it wants as JSON: of its float form, the one of the site."""
     into = DIST / "models"
     into.mkdir(parents=True, exist_ok=True)
     for sidecar in sorted(BUNDLED.glob("*.toml")):
-        told = tomllib.loads(sidecar.read_text())
+        told = tomllib.loads(sidecar.read_text(encoding="utf-8"))
+        told.pop("int8", None)
         shutil.copyfile(BUNDLED / told["file"], into / told["file"])
         (into / f"{sidecar.stem}.json").write_text(json.dumps(told) + "\n")
 
