@@ -14,6 +14,7 @@ from http_server import multipart, serving
 
 import nssbg
 from nssbg import Blur, Enhancement
+from nssbg._enhance import depth
 from nssbg._models.paths import catalog_folder
 from nssbg.server.openapi import document, page
 
@@ -158,10 +159,41 @@ def test_the_blurred_background_is_that_of_over(server, picture):
     assert not np.array_equal(expected, plain)
     status, _, data = asked(server, picture, {**fields, "blur_depth_model": "deep"})
     assert status == 200, data
-    depth = nssbg.depth(picture, model="deep", device="cpu", backend="onnxruntime", threads=1)
-    followed = cutout.over(Blur(radius=6, blades=6, rotation=15, depth=depth))
+    found = nssbg.depth(picture, model="deep", device="cpu", backend="onnxruntime", threads=1)
+    followed = cutout.over(Blur(radius=6, blades=6, rotation=15, depth=found))
     assert np.abs(pixels(data).astype(int) - followed).max() <= 3  # of a map at another size
     assert not np.array_equal(pixels(data), expected)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_depth_network_computes_in_the_operators_precision(
+    picture, tmp_path, monkeypatch, precision
+):
+    monkeypatch.setenv("NSSBG_HOME", str(tmp_path))
+    folder = catalog_folder()
+    folder.mkdir(parents=True)
+    depth_network(folder / "deep.onnx")
+    (folder / "deep.onnx.toml").write_text(
+        'name = "deep"\nfile = "deep.onnx"\ntask = "depth"\nsize = 64\nlicense = "MIT"\n'
+        "commercial = true\n"
+    )
+    opened = []
+
+    def open_model(*given, **named):
+        opened.append(named.get("precision"))
+        return planned(*given, **named)
+
+    planned = depth.open_model
+    monkeypatch.setattr(depth, "open_model", open_model)
+    with serving(engine={**CPU, "precision": precision}) as running:
+        status, _, data = asked(
+            running, picture, {"background": "blur", "blur_depth_model": "deep"}
+        )
+    assert opened == [precision]
+    if precision == "float32":
+        assert status == 200, data
+    else:  # the network has no such form: refused, not computed in another
+        assert (status, b"no int8 form" in data) == (422, True), data
 
 
 def test_jpeg_takes_a_blurred_background(server, picture):

@@ -30,13 +30,14 @@ class DepthNetwork:
         model: Of task "depth", its weights on this machine or to be pulled.
         device: See `nssbg.Remover`.
         backend: See `nssbg.Remover`.
+        precision: See `nssbg.Remover`.
         threads: Threads for the runtime and the kernels, at least 1.
         license: See `nssbg.Remover`.
 
     Raises:
         ModelError: The model is of another task, cannot be pulled, or is damaged.
         LicenseError: Its weights do not allow the use asked for.
-        DeviceError: The device asked for is not what would run.
+        DeviceError: The device or precision asked for is not what would run.
     """
 
     def __init__(
@@ -45,13 +46,19 @@ class DepthNetwork:
         *,
         device: str = "auto",
         backend: str = "auto",
+        precision: str = "auto",
         threads: int = 1,
         license: str | None = None,
     ) -> None:
         check_task(model, "depth")
         self._threads = threads
         self.model, self._backend = open_model(
-            model, backend=backend, device=device, threads=threads, license=license
+            model,
+            backend=backend,
+            device=device,
+            precision=precision,
+            threads=threads,
+            license=license,
         )
 
     @property

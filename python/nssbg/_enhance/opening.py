@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from nssbg._enhance.depth import DepthNetwork
 from nssbg._enhance.image import EnhanceOptions, check_fit
@@ -91,38 +92,52 @@ def image_network(
     Raises:
         ModelError, LicenseError, DeviceError: See `ImageNetwork`.
     """
-    return _shared(ImageNetwork, model, device, backend, threads, license)
+    use = wanted_use(license)
+    model = resolve_model(model, license=use)
+    return _shared(
+        (ImageNetwork, model, device, backend, threads, use),
+        lambda: ImageNetwork(model, device=device, backend=backend, threads=threads, license=use),
+    )
 
 
 def depth_network(
-    model: ModelDescription, *, device: str, backend: str, threads: int, license: str | None
+    model: ModelDescription,
+    *,
+    device: str,
+    backend: str,
+    threads: int,
+    license: str | None,
+    precision: str = "auto",
 ) -> DepthNetwork:
     """The same of task "depth".
 
     Raises:
         ModelError, LicenseError, DeviceError: See `DepthNetwork`.
     """
-    return _shared(DepthNetwork, model, device, backend, threads, license)
-
-
-def _shared(
-    kind: type[Network],
-    model: ModelDescription,
-    device: str,
-    backend: str,
-    threads: int,
-    license: str | None,
-) -> Network:
     use = wanted_use(license)
     model = resolve_model(model, license=use)
-    key = (os.getpid(), kind, model, device, backend, threads, use)
+    return _shared(
+        (DepthNetwork, model, device, backend, precision, threads, use),
+        lambda: DepthNetwork(
+            model,
+            device=device,
+            backend=backend,
+            precision=precision,
+            threads=threads,
+            license=use,
+        ),
+    )
+
+
+def _shared(settings: tuple[object, ...], opened: Callable[[], Network]) -> Network:
+    """The network of these settings, of which the first is its class: the held one, or opened."""
+    key = (os.getpid(), *settings)
     with _lock:
-        network = _opened.pop(key, None)
+        network = cast("Network | None", _opened.pop(key, None))
         if network is None:
-            network = kind(model, device=device, backend=backend, threads=threads, license=use)
+            network = opened()
         _opened[key] = network  # newest last
         while len(_opened) > _MOST:
             # Let go of, not closed: another thread may be using it.
             _opened.pop(next(iter(_opened)))
-    assert isinstance(network, kind)
     return network

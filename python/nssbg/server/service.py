@@ -101,6 +101,7 @@ class Service:
             describe(model),
             device=with_.device,
             backend=with_.backend,
+            precision=with_.precision,
             threads=self.engine.workers,
             license=with_.license,
         )
