@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from bench.architectures.ncnn import converted, models_folder
 from bench.architectures.srvgg import operations, write_srvgg
 from bench.enhancement_order import order_of_photographs
-from bench.enhancement_sheet import SPOILS, sheet
+from bench.enhancement_sheet import FULL_SIGMA, SPOILS, sheet
 from bench.ground_truth import case_names, make_case
 from bench.photos import photograph
 from bench.timing import copy_floor, interleaved, print_header, spent
@@ -323,7 +323,7 @@ def order(model: Path | str) -> None:
             )
             spoiled = np.asarray(Image.open(stream).convert("RGB"))
             # Told what was done, as a file's own tables and an eye on its grain would.
-            told = {"denoise": sigma / 50, "deblock": (95 - quality) / 75}
+            told = {"denoise": sigma / FULL_SIGMA, "deblock": (95 - quality) / 75}
             large = nssbg.enhance(
                 spoiled,
                 upscale=2,

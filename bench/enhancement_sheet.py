@@ -25,6 +25,8 @@ SPOILS: tuple[Spoil, ...] = get_args(Spoil)
 _SIDE, _HEAD, _GAP = 256, 18, 6
 # Of what spoils: standard deviation of 255, and libjpeg's quality.
 _SIGMA, _QUALITY = 15.0, 30
+# The standard deviation that `denoise=1` stands for.
+FULL_SIGMA = 50.0
 # WebP's, of a sheet that is written as one: what is told apart at 100 % stays so.
 _WEBP = 92
 
@@ -106,7 +108,7 @@ def sheet(
 def _told(how: Spoil) -> dict[str, Any]:
     """What `nssbg.enhance` is told of pictures that are spoiled so."""
     if how == "noise":
-        return {"denoise": _SIGMA / 50, "deblock": 0.0}
+        return {"denoise": _SIGMA / FULL_SIGMA, "deblock": 0.0}
     return {"denoise": 0.0, "deblock": "auto" if how == "jpeg" else 0.0}
 
 
