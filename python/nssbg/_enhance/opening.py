@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from nssbg._enhance.depth import DepthNetwork
 from nssbg._enhance.image import EnhanceOptions, check_fit
@@ -92,12 +91,7 @@ def image_network(
     Raises:
         ModelError, LicenseError, DeviceError: See `ImageNetwork`.
     """
-    use = wanted_use(license)
-    model = resolve_model(model, license=use)
-    return _shared(
-        (ImageNetwork, model, device, backend, threads, use),
-        lambda: ImageNetwork(model, device=device, backend=backend, threads=threads, license=use),
-    )
+    return _shared(ImageNetwork, model, license, device=device, backend=backend, threads=threads)
 
 
 def depth_network(
@@ -114,30 +108,31 @@ def depth_network(
     Raises:
         ModelError, LicenseError, DeviceError: See `DepthNetwork`.
     """
-    use = wanted_use(license)
-    model = resolve_model(model, license=use)
     return _shared(
-        (DepthNetwork, model, device, backend, precision, threads, use),
-        lambda: DepthNetwork(
-            model,
-            device=device,
-            backend=backend,
-            precision=precision,
-            threads=threads,
-            license=use,
-        ),
+        DepthNetwork,
+        model,
+        license,
+        device=device,
+        backend=backend,
+        precision=precision,
+        threads=threads,
     )
 
 
-def _shared(settings: tuple[object, ...], opened: Callable[[], Network]) -> Network:
-    """The network of these settings, of which the first is its class: the held one, or opened."""
-    key = (os.getpid(), *settings)
+def _shared(
+    kind: type[Network], model: ModelDescription, license: str | None, **settings: Any
+) -> Network:
+    """The network that is held with these settings, which are `kind`'s own keywords, or opened."""
+    use = wanted_use(license)
+    model = resolve_model(model, license=use)
+    key = (os.getpid(), kind, model, use, *sorted(settings.items()))
     with _lock:
-        network = cast("Network | None", _opened.pop(key, None))
+        network = _opened.pop(key, None)
         if network is None:
-            network = opened()
+            network = kind(model, license=use, **settings)
         _opened[key] = network  # newest last
         while len(_opened) > _MOST:
             # Let go of, not closed: another thread may be using it.
             _opened.pop(next(iter(_opened)))
+    assert isinstance(network, kind)
     return network
