@@ -170,3 +170,20 @@ def sidecar_network(
     lines += [] if commercial is None else [f"commercial = {str(commercial).lower()}"]
     path.with_name(f"{name}.onnx.toml").write_text("\n".join(lines) + "\n")
     return path
+
+
+def sidecar_depth_network(
+    folder: Path, name: str = "deep", *, commercial: bool | None = None
+) -> Path:
+    """A depth network with the sidecar that makes it one: NAME.onnx and NAME.onnx.toml."""
+    path = depth_network(folder / f"{name}.onnx")
+    lines = [
+        f'name = "{name}"',
+        f'file = "{name}.onnx"',
+        'task = "depth"',
+        "size = 64",
+        'license = "MIT"',
+    ]
+    lines += [] if commercial is None else [f"commercial = {str(commercial).lower()}"]
+    path.with_name(f"{name}.onnx.toml").write_text("\n".join(lines) + "\n")
+    return path

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from image_graphs import depth_network, sidecar_network
+from image_graphs import sidecar_depth_network, sidecar_network
 from PIL import Image
 
 pytest.importorskip("uvicorn", reason="nssbg[serve] is not installed")
@@ -42,11 +42,7 @@ def server(tmp_path_factory):
         folder.mkdir(parents=True)
         sidecar_network(folder, gain=0.02)
         sidecar_network(folder, "free", commercial=None)
-        depth_network(folder / "deep.onnx")
-        (folder / "deep.onnx.toml").write_text(
-            'name = "deep"\nfile = "deep.onnx"\ntask = "depth"\nsize = 64\nlicense = "MIT"\n'
-            "commercial = true\n"
-        )
+        sidecar_depth_network(folder, commercial=True)
         with serving(engine={**CPU, "max_pixels": 50_000}) as running:
             yield running
 
@@ -172,11 +168,7 @@ def test_the_depth_network_computes_in_the_operators_precision(
     monkeypatch.setenv("NSSBG_HOME", str(tmp_path))
     folder = catalog_folder()
     folder.mkdir(parents=True)
-    depth_network(folder / "deep.onnx")
-    (folder / "deep.onnx.toml").write_text(
-        'name = "deep"\nfile = "deep.onnx"\ntask = "depth"\nsize = 64\nlicense = "MIT"\n'
-        "commercial = true\n"
-    )
+    sidecar_depth_network(folder, commercial=True)
     opened = []
 
     def open_model(*given, **named):

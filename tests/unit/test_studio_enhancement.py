@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_graphs import depth_network, sidecar_network
+from image_graphs import sidecar_depth_network, sidecar_network
 from PIL import Image
 
 pytest.importorskip("starlette", reason="needs nssbg[studio]")
@@ -31,10 +31,7 @@ def client(tmp_path_factory):
         folder.mkdir(parents=True)
         sidecar_network(folder, gain=0.02)
         sidecar_network(folder, "told", scale=1, conditions=("denoise", "deblock"), gain=1.0)
-        depth_network(folder / "deep.onnx")
-        (folder / "deep.onnx.toml").write_text(
-            'name = "deep"\nfile = "deep.onnx"\ntask = "depth"\nsize = 64\nlicense = "MIT"\n'
-        )
+        sidecar_depth_network(folder)
         with page(tmp_path_factory.mktemp("session")) as made:
             yield made
 
